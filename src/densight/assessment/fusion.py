@@ -1,0 +1,251 @@
+"""From images to breasts and exams: the mean of the class probabilities of the projections there are.
+
+A breast's probabilities are the mean over its CC and MLO, an exam's the mean over all its projections. A projection
+counts once: two images of one projection in an exam are averaged first. With all four projections the exam's mean is
+also the mean of its two breasts' means. With a projection missing it is not, for then each projection there is still
+weighs the same, so the side with one projection weighs less than the side with two.
+
+References
+----------
+Scapicchio, Lizzi, Fantacci, "Explainability of a CNN classifier for breast density assessment", tutorial repository
+``MLINFN-CNNBreastDensityClassifier-Explainability``, notebook ``Figure_merit``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from densight.vocabulary import PROJECTIONS, DensightError, Projection
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["fuse_breasts", "fuse_exams", "group_means", "mean_of", "predicted_class", "probability_columns"]
+
+Probabilities = npt.NDArray[np.float64]
+
+
+def probability_columns(classes: Sequence[str]) -> list[str]:
+    """The names of the probability columns, in class order.
+
+    Examples
+    --------
+    >>> probability_columns(["A", "B", "C", "D"])
+    ['p_A', 'p_B', 'p_C', 'p_D']
+    """
+    return [f"p_{label}" for label in classes]
+
+
+def predicted_class(probabilities: npt.ArrayLike, classes: Sequence[str]) -> list[str]:
+    """The class of the greatest probability; the less dense of two that are exactly equal.
+
+    Parameters
+    ----------
+    probabilities : array-like of float, shape (n, k)
+    classes : sequence of str, length k
+
+    Returns
+    -------
+    list of str, length n
+
+    Examples
+    --------
+    >>> predicted_class([[0.1, 0.9], [0.5, 0.5]], ["A", "B"])
+    ['B', 'A']
+    """
+    return [classes[index] for index in np.asarray(probabilities).argmax(axis=1)]
+
+
+def group_means(probabilities: npt.ArrayLike, groups: npt.ArrayLike) -> Probabilities:
+    """The mean of the rows of each group.
+
+    Parameters
+    ----------
+    probabilities : array-like of float, shape (n, k)
+    groups : array-like of int, shape (n,)
+        The group of each row, 0 to g - 1; none may be empty.
+
+    Returns
+    -------
+    ndarray of float64, shape (g, k)
+
+    Raises
+    ------
+    DensightError
+        If the shapes do not fit or a group has no row.
+
+    Examples
+    --------
+    >>> group_means([[0.0, 1.0], [1.0, 0.0], [0.5, 0.5]], [0, 0, 1])
+    array([[0.5, 0.5],
+           [0.5, 0.5]])
+    """
+    rows = np.asarray(probabilities, dtype=np.float64)
+    numbers = np.asarray(groups, dtype=np.int64)
+    if rows.ndim != 2 or numbers.shape != rows.shape[:1] or not len(rows):
+        raise DensightError(
+            f"probabilities are (n, k) with a group for each row, n at least 1; these are {rows.shape} with groups "
+            f"{numbers.shape}"
+        )
+    counts = np.bincount(numbers)
+    if not counts.all():
+        raise DensightError(f"group {int(counts.argmin())} has no row, so it has no mean")
+    sums = np.zeros((len(counts), rows.shape[1]))
+    np.add.at(sums, numbers, rows)
+    return np.asarray(sums / counts[:, None])
+
+
+def mean_of(probabilities: npt.ArrayLike) -> Probabilities:
+    """The mean of some images' or projections' probabilities.
+
+    Parameters
+    ----------
+    probabilities : array-like of float, shape (n, k)
+        A row a projection.
+
+    Returns
+    -------
+    ndarray of float64, shape (k,)
+
+    Raises
+    ------
+    DensightError
+        If there is no row.
+
+    Examples
+    --------
+    >>> mean_of([[0.25, 0.75], [0.75, 0.25]])
+    array([0.5, 0.5])
+    """
+    rows = np.asarray(probabilities, dtype=np.float64)
+    means: Probabilities = group_means(rows, np.zeros(len(rows), dtype=np.int64))[0]
+    return means
+
+
+def fuse_breasts(images: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:
+    """One row a breast: the mean of its CC and its MLO.
+
+    Parameters
+    ----------
+    images : DataFrame
+        One row an image, with the columns ``patient_id``, ``exam_id``, ``laterality``, ``view``, ``density`` (empty
+        where unknown) and ``p_<class>`` for every class.
+    classes : sequence of str
+        The labels in order.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``exam_id``, ``patient_id``, ``laterality``, ``density`` (the reference), ``p_<class>``, ``predicted``,
+        ``projections`` (those there are), ``missing`` (those there are not) and ``assumed``, in the order in which the
+        breasts first occur.
+
+    Raises
+    ------
+    DensightError
+        If an image has no exam or no known projection, or the images of a breast carry different densities.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> images = pd.DataFrame({
+    ...     "patient_id": "7", "exam_id": "7_1", "laterality": "R", "view": ["CC", "MLO"], "density": "B",
+    ...     "p_A": [0.8, 0.1], "p_B": [0.2, 0.9]})
+    >>> fuse_breasts(images, ["A", "B"])[["projections", "p_A", "predicted"]].values.tolist()
+    [['CC_R MLO_R', 0.45, 'B']]
+    """
+    return _fuse(images, classes, ["exam_id", "patient_id", "laterality"])
+
+
+def fuse_exams(images: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:
+    """One row an exam: the mean of the projections there are.
+
+    An exam is told by ``patient_id`` and ``exam_id`` together, so that visits may be numbered for each patient anew.
+
+    Parameters
+    ----------
+    images : DataFrame
+        As for `fuse_breasts`.
+    classes : sequence of str
+        The labels in order.
+
+    Returns
+    -------
+    DataFrame
+        As from `fuse_breasts`, without ``laterality``.
+
+    Raises
+    ------
+    DensightError
+        If an image has no exam or no known projection, or the images of an exam carry different densities.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> images = pd.DataFrame({
+    ...     "patient_id": "7", "exam_id": "7_1", "laterality": ["R", "R", "L"], "view": ["CC", "MLO", "CC"],
+    ...     "density": "B", "p_A": [0.75, 0.25, 0.25], "p_B": [0.25, 0.75, 0.75]})
+    >>> fuse_exams(images, ["A", "B"])[["projections", "missing", "predicted"]].values.tolist()
+    [['CC_R CC_L MLO_R', 'MLO_L', 'B']]
+    """
+    return _fuse(images, classes, ["exam_id", "patient_id"])
+
+
+def _fuse(images: pd.DataFrame, classes: Sequence[str], keys: list[str]) -> pd.DataFrame:
+    places = _projection_numbers(images)
+    units = images.groupby(keys, sort=False, dropna=False).ngroup().to_numpy(dtype=np.int64)
+    cells, cell_of = np.unique(units * len(PROJECTIONS) + places, return_inverse=True)
+    columns = probability_columns(classes)
+    once = group_means(images[columns].to_numpy(dtype=np.float64), cell_of)
+    fused = group_means(once, cells // len(PROJECTIONS))
+    counts = np.zeros((len(fused), len(PROJECTIONS)), dtype=np.int64)
+    np.add.at(counts, (units, places), 1)
+
+    table = images[keys].drop_duplicates(ignore_index=True)
+    table["density"] = _references(images, units.tolist(), table)
+    table[columns] = fused
+    table["predicted"] = predicted_class(fused, classes)
+    sides = table["laterality"] if "laterality" in keys else [""] * len(table)
+    table["projections"] = [" ".join(p for p, n in zip(PROJECTIONS, row, strict=True) if n) for row in counts]
+    table["missing"] = [
+        " ".join(p for p, n in zip(PROJECTIONS, row, strict=True) if not n and p.laterality.value in (side or "RL"))
+        for row, side in zip(counts, sides, strict=True)
+    ]
+    table["assumed"] = [
+        "; ".join(f"{n} images of {p} averaged" for p, n in zip(PROJECTIONS, row, strict=True) if n > 1)
+        for row in counts
+    ]
+    return table
+
+
+def _projection_numbers(images: pd.DataFrame) -> npt.NDArray[np.int64]:
+    if images.empty:
+        raise DensightError("there is no assessed image to fuse", remedy="assess at least one image")
+    if (nameless := images["exam_id"].fillna("").eq("")).any():
+        raise DensightError(
+            f"row {int(nameless.to_numpy().argmax()) + 1} of the images has no exam_id",
+            remedy="give every image the id of its exam",
+        )
+    pairs = zip(images["view"], images["laterality"], strict=True)
+    return np.array([PROJECTIONS.index(Projection.of(view, side)) for view, side in pairs])
+
+
+def _references(images: pd.DataFrame, units: Sequence[int], table: pd.DataFrame) -> list[str]:
+    """The one density that the labelled images of each unit carry, empty where none is labelled."""
+    references = [""] * len(table)
+    for unit, density in zip(units, images["density"].fillna(""), strict=True):
+        known = references[unit]
+        if known and density and known != density:
+            row = table.iloc[unit]
+            side = f" {row['laterality']} breast of" if "laterality" in table else ""
+            raise DensightError(
+                f"the images of{side} exam {row['exam_id']!r} of patient {row['patient_id']!r} carry different "
+                f"densities, {known} and {density}",
+                remedy="give them one density in the catalogue, for BI-RADS that of the denser breast",
+            )
+        references[unit] = known or density
+    return references

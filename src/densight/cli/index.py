@@ -1,0 +1,130 @@
+"""``densight index``: make a catalogue of a folder of mammograms."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from densight.vocabulary import SPLITS, DensightError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    from densight.intake.catalogue import Catalogue, Failure
+
+__all__ = ["index"]
+
+SHOWN_FAILURES = 10
+
+
+def index(
+    folder: Annotated[Path, typer.Argument(help="The data set: a folder of images.", show_default=False)],
+    dataset: Annotated[
+        str | None,
+        typer.Option(help="Its layout: tutorial, mias, catalogue or loose. Detected where not given."),
+    ] = None,
+    output: Annotated[Path, typer.Option("--output", "-o", help="The catalogue to write, .csv or .parquet.")] = Path(
+        "catalogue.csv"
+    ),
+    classes: Annotated[
+        str | None,
+        typer.Option(help="The class labels from the least to the most dense, such as F,G,D. Else the data set's own."),
+    ] = None,
+    split: Annotated[
+        str, typer.Option(help="Per cent of the patients for training, validation and test, where none is given.")
+    ] = "60,15,25",
+    seed: Annotated[int, typer.Option(min=0, help="The seed of the split.")] = 0,
+) -> None:
+    """Make a catalogue of a folder of mammograms.
+
+    Reads every image once, finds its projection, class, exam and patient,
+    and splits the patients into training, validation and test unless the
+    folder does. Images that cannot be used are listed in failures.csv
+    beside the catalogue, and the exit status is then 1.
+    """
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from densight.intake.catalogue import catalogue_suffix, write_catalogue, write_failures
+    from densight.intake.layouts import detect
+    from densight.intake.layouts import index as index_folder
+
+    catalogue_suffix(output)
+    layout = dataset or detect(folder)
+    labels = re.split(r"[,\s]+", classes.strip()) if classes else None
+    fractions = _read_fractions(split)
+    console = Console()
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("Reading the images", total=None)
+
+        def show(done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total)
+
+        catalogue, failures = index_folder(
+            folder, layout, classes=labels, fractions=fractions, seed=seed, progress=show
+        )
+    listed = output.parent / "failures.csv"
+    if len(catalogue):
+        write_catalogue(catalogue, output)
+        console.print(_count_table(catalogue, f"{folder.resolve().name}, layout {layout}"))
+        _print(console, f"Catalogue of {_count(len(catalogue), 'image')}: {output}")
+    else:
+        _print(console, "No catalogue was written: no image can be used.")
+    if not failures:
+        listed.unlink(missing_ok=True)
+        return
+    write_failures(listed, failures)
+    _print_failures(console, failures, listed)
+    raise typer.Exit(1)
+
+
+def _read_fractions(text: str) -> list[float]:
+    """The parts of the data set that ``--split 60,15,25`` asks for."""
+    try:
+        return [float(part) / 100 for part in text.split(",")]
+    except ValueError:
+        raise DensightError(f"--split {text!r} is not three numbers", remedy="write it as --split 60,15,25") from None
+
+
+def _count_table(catalogue: Catalogue, title: str) -> Table:
+    """Images per projection, split and class; patients per projection and split."""
+    from rich.table import Table
+
+    table = Table("projection", "split", title=title)
+    unlabelled = [""] if (catalogue.table["density"] == "").any() else []
+    labels = [*catalogue.classes, *unlabelled]
+    for column in (*(label or "no label" for label in labels), "images", "patients"):
+        table.add_column(column, justify="right")
+    parts = {projection.value: catalogue.select(projection=projection).table for projection in catalogue.projections}
+    for name, part in {**parts, "all": catalogue.table}.items():
+        for split in (*SPLITS, "", "all"):
+            rows = part if split == "all" else part[part["split"] == split]
+            if len(rows) and not (split == "all" and name != "all"):
+                counts = [int((rows["density"] == label).sum()) for label in labels]
+                numbers = map(str, (*counts, len(rows), rows["patient_id"].nunique()))
+                table.add_row(name, split or "none", *numbers)
+        table.add_section()
+    return table
+
+
+def _print_failures(console: Console, failures: list[Failure], listed: Path) -> None:
+    _print(console, f"{_count(len(failures), 'image')} cannot be used:")
+    for failure in failures[:SHOWN_FAILURES]:
+        remedy = f" To mend it: {failure.remedy}." if failure.remedy else ""
+        _print(console, f"  {failure.path}: {failure.fault}.{remedy}")
+    if len(failures) > SHOWN_FAILURES:
+        _print(console, f"  … and {len(failures) - SHOWN_FAILURES} more")
+    _print(console, f"All of them, with what to do: {listed}")
+
+
+def _print(console: Console, text: str) -> None:
+    """A line as it is: paths are not broken, and brackets in them are no markup."""
+    console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -1,0 +1,156 @@
+"""What every network of densight offers, and the pieces that Keras and PyTorch define differently."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+__all__ = [
+    "DensityNetwork",
+    "SameConv2d",
+    "SameMaxPool2d",
+    "as_channels_last",
+    "feature_centres",
+    "keras_initialise",
+    "same_padding",
+]
+
+
+class DensityNetwork(nn.Module):
+    """A network in two halves: the last feature map, and the head that makes class scores of it.
+
+    Where ``linear_head`` is true, ``logits = W mean(activation(features)) + b`` with ``W`` the weights of
+    ``classifier``. That form is what makes Grad-CAM exact in closed form.
+
+    Attributes
+    ----------
+    classifier : torch.nn.Linear
+        The last layer, weights ``(classes, channels)``.
+    feature_layer : str
+        What literature and users call the layer that ``forward_features`` returns.
+    linear_head : bool
+        Whether the head has the form above.
+    """
+
+    classifier: nn.Linear
+    feature_layer: str
+    linear_head: bool = True
+
+    def forward_features(self, x: Tensor) -> Tensor:
+        """``(B, channels, rows, columns)`` in, the last feature map *before* its activation out."""
+        raise NotImplementedError
+
+    def forward_head(self, features: Tensor) -> Tensor:
+        """The feature map in, logits ``(B, classes)`` out."""
+        raise NotImplementedError
+
+    def activation_slope(self, features: Tensor) -> Tensor:
+        """The derivative of the last activation at every position, in the shape of ``features``."""
+        raise NotImplementedError
+
+    def strides(self, size: int) -> list[tuple[int, int, int]]:
+        """(kernel, stride, padding before) of every strided layer on the main path, for one axis."""
+        raise NotImplementedError
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits ``(B, classes)``."""
+        return self.forward_head(self.forward_features(x))
+
+
+def same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
+    """Padding before and after one axis, as Keras' ``padding="same"`` makes it.
+
+    The output has ``ceil(size / stride)`` positions; where the padding is odd the extra one comes after, so that a
+    stride of 2 on an even size pads (0, 1) where PyTorch's symmetric ``padding=1`` pads (1, 1).
+
+    Source: TensorFlow, API documentation of ``tf.nn``, "Notes on padding".
+
+    Examples
+    --------
+    >>> same_padding(650, 3, 2), same_padding(325, 3, 2), same_padding(163, 1, 2)
+    ((0, 1), (1, 1), (0, 0))
+    """
+    total = max((math.ceil(size / stride) - 1) * stride + kernel - size, 0)
+    return total // 2, total - total // 2
+
+
+def _pad_same(x: Tensor, kernel: int, stride: int, value: float) -> Tensor:
+    top, bottom = same_padding(x.shape[-2], kernel, stride)
+    left, right = same_padding(x.shape[-1], kernel, stride)
+    if top == bottom == left == right == 0:
+        return x
+    return functional.pad(x, (left, right, top, bottom), value=value)
+
+
+class SameConv2d(nn.Conv2d):
+    """A convolution with bias and Keras' "same" padding."""
+
+    def __init__(self, channels_in: int, channels_out: int, kernel: int, stride: int = 1) -> None:
+        symmetric = kernel // 2 if stride == 1 else 0
+        super().__init__(channels_in, channels_out, kernel, stride, padding=symmetric)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``(B, channels_in, rows, columns)`` to ``(B, channels_out, ceil(rows/stride), ceil(columns/stride))``."""
+        if self.stride[0] > 1:
+            x = _pad_same(x, self.kernel_size[0], self.stride[0], 0.0)
+        return super().forward(x)
+
+
+class SameMaxPool2d(nn.Module):
+    """Max pooling with Keras' "same" padding; padded positions never win."""
+
+    def __init__(self, kernel: int, stride: int) -> None:
+        super().__init__()
+        self.kernel, self.stride = kernel, stride
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Pool ``(B, channels, rows, columns)``."""
+        return functional.max_pool2d(_pad_same(x, self.kernel, self.stride, -math.inf), self.kernel, self.stride)
+
+
+def keras_initialise(network: nn.Module) -> None:
+    """Keras' defaults: Glorot-uniform kernels, zero biases, batch norm at one and zero.
+
+    Source: Glorot and Bengio, AISTATS 2010; Keras documentation, "Layer weight initializers".
+    """
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d | nn.Linear):
+            nn.init.xavier_uniform_(module.weight)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+
+
+def feature_centres(network: DensityNetwork, size: int) -> tuple[float, float]:
+    """Where the cells of the feature map lie on the network's input, along one axis.
+
+    Cell ``i`` looks at positions centred on ``offset + step * i``. Stretching a coarse map over the whole input
+    instead, as is common, misplaces it by up to half a cell.
+
+    Parameters
+    ----------
+    size : int
+        The input's size along the axis.
+
+    Returns
+    -------
+    offset, step : float
+        In input pixels; pixel centres are at whole numbers.
+
+    References
+    ----------
+    Araujo, Norris and Sim, "Computing receptive fields of convolutional neural networks", Distill 2019, eq. 3.
+    """
+    offset, step = 0.0, 1.0
+    for kernel, stride, before in network.strides(size):
+        offset += step * ((kernel - 1) / 2 - before)
+        step *= stride
+    return offset, step
+
+
+def as_channels_last(network: DensityNetwork) -> DensityNetwork:
+    """Lay the weights out as modern CPUs and GPUs read them fastest; the same network."""
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return network

@@ -1,0 +1,156 @@
+"""Model bundles: a folder with ``model.json``, ``weights.safetensors`` and ``MODEL_CARD.md``. Never a pickle."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from densight.network.architecture import Architecture, build_network
+from densight.network.card import model_card
+from densight.preparation.prepare import Preparation
+from densight.storage import checksum, replacing, write_json, write_text
+from densight.vocabulary import DensightError, Projection, check_classes
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from densight.network.blocks import DensityNetwork
+
+__all__ = ["Bundle", "BundleFacts", "read_bundle", "write_bundle"]
+
+FORMAT = 1
+"""The version of ``model.json``; a reader refuses a later one."""
+
+
+@dataclass(frozen=True)
+class BundleFacts:
+    """All that ``model.json`` holds.
+
+    Parameters
+    ----------
+    architecture : Architecture
+    preparation : Preparation
+    classes : tuple of str
+        Ascending in density.
+    projections : tuple of Projection
+        Those that the model was trained for.
+    training : dict
+        The whole record: recipe, seed, images, versions, best epoch.
+    calibration : dict or None
+        None: probabilities are the softmax as it comes.
+    licence : str
+        Terms of the weights.
+    """
+
+    architecture: Architecture
+    preparation: Preparation
+    classes: tuple[str, ...]
+    projections: tuple[Projection, ...]
+    training: dict[str, Any] = field(default_factory=dict)
+    calibration: dict[str, Any] | None = None
+    licence: str = "not stated"
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values in a fixed order."""
+        return {
+            "format": FORMAT,
+            "architecture": {"name": self.architecture.name, "channels": self.architecture.channels},
+            "preparation": {"preset": self.preparation.preset, "shape": list(self.preparation.shape)},
+            "classes": list(self.classes),
+            "projections": [projection.value for projection in self.projections],
+            "training": self.training,
+            "calibration": self.calibration,
+            "licence": self.licence,
+        }
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> BundleFacts:
+        """The inverse of :meth:`to_json`."""
+        classes = check_classes(content["classes"])
+        return cls(
+            Architecture(content["architecture"]["name"], len(classes), content["architecture"]["channels"]),
+            Preparation(content["preparation"]["preset"], tuple(content["preparation"]["shape"])),
+            classes,
+            tuple(Projection(name) for name in content["projections"]),
+            content["training"],
+            content["calibration"],
+            content["licence"],
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Bundle:
+    """A model ready to assess: the network in evaluation mode and the facts beside it."""
+
+    facts: BundleFacts
+    network: DensityNetwork
+    checksum: str
+    folder: Path
+
+
+def write_bundle(folder: str | Path, weights: dict[str, Tensor], facts: BundleFacts) -> None:
+    """Write a bundle; ``model.json`` comes last, so that a folder with it is whole.
+
+    Parameters
+    ----------
+    folder : path-like
+    weights : dict of str to Tensor
+        The network's ``state_dict``.
+    facts : BundleFacts
+    """
+    from safetensors.torch import save_file
+
+    folder = Path(folder)
+    with replacing(folder / "weights.safetensors") as temporary:
+        save_file({name: value.detach().cpu().contiguous() for name, value in weights.items()}, temporary)
+    digest = checksum(folder / "weights.safetensors")
+    write_text(folder / "MODEL_CARD.md", model_card(facts.to_json(), digest))
+    write_json(folder / "model.json", facts.to_json() | {"weights_sha256": digest})
+
+
+def read_bundle(folder: str | Path) -> Bundle:
+    """Read a bundle and build its network, in evaluation mode on the CPU.
+
+    Raises
+    ------
+    DensightError
+        If a file is missing, damaged, or of a later version of densight.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    folder = Path(folder)
+    facts, digest = _read_facts(folder)
+    weights = folder / "weights.safetensors"
+    if not weights.is_file():
+        raise DensightError("the bundle has no weights.safetensors", folder, "copy the whole bundle again")
+    if checksum(weights) != digest:
+        raise DensightError("the weights are not those that model.json names", weights, "copy the whole bundle again")
+    network = build_network(facts.architecture)
+    try:
+        network.load_state_dict(load_file(weights))
+    except (SafetensorError, RuntimeError) as error:
+        raise DensightError(
+            f"the weights do not fit the network {facts.architecture.name}", weights, "copy the whole bundle again"
+        ) from error
+    network.eval()
+    return Bundle(facts, network, digest, folder)
+
+
+def _read_facts(folder: Path) -> tuple[BundleFacts, str]:
+    path = folder / "model.json"
+    if not path.is_file():
+        raise DensightError(
+            "there is no model bundle (no model.json)", folder, "give the folder that densight train or convert wrote"
+        )
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        later = content["format"] > FORMAT
+        facts = None if later else (BundleFacts.from_json(content), str(content["weights_sha256"]))
+    except (UnicodeDecodeError, KeyError, TypeError, ValueError) as error:
+        raise DensightError(f"model.json is damaged ({error!r})", path, "copy the whole bundle again") from error
+    if facts is None:
+        raise DensightError("the bundle was written by a later densight", path, "upgrade densight")
+    return facts

@@ -1,0 +1,56 @@
+"""The model card of a bundle, in the form of Mitchell et al., "Model cards for model reporting", FAT* 2019."""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = ["model_card"]
+
+
+def model_card(content: dict[str, Any], weights_sha256: str) -> str:
+    """Write what a bundle's ``model.json`` says as a page for people."""
+    training = content["training"]
+    lines = [
+        "# Model card",
+        "",
+        "Research software. Not a medical device; not for clinical decisions.",
+        "",
+        "## Model",
+        "",
+        f"- Network: {content['architecture']['name']}, {content['architecture']['channels']} input channel(s)",
+        f"- Preparation: preset `{content['preparation']['preset']}`, "
+        f"{content['preparation']['shape'][0]}×{content['preparation']['shape'][1]} pixels",
+        f"- Classes, ascending in density: {', '.join(content['classes'])}",
+        f"- Projections: {', '.join(content['projections'])}",
+        f"- Weights: SHA-256 `{weights_sha256}`",
+        f"- Licence of the weights: {content['licence']}",
+        f"- Calibration: {'see model.json' if content['calibration'] else 'none; probabilities are the softmax'}",
+        "",
+        "## Intended use",
+        "",
+        "Research and teaching on breast density and on explanations of networks that assess it. It has to be "
+        "validated on one's own images before any figure that it gives is believed.",
+        "",
+        "## Training",
+        "",
+    ]
+    lines += _describe(training) if training else ["Nothing is recorded."]
+    lines += [
+        "",
+        "## Evaluation",
+        "",
+        "Figures on held-out patients are made by `densight assess` and `densight figures`; none are stored here.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _describe(values: dict[str, Any], depth: int = 0) -> list[str]:
+    lines: list[str] = []
+    for key, value in values.items():
+        label = f"{'  ' * depth}- {key.replace('_', ' ')}"
+        if isinstance(value, dict):
+            lines += [f"{label}:", *_describe(value, depth + 1)]
+        else:
+            lines.append(f"{label}: {value}")
+    return lines

@@ -1,0 +1,191 @@
+"""What the network sees: the presets ``tutorial`` and ``default``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from densight.anatomy import breast_mask, chest_wall_at_left
+from densight.intake.mammogram import Mammogram
+from densight.preparation.geometry import Geometry
+from densight.vocabulary import DensightError
+
+__all__ = ["PRESETS", "Framed", "Preparation", "Prepared", "finish", "frame", "prepare"]
+
+Image = npt.NDArray[np.float32]
+
+PRESETS: dict[str, tuple[tuple[int, int], int]] = {"tutorial": ((650, 650), 3), "default": ((384, 256), 1)}
+"""Each preset's usual frame (rows, columns) and its number of channels."""
+
+AIR_MARGIN = 0.02
+"""Air kept around the breast, as a part of the longer side of its box."""
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """A preset and the frame's size: all that a bundle must store to prepare an image as in training.
+
+    Parameters
+    ----------
+    preset : {"tutorial", "default"}
+    shape : (int, int)
+        Rows and columns of the frame.
+
+    Examples
+    --------
+    >>> Preparation("tutorial", (650, 650)).channels
+    3
+    """
+
+    preset: str
+    shape: tuple[int, int]
+
+    def __post_init__(self) -> None:
+        if self.preset not in PRESETS:
+            raise DensightError(f"unknown preparation {self.preset!r}", remedy=f"use one of {', '.join(PRESETS)}")
+        if len(self.shape) != 2 or min(self.shape) < 32:
+            raise DensightError(
+                f"the frame {self.shape} is too small", remedy="give rows and columns of at least 32 pixels"
+            )
+
+    @classmethod
+    def usual(cls, preset: str) -> Preparation:
+        """The preset with its usual frame."""
+        return cls(preset, PRESETS[preset][0] if preset in PRESETS else (0, 0))
+
+    @property
+    def channels(self) -> int:
+        """Input channels of the network."""
+        return PRESETS[self.preset][1]
+
+
+@dataclass(frozen=True, eq=False)
+class Framed:
+    """A mammogram in the network's frame, before what augmentation must come before.
+
+    Parameters
+    ----------
+    image : ndarray of float32, shape (rows, columns)
+        ``tutorial``: grey values 0–255. ``default``: 0 for air, else 0–1 between robust limits inside the breast.
+    geometry : Geometry
+        The way there and back.
+    done : tuple of str
+        What was done, in words for the run folder and the report.
+    """
+
+    image: Image
+    geometry: Geometry
+    done: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """What the network sees.
+
+    Parameters
+    ----------
+    tensor : ndarray of float32, shape (channels, rows, columns)
+    geometry : Geometry
+    done : tuple of str
+    """
+
+    tensor: Image
+    geometry: Geometry
+    done: tuple[str, ...]
+
+
+def prepare(mammogram: Mammogram, preparation: Preparation) -> Prepared:
+    """Bring a mammogram into the form in which a network was trained.
+
+    Raises
+    ------
+    DensightError
+        If the preset needs the breast and none stands out from the background.
+
+    Examples
+    --------
+    >>> pixels = np.zeros((256, 256), np.uint8); pixels[50:200, :100] = 90; pixels[90:150, :60] = 180
+    >>> prepare(Mammogram(pixels), Preparation.usual("default")).tensor.shape
+    (1, 384, 256)
+    """
+    framed = frame(mammogram, preparation)
+    return Prepared(finish(framed.image, preparation), framed.geometry, (*mammogram.assumed, *framed.done))
+
+
+def frame(mammogram: Mammogram, preparation: Preparation) -> Framed:
+    """Bring a mammogram into the frame: orientation, crop, scale and grey values."""
+    if preparation.preset == "tutorial":
+        return _frame_tutorial(mammogram, preparation.shape)
+    return _frame_default(mammogram, preparation.shape)
+
+
+def finish(image: Image, preparation: Preparation) -> Image:
+    """The framed image ``(rows, columns)`` to the network's input ``(channels, rows, columns)``.
+
+    ``tutorial``: what Keras' ``ImageDataGenerator(rescale=1/255, samplewise_center=True)`` makes of three equal
+    channels, in its order and precision: times 1/255, then minus the image's own mean.
+    """
+    if preparation.preset == "tutorial":
+        x = np.repeat((image * np.float32(1.0 / 255))[:, :, None], 3, axis=2)
+        x -= np.mean(x, keepdims=True)
+        return np.ascontiguousarray(x.transpose(2, 0, 1))
+    return ((image - 0.5) / 0.25).astype(np.float32)[None]
+
+
+def _frame_tutorial(mammogram: Mammogram, shape: tuple[int, int]) -> Framed:
+    """Stretch over the frame by the nearest pixel, as ``flow_from_directory(target_size=…)`` does by default.
+
+    Source: keras-preprocessing 1.1, ``ImageDataGenerator.flow_from_directory`` (``interpolation="nearest"``), which
+    calls Pillow's ``Image.resize``.
+    """
+    from PIL import Image as PillowImage
+
+    pixels, done = mammogram.pixels, ["preset tutorial", f"stretched to {shape[0]}×{shape[1]}, nearest pixel"]
+    if pixels.dtype == np.uint16:
+        pixels = (pixels >> 8).astype(np.uint8)
+        done.append("16-bit grey values divided by 256")
+    resized = PillowImage.fromarray(pixels).resize((shape[1], shape[0]), PillowImage.Resampling.NEAREST)
+    image = np.asarray(resized, np.float32)
+    return Framed(image, Geometry.stretched(mammogram.shape, shape), tuple(done))
+
+
+def _frame_default(mammogram: Mammogram, shape: tuple[int, int]) -> Framed:
+    """Chest wall to the left, cropped to the breast, aspect ratio kept, grey values between limits in the breast."""
+    import cv2
+
+    breast = breast_mask(mammogram)
+    mirrored = not chest_wall_at_left(breast)
+    pixels = mammogram.pixels[:, ::-1] if mirrored else mammogram.pixels
+    breast = breast[:, ::-1] if mirrored else breast
+    box = _box_around(breast)
+    geometry = Geometry.fitted(mammogram.shape, shape, box, mirrored=mirrored)
+    inside = (slice(box[0], box[0] + box[2]), slice(box[1], box[1] + box[3]))
+    rows, columns = geometry.content_shape
+    way = cv2.INTER_AREA if min(geometry.scale) < 1 else cv2.INTER_LINEAR
+    grey = cv2.resize(pixels[inside].astype(np.float32), (columns, rows), interpolation=way)
+    tissue = cv2.resize(breast[inside].astype(np.float32), (columns, rows), interpolation=way) > 0.5
+    low, high = np.percentile(grey[tissue], (1, 99))
+    if high <= low:
+        raise DensightError("the breast has one grey value only", mammogram.path, "check the export of the image")
+    image = np.zeros(shape, np.float32)
+    top, left = geometry.offset
+    normalised = np.where(tissue, np.clip((grey - low) / (high - low), 0, 1), 0)
+    image[top : top + rows, left : left + columns] = normalised
+    done = (
+        "preset default",
+        "mirrored left to right" if mirrored else "not mirrored",
+        f"cropped to the breast, rows {box[0]}–{box[0] + box[2]}, columns {box[1]}–{box[1] + box[3]}"
+        + (" after mirroring" if mirrored else ""),
+        f"grey values {low:.0f} to {high:.0f} inside the breast taken as 0 to 1",
+    )
+    return Framed(image, geometry, done)
+
+
+def _box_around(breast: npt.NDArray[np.bool_]) -> tuple[int, int, int, int]:
+    rows, columns = np.flatnonzero(breast.any(axis=1)), np.flatnonzero(breast.any(axis=0))
+    margin = round(AIR_MARGIN * max(np.ptp(rows), np.ptp(columns)))
+    first_row, first_column = max(0, rows[0] - margin), max(0, columns[0] - margin)
+    last_row, last_column = min(breast.shape[0] - 1, rows[-1] + margin), min(breast.shape[1] - 1, columns[-1] + margin)
+    return int(first_row), int(first_column), int(last_row - first_row + 1), int(last_column - first_column + 1)

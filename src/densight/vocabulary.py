@@ -1,0 +1,172 @@
+"""The words of the field as types: classes, views, lateralities, projections, and densight's one error."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+
+__all__ = [
+    "BIRADS",
+    "PROJECTIONS",
+    "SPLITS",
+    "DensightError",
+    "Laterality",
+    "Projection",
+    "View",
+    "check_classes",
+    "find_projection",
+]
+
+BIRADS: tuple[str, ...] = ("A", "B", "C", "D")
+"""The density classes of BI-RADS, 5th edition, from almost entirely fatty to extremely dense.
+
+Source: ACR BI-RADS Atlas, 5th edition (2013), Mammography, section III.A "Breast composition".
+"""
+
+SPLITS: tuple[str, ...] = ("train", "validation", "test")
+"""The parts of a data set. A patient belongs to exactly one of them."""
+
+
+class DensightError(ValueError):
+    """A fault that the user can mend: which file, what is wrong with it, what to do next.
+
+    Parameters
+    ----------
+    fault : str
+        What is wrong, without a full stop.
+    path : path-like, optional
+        The file or folder concerned.
+    remedy : str, optional
+        What to do next, without a full stop.
+
+    Examples
+    --------
+    >>> print(DensightError("the file is empty (0 bytes)", "exam/a.png", "export the image again"))
+    exam/a.png: the file is empty (0 bytes). To mend it: export the image again.
+    """
+
+    def __init__(self, fault: str, path: str | Path | None = None, remedy: str | None = None) -> None:
+        self.fault = fault
+        self.path = None if path is None else Path(path)
+        self.remedy = remedy
+        where = "" if path is None else f"{path}: "
+        then = "" if remedy is None else f". To mend it: {remedy}"
+        super().__init__(f"{where}{fault}{then}.")
+
+
+class Laterality(StrEnum):
+    """The side of the patient's body: right or left."""
+
+    R = "R"
+    L = "L"
+
+
+class View(StrEnum):
+    """The direction of the x-ray beam: cranio-caudal or medio-lateral oblique."""
+
+    CC = "CC"
+    MLO = "MLO"
+
+
+class Projection(StrEnum):
+    """A view of a side: the unit for which the tutorial trains one network."""
+
+    CC_R = "CC_R"
+    CC_L = "CC_L"
+    MLO_R = "MLO_R"
+    MLO_L = "MLO_L"
+
+    @property
+    def view(self) -> View:
+        """The view, CC or MLO."""
+        return View(self.value.split("_")[0])
+
+    @property
+    def laterality(self) -> Laterality:
+        """The side, R or L."""
+        return Laterality(self.value.split("_")[1])
+
+    @classmethod
+    def of(cls, view: str, laterality: str) -> Projection:
+        """Join a view and a laterality.
+
+        Raises
+        ------
+        DensightError
+            If either is not one of the four words.
+
+        Examples
+        --------
+        >>> Projection.of("MLO", "L")
+        <Projection.MLO_L: 'MLO_L'>
+        """
+        try:
+            return cls(f"{view.strip().upper()}_{laterality.strip().upper()}")
+        except ValueError:
+            known = ", ".join(PROJECTIONS)
+            raise DensightError(
+                f"unknown projection: view {view!r}, laterality {laterality!r}",
+                remedy=f"use one of {known}",
+            ) from None
+
+
+PROJECTIONS: tuple[Projection, ...] = tuple(Projection)
+"""The four standard projections, in the tutorial's order."""
+
+_PROJECTION_WORDS = re.compile(
+    r"(?<![A-Za-z])(?:(?P<view>CC|MLO)[ _-]?(?P<side>[RL])|(?P<side2>[RL])[ _-]?(?P<view2>CC|MLO))(?![A-Za-z])",
+    re.IGNORECASE,
+)
+
+
+def find_projection(text: str) -> Projection | None:
+    """The last projection named in a file's or folder's name, in any usual spelling.
+
+    Parameters
+    ----------
+    text : str
+        For instance ``"1302_1_D_MLO_R"``, ``"predictions_ccl"`` or ``"RCC"``.
+
+    Returns
+    -------
+    Projection or None
+        None where no projection is named.
+
+    Examples
+    --------
+    >>> find_projection("predictions_mlol.txt")
+    <Projection.MLO_L: 'MLO_L'>
+    >>> find_projection("RCC")
+    <Projection.CC_R: 'CC_R'>
+    >>> find_projection("holiday") is None
+    True
+    """
+    found = list(_PROJECTION_WORDS.finditer(text))
+    if not found:
+        return None
+    words = found[-1].groupdict()
+    return Projection.of(words["view"] or words["view2"], words["side"] or words["side2"])
+
+
+def check_classes(classes: Sequence[str]) -> tuple[str, ...]:
+    """Ordered class labels, from the least to the most dense, checked.
+
+    Raises
+    ------
+    DensightError
+        If there are fewer than two, an empty one, or one twice.
+
+    Examples
+    --------
+    >>> check_classes(["F", "G", "D"])
+    ('F', 'G', 'D')
+    """
+    labels = tuple(str(label).strip() for label in classes)
+    if len(labels) < 2 or len(set(labels)) != len(labels) or not all(labels):
+        raise DensightError(
+            f"the classes {list(labels)} are not an ordered set of at least two different labels",
+            remedy="name them from the least to the most dense, for instance A,B,C,D or F,G,D",
+        )
+    return labels
