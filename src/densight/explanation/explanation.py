@@ -1,0 +1,114 @@
+"""An explanation: for one image and every class, which places spoke for the class and which against it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from densight.preparation.geometry import Geometry
+from densight.vocabulary import DensightError
+
+__all__ = ["Explanation"]
+
+
+@dataclass(frozen=True, eq=False)
+class Explanation:
+    """The raw, signed maps of one image, one a class, and the way into the image's own pixels.
+
+    Parameters
+    ----------
+    cells : ndarray of float32, shape (k, rows, columns)
+        A map a class at the layer's own resolution, as the method gave it: positive where the image speaks for the
+        class, negative where against it. Nothing is clipped or scaled.
+    classes : tuple of str
+        The labels, from the least to the most dense.
+    probabilities : ndarray of float32, shape (k,)
+        What the model said of the image.
+    method : str
+        For instance ``grad-cam``.
+    layer : str
+        The layer whose output the cells are, for instance ``add_12``.
+    geometry : Geometry
+        The way between the image and the network's frame.
+    origin, step : (float, float)
+        Where the cells lie in the frame: cell ``(i, j)`` is centred on the frame's pixel ``origin + step * (i, j)``.
+
+    Raises
+    ------
+    DensightError
+        If the shapes do not fit, or a value is not finite.
+
+    Examples
+    --------
+    >>> geometry = Geometry.stretched((8, 8), (4, 4))
+    >>> cells = np.array([[[1.0, 0.0], [0.0, -1.0]], [[-1.0, 0.0], [0.0, -3.0]]], np.float32)
+    >>> maps = Explanation(cells, ("A", "B"), np.array([0.9, 0.1], np.float32), "grad-cam", "add_12", geometry,
+    ...                    (0.5, 0.5), (2.0, 2.0))
+    >>> maps.predicted, maps.map("A").shape, maps.strength("A"), maps.strength("B")
+    ('A', (8, 8), 1.0, 0.0)
+    """
+
+    cells: npt.NDArray[np.float32]
+    classes: tuple[str, ...]
+    probabilities: npt.NDArray[np.float32]
+    method: str
+    layer: str
+    geometry: Geometry
+    origin: tuple[float, float]
+    step: tuple[float, float]
+
+    def __post_init__(self) -> None:
+        k = len(self.classes)
+        if self.cells.ndim != 3 or len(self.cells) != k or self.probabilities.shape != (k,):
+            raise DensightError(
+                f"an explanation has a map and a probability for each of {k} classes, these are "
+                f"{self.cells.shape} and {self.probabilities.shape}"
+            )
+        if not np.isfinite(self.cells).all():
+            raise DensightError(f"the {self.method} map at {self.layer} is not finite", remedy="check the weights")
+
+    @property
+    def predicted(self) -> str:
+        """The class of the greatest probability."""
+        return self.classes[int(self.probabilities.argmax())]
+
+    def map(self, label: str | None = None) -> npt.NDArray[np.float32]:
+        """The raw signed map of a class in the image's own pixels.
+
+        Parameters
+        ----------
+        label : str, optional
+            The predicted class if None.
+
+        Returns
+        -------
+        ndarray of float32, shape of the image
+            Bilinear between cells; zero where the network did not see the image.
+
+        Raises
+        ------
+        DensightError
+            If there is no such class.
+        """
+        return self.geometry.map_to_image(self.cells[self._index(label)], self.origin, self.step)
+
+    def evidence(self, label: str | None = None) -> npt.NDArray[np.float32]:
+        """The positive part of :meth:`map` as parts of :meth:`strength`, 0 to 1; all zero where there is none."""
+        positive = np.maximum(self.map(label), 0)
+        strength = self.strength(label)
+        return positive / np.float32(strength) if strength > 0 else positive
+
+    def strength(self, label: str | None = None) -> float:
+        """The largest raw value of a class's map, in units of the score before the softmax; 0 where none is positive.
+
+        It is the scale that :meth:`evidence` is divided by, and tells how much a picture was stretched.
+        """
+        return max(float(self.cells[self._index(label)].max()), 0.0)
+
+    def _index(self, label: str | None) -> int:
+        label = self.predicted if label is None else label
+        if label not in self.classes:
+            raise DensightError(f"there is no class {label!r}", remedy=f"use one of {', '.join(self.classes)}")
+        return self.classes.index(label)
