@@ -14,7 +14,7 @@ from typing import Any
 
 from densight.vocabulary import DensightError
 
-__all__ = ["checksum", "replacing", "write_bytes", "write_csv", "write_json", "write_text"]
+__all__ = ["checksum", "read_json", "replacing", "write_bytes", "write_csv", "write_json", "write_text"]
 
 
 @contextlib.contextmanager
@@ -72,6 +72,31 @@ def write_text(path: str | Path, content: str) -> None:
 def write_json(path: str | Path, content: Any) -> None:
     """Write indented JSON atomically, keys in the order given; NaN is refused, for it is not JSON."""
     write_text(path, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def read_json(path: str | Path) -> dict[str, Any]:
+    """Read a JSON object.
+
+    Raises
+    ------
+    DensightError
+        If the file cannot be read or holds no JSON object.
+
+    Examples
+    --------
+    >>> write_json("build/example.json", {"seed": 1})
+    >>> read_json("build/example.json")
+    {'seed': 1}
+    """
+    try:
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise DensightError(f"cannot be read ({error.strerror})", path, "check the path and its permissions") from error
+    except ValueError as error:
+        raise DensightError(f"the file is damaged, it is no JSON ({error})", path, "copy or make it again") from error
+    if not isinstance(content, dict):
+        raise DensightError("the file is damaged, it holds no JSON object", path, "copy or make it again")
+    return content
 
 
 def write_csv(path: str | Path, columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.box import SIMPLE_HEAD
 
+from densight.cli.terminal import TABLE, print_line
 from densight.vocabulary import DensightError
 
 if TYPE_CHECKING:
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from densight.figures.merit import Estimate
 
 __all__ = ["figures"]
-
-_LOOK: dict[str, Any] = {"title_justify": "left", "caption_justify": "left", "box": SIMPLE_HEAD, "pad_edge": False}
 
 
 def figures(
@@ -90,8 +88,8 @@ def figures(
     if "exam" in result.levels:
         console.print(_confusion_table(result, "exam"))
     for remark in result.assumed:
-        console.print(f"note: {remark}", markup=False)
-    console.print(f"wrote {written} and {len(plots)} plots in {folder / PLOTS}", markup=False, soft_wrap=True)
+        print_line(console, f"note: {remark}")
+    print_line(console, f"wrote {written} and {len(plots)} plots in {folder / PLOTS}")
 
 
 def _output_folder(run: Path | None, predictions: list[Path] | None, labels: Path | None, output: Path | None) -> Path:
@@ -130,7 +128,7 @@ def _measure(run: Path | None, predictions: list[Path] | None, labels: Path | No
 def _levels_table(result: Figures) -> Table:
     from rich.table import Table
 
-    table = Table(title="Figures of merit, with the accuracy's 95 % interval", **_LOOK)
+    table = Table(title="Figures of merit, with the accuracy's 95 % interval", **TABLE)
     table.add_column("level", no_wrap=True)
     for heading in ("n", "patients", "accuracy", "macro recall", "macro precision"):
         table.add_column(heading, justify="right", no_wrap=heading == "accuracy")
@@ -157,7 +155,7 @@ def _confusion_table(result: Figures, level: str) -> Table:
     from rich.table import Table
 
     merit = result.levels[level]
-    table = Table(title=f"Confusion matrix, {level}", caption="rows true, columns predicted", **_LOOK)
+    table = Table(title=f"Confusion matrix, {level}", caption="rows true, columns predicted", **TABLE)
     table.add_column("")
     for label in result.classes:
         table.add_column(label, justify="right")

@@ -8,17 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from densight.cli.terminal import TABLE, count, print_failures, print_line
 from densight.vocabulary import SPLITS, DensightError
 
 if TYPE_CHECKING:
-    from rich.console import Console
     from rich.table import Table
 
-    from densight.intake.catalogue import Catalogue, Failure
+    from densight.intake.catalogue import Catalogue
 
 __all__ = ["index"]
-
-SHOWN_FAILURES = 10
 
 
 def index(
@@ -71,14 +69,14 @@ def index(
     if len(catalogue):
         write_catalogue(catalogue, output)
         console.print(_count_table(catalogue, f"{folder.resolve().name}, layout {layout}"))
-        _print(console, f"Catalogue of {_count(len(catalogue), 'image')}: {output}")
+        print_line(console, f"Catalogue of {count(len(catalogue), 'image')}: {output}")
     else:
-        _print(console, "No catalogue was written: no image can be used.")
+        print_line(console, "No catalogue was written: no image can be used.")
     if not failures:
         listed.unlink(missing_ok=True)
         return
     write_failures(listed, failures)
-    _print_failures(console, failures, listed)
+    print_failures(console, failures, listed)
     raise typer.Exit(1)
 
 
@@ -94,7 +92,7 @@ def _count_table(catalogue: Catalogue, title: str) -> Table:
     """Images per projection, split and class; patients per projection and split."""
     from rich.table import Table
 
-    table = Table("projection", "split", title=title)
+    table = Table("projection", "split", title=title, **TABLE)
     unlabelled = [""] if (catalogue.table["density"] == "").any() else []
     labels = [*catalogue.classes, *unlabelled]
     for column in (*(label or "no label" for label in labels), "images", "patients"):
@@ -109,22 +107,3 @@ def _count_table(catalogue: Catalogue, title: str) -> Table:
                 table.add_row(name, split or "none", *numbers)
         table.add_section()
     return table
-
-
-def _print_failures(console: Console, failures: list[Failure], listed: Path) -> None:
-    _print(console, f"{_count(len(failures), 'image')} cannot be used:")
-    for failure in failures[:SHOWN_FAILURES]:
-        remedy = f" To mend it: {failure.remedy}." if failure.remedy else ""
-        _print(console, f"  {failure.path}: {failure.fault}.{remedy}")
-    if len(failures) > SHOWN_FAILURES:
-        _print(console, f"  … and {len(failures) - SHOWN_FAILURES} more")
-    _print(console, f"All of them, with what to do: {listed}")
-
-
-def _print(console: Console, text: str) -> None:
-    """A line as it is: paths are not broken, and brackets in them are no markup."""
-    console.print(text, markup=False, highlight=False, soft_wrap=True)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -13,7 +13,7 @@ from densight.intake.mammogram import Exam, Mammogram
 from densight.intake.naming import Entry, find_images, projection_of, read_names, read_tutorial_name, strip_projection
 from densight.vocabulary import BIRADS, DensightError, Projection
 
-__all__ = ["Entry", "entries_of", "find_inputs", "group_exams", "read_entry", "read_exam"]
+__all__ = ["Entry", "entries_of", "find_inputs", "find_labelled", "group_exams", "read_entry", "read_exam"]
 
 
 def find_inputs(
@@ -65,6 +65,39 @@ def find_inputs(
     if not entries:
         raise DensightError(f"there is no image of the split {split!r}", path, "name another split, or none for all")
     return entries, known
+
+
+def find_labelled(path: str | Path, split: str | None, classes: Sequence[str]) -> tuple[list[Entry], str]:
+    """The images that an input names, with their labels where these are a model's classes.
+
+    Folders named as classes are read as the model's classes or as A B C D, whichever labels more images.
+
+    Parameters
+    ----------
+    path : path-like
+    split : {"train", "validation", "test"} or None
+        As for `find_inputs`.
+    classes : sequence of str
+        The model's.
+
+    Returns
+    -------
+    entries : list of Entry
+        Without labels where they are on another scale.
+    left_out : str
+        Why labels were left out, in words for the terminal and the entries' ``assumed``; empty where none was.
+
+    Raises
+    ------
+    DensightError
+        As `find_inputs`.
+    """
+    readings = [find_inputs(path, split=split, classes=scale) for scale in dict.fromkeys((tuple(classes), BIRADS))]
+    entries, labels = max(readings, key=lambda reading: sum(entry.density is not None for entry in reading[0]))
+    if labels in (None, tuple(classes)):
+        return entries, ""
+    left_out = f"labels left out, for they are {', '.join(labels or ())} and the model's {', '.join(classes)}"
+    return [replace(entry, density=None, assumed=(*entry.assumed, left_out)) for entry in entries], left_out
 
 
 def entries_of(catalogue: Catalogue) -> list[Entry]:

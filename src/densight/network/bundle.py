@@ -89,6 +89,11 @@ class Bundle:
     checksum: str
     folder: Path
 
+    @property
+    def label(self) -> str:
+        """Its folder's name and the first digits of its weights' checksum: ``CC_R@1f3a9c02``."""
+        return f"{self.folder.resolve().name}@{self.checksum[:8]}"
+
 
 def write_bundle(folder: str | Path, weights: dict[str, Tensor], facts: BundleFacts) -> None:
     """Write a bundle; ``model.json`` comes last, so that a folder with it is whole.

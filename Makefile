@@ -1,0 +1,41 @@
+# make demo   train, assess, figures and explain on the example mammograms, into demo/
+# make test   every check: format, lint, types, import directions, tests with coverage
+# Both make their environment, .venv, from requirements.lock.
+
+PYTHON ?= python3
+DENSIGHT_DATA ?= ../shared/data
+export DENSIGHT_DATA
+BIN := .venv/bin
+
+.PHONY: demo test lint lock clean
+
+demo: .venv/ready
+	PATH="$(CURDIR)/$(BIN):$$PATH" bash benchmarks/demo.sh demo
+
+test: lint
+	$(BIN)/pytest -n 2 --dist worksteal --cov --cov-report=term
+
+lint: .venv/ready
+	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+# The environment is made anew when the lock or the package's own metadata change.
+.venv/ready: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo 'densight needs Python 3.11 or newer: make PYTHON=python3.12 …'; exit 1; }
+	$(PYTHON) -m venv --clear .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --requirement requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+# Resolves the newest versions that pyproject.toml allows; torch stays at the release that is tested.
+lock: .venv/ready
+	$(BIN)/pip-compile --quiet --strip-extras --no-emit-index-url --no-emit-trusted-host --no-emit-find-links \
+		--no-annotate --no-header --extra onnx --extra tensorboard --extra dev --constraint constraints.txt \
+		--output-file requirements.lock pyproject.toml
+	sed -i 's/^\(torch==[0-9.]*\)+cpu$$/\1/' requirements.lock
+
+clean:
+	rm -rf .venv demo build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,97 @@
+"""The journal of a run: a line an exam as soon as it is done, so that a stopped run goes on where it was."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from densight.assessment.assess import Examined
+from densight.intake.naming import Entry
+from densight.vocabulary import DensightError
+
+__all__ = ["JOURNAL", "Journal"]
+
+JOURNAL = "journal.jsonl"
+"""The file's name in a run folder."""
+
+
+class Journal:
+    """What is done already: of each file its size and time when it was read, and what was said of it.
+
+    Lines are appended, each whole exam at once; of several about a file the last counts. A run that was killed while
+    it wrote leaves a broken last line, whose exam is done again.
+
+    Parameters
+    ----------
+    folder : Path
+        The run folder.
+    base : Path
+        The folder to which the images' paths are relative.
+    with_maps : bool
+        Whether an image counts as done only if it has been explained.
+    """
+
+    def __init__(self, folder: Path, base: Path, *, with_maps: bool) -> None:
+        self.path = folder / JOURNAL
+        self.base = base
+        self.with_maps = with_maps
+        self._said: dict[str, dict[str, Any]] = {}
+        text = self.path.read_text(encoding="utf-8", errors="replace") if self.path.is_file() else ""
+        for line in text.splitlines():
+            try:
+                self._said |= json.loads(line)
+            except ValueError:
+                continue
+        self._broken = bool(text) and not text.endswith("\n")
+
+    def key(self, entry: Entry) -> str:
+        """The image's path as the run's tables give it."""
+        return Path(os.path.relpath(entry.path, self.base)).as_posix()
+
+    def knows(self, entry: Entry) -> bool:
+        """Whether the image is done and its file has not changed since."""
+        said = self._said.get(self.key(entry))
+        return said is not None and said["file"] == _stamp(entry.path) and bool(said["maps"] or not self.with_maps)
+
+    def said(self, entry: Entry) -> dict[str, Any]:
+        """What was said of an image that is known: ``probabilities``, ``preparation``, ``model``, ``maps``."""
+        return self._said[self.key(entry)]
+
+    def note(self, examined: list[tuple[Entry, Examined]], maps: dict[Path, str]) -> None:
+        """Add the images of an exam.
+
+        Raises
+        ------
+        DensightError
+            If the disk is full or the folder cannot be written.
+        """
+        said = {
+            self.key(entry): {
+                "file": _stamp(entry.path),
+                "probabilities": one.assessment.probabilities.tolist(),
+                "preparation": "; ".join(one.assessment.preparation),
+                "model": one.assessment.model,
+                "maps": maps.get(entry.path, ""),
+            }
+            for entry, one in examined
+        }
+        try:
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write("\n" * self._broken + json.dumps(said) + "\n")
+        except OSError as error:
+            raise DensightError(
+                f"cannot be written ({error.strerror})", self.path, "free some space; the same command then goes on"
+            ) from error
+        self._broken = False
+        self._said |= said
+
+
+def _stamp(path: Path) -> list[int]:
+    """What tells that a file has changed: its size in bytes and its time in ns."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return []
+    return [stat.st_size, stat.st_mtime_ns]

@@ -1,0 +1,125 @@
+"""Which model assesses which projection: one bundle for all, or one a projection as in the tutorial."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from densight.network.bundle import Bundle, read_bundle
+from densight.vocabulary import PROJECTIONS, DensightError, Projection
+
+__all__ = ["Models", "load_models"]
+
+
+@dataclass(frozen=True, eq=False)
+class Models:
+    """One to four bundles that share their classes, at most one a projection.
+
+    Parameters
+    ----------
+    bundles : tuple of Bundle
+
+    Raises
+    ------
+    DensightError
+        If there is none, two learnt the same projection, or their classes differ.
+    """
+
+    bundles: tuple[Bundle, ...]
+
+    def __post_init__(self) -> None:
+        if not self.bundles:
+            raise DensightError("no model was given", remedy="give --model FOLDER")
+        of: dict[Projection, Bundle] = {}
+        for bundle in self.bundles:
+            if bundle.facts.classes != self.classes:
+                raise DensightError(
+                    f"its classes are {', '.join(bundle.facts.classes)}, those of the first model "
+                    f"{', '.join(self.classes)}",
+                    bundle.folder,
+                    "give models of the same classes",
+                )
+            for projection in bundle.facts.projections:
+                if projection in of:
+                    raise DensightError(
+                        f"it has learnt {projection}, and so has {of[projection].folder}",
+                        bundle.folder,
+                        "give one model a projection, or one for all",
+                    )
+                of[projection] = bundle
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The labels, from the least to the most dense."""
+        return self.bundles[0].facts.classes
+
+    @property
+    def projections(self) -> tuple[Projection, ...]:
+        """The projections that can be assessed, in the tutorial's order."""
+        known = {projection for bundle in self.bundles for projection in bundle.facts.projections}
+        return tuple(projection for projection in PROJECTIONS if projection in known)
+
+    def of(self, projection: Projection | None, path: Path | None = None) -> Bundle:
+        """The bundle for a projection.
+
+        Parameters
+        ----------
+        projection : Projection or None
+        path : Path, optional
+            The image, for the message.
+
+        Raises
+        ------
+        DensightError
+            If the projection is not known, or no bundle has learnt it.
+        """
+        if projection is None:
+            raise DensightError(
+                "the projection is not known",
+                path,
+                "name it in the file's name (…_MLO_R.png), its folder, or a catalogue",
+            )
+        for bundle in self.bundles:
+            if projection in bundle.facts.projections:
+                return bundle
+        raise DensightError(
+            f"no model given has learnt {projection}", path, f"give one for it beside {', '.join(self.projections)}"
+        )
+
+
+def load_models(sources: Sequence[str | Path], device: str = "cpu") -> Models:
+    """Load bundles and put their networks on a device.
+
+    Parameters
+    ----------
+    sources : sequence of path-like
+        Bundle folders, or folders of bundle folders such as ``densight train --projection each -o models/`` makes.
+    device : {"cpu", "cuda", "mps"}
+
+    Raises
+    ------
+    DensightError
+        If a source holds no bundle, a bundle is damaged, the bundles do not go together, or the device is not there.
+    """
+    import torch
+
+    folders = [folder for source in sources for folder in _bundle_folders(Path(source))]
+    models = Models(tuple(read_bundle(folder) for folder in folders))
+    try:
+        for bundle in models.bundles:
+            bundle.network.to(torch.device(device))
+    except (RuntimeError, AssertionError) as error:
+        said = str(error).splitlines()[0]
+        raise DensightError(f"the device {device!r} cannot be used ({said})", remedy="use --device cpu") from error
+    return models
+
+
+def _bundle_folders(source: Path) -> list[Path]:
+    if source.is_file():
+        raise DensightError(
+            "this is a file, not a model bundle", source, f"convert Keras weights first: densight convert {source.name}"
+        )
+    if (source / "model.json").is_file() or not source.is_dir():
+        return [source]
+    return sorted(path.parent for path in source.glob("*/model.json")) or [source]

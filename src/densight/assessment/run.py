@@ -1,0 +1,222 @@
+"""The run: every exam of an input assessed once, in a folder in which a stopped run goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from densight.assessment.assess import Examined, examine
+from densight.assessment.fusion import predicted_class, probability_columns
+from densight.assessment.journal import Journal
+from densight.assessment.models import Models
+from densight.assessment.tables import write_assessments, write_predictions
+from densight.intake.catalogue import Failure, write_failures
+from densight.intake.exam import group_exams, read_entry
+from densight.intake.mammogram import Mammogram
+from densight.intake.naming import Entry
+from densight.preparation.prepare import Prepared, prepare
+from densight.storage import read_json, write_json
+from densight.vocabulary import PROJECTIONS, DensightError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["FAILURES", "RUN", "OnExam", "RunResult", "assess_run"]
+
+RUN = "run.json"
+"""What the run is: models, input, versions."""
+FAILURES = "failures.csv"
+"""The images that could not be assessed, and why."""
+
+OnExam = Callable[[list[tuple[Entry, Examined]]], dict[Path, str]]
+"""What is done with the examined images of an exam; gives for each file what its row has in the column ``maps``."""
+
+_Loaded = tuple[Mammogram, Prepared] | Failure
+
+
+@dataclass(frozen=True, eq=False)
+class RunResult:
+    """What a run gave.
+
+    Parameters
+    ----------
+    images : DataFrame or None
+        The rows of ``assessments.csv``; None where no image could be assessed.
+    failures : list of Failure
+    resumed : int
+        Images that an earlier, stopped run had done.
+    """
+
+    images: pd.DataFrame | None
+    failures: list[Failure]
+    resumed: int
+
+
+def assess_run(
+    models: Models,
+    entries: Sequence[Entry],
+    folder: Path,
+    facts: dict[str, Any],
+    *,
+    base: Path,
+    on_exam: OnExam | None = None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> RunResult:
+    """Assess the exams of an input and write ``run.json``, the tables and ``failures.csv`` into the run folder.
+
+    Exams are done one after the other; the next one is read and prepared meanwhile. Each is noted in the journal when
+    it is done. The same run again takes from there what has not changed, does what is new, and tries failures again.
+
+    Parameters
+    ----------
+    models : Models
+    entries : sequence of Entry
+    folder : Path
+        The run folder.
+    facts : dict
+        What the run is besides its models, for ``run.json``: command, input, method and the like.
+    base : Path
+        The folder to which the paths in the table are relative.
+    on_exam : callable, optional
+        Explains the images of an exam. An exam that a run without it has done is done again.
+    progress : callable
+        Called with the number of images done and of all images.
+
+    Raises
+    ------
+    DensightError
+        If the folder holds a run of other models, or cannot be written.
+    """
+    facts = _begin(models, folder, facts)
+    journal = Journal(folder, base, with_maps=on_exam is not None)
+    exams = group_exams(entries)
+    waiting = [exam for exam in exams if not all(map(journal.knows, exam))]
+    resumed = done = len(entries) - sum(map(len, waiting))
+    progress(done, len(entries))
+    failures: list[Failure] = []
+    for exam, loaded in _ahead(waiting, models):
+        examined = _examine_exam(models, exam, loaded, failures)
+        if examined:
+            journal.note(examined, on_exam(examined) if on_exam else {})
+        done += len(exam)
+        progress(done, len(entries))
+    rows = [_row(entry, journal, models) for entry in entries if journal.knows(entry)]
+    images = _write_tables(models, rows, failures, folder)
+    write_json(folder / RUN, facts | {"finished": _now()})
+    return RunResult(images, failures, resumed)
+
+
+def _begin(models: Models, folder: Path, facts: dict[str, Any]) -> dict[str, Any]:
+    """Claim the folder for these models; give all that ``run.json`` says."""
+    described = [
+        {
+            "name": bundle.folder.resolve().name,
+            "sha256": bundle.checksum,
+            "network": bundle.facts.architecture.name,
+            "preparation": f"{bundle.facts.preparation.preset}, {'×'.join(map(str, bundle.facts.preparation.shape))}",
+            "projections": list(bundle.facts.projections),
+            "licence": bundle.facts.licence,
+            "training": bundle.facts.training,
+        }
+        for bundle in models.bundles
+    ]
+    started = _now()
+    if (folder / RUN).is_file():
+        earlier = read_json(folder / RUN)
+        if [model["sha256"] for model in earlier.get("models", [])] != [model["sha256"] for model in described]:
+            raise DensightError("the folder holds a run of another model", folder, "choose another folder with -o")
+        started = earlier.get("started", started)
+    facts = facts | {"classes": list(models.classes), "models": described, "started": started}
+    write_json(folder / RUN, facts)
+    return facts
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _ahead(exams: Sequence[list[Entry]], models: Models) -> Iterator[tuple[list[Entry], list[_Loaded]]]:
+    """The images of each exam, read and prepared one exam ahead of the network."""
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        coming: Future[list[_Loaded]] | None = None
+        for i, exam in enumerate(exams):
+            loading = coming or pool.submit(_load, exam, models)
+            coming = pool.submit(_load, exams[i + 1], models) if i + 1 < len(exams) else None
+            yield exam, loading.result()
+
+
+def _load(exam: list[Entry], models: Models) -> list[_Loaded]:
+    loaded: list[_Loaded] = []
+    for entry in exam:
+        try:
+            bundle = models.of(entry.projection, entry.path)
+            mammogram = read_entry(entry)
+            loaded.append((mammogram, prepare(mammogram, bundle.facts.preparation)))
+        except DensightError as error:
+            loaded.append(Failure.of(error, entry.path))
+    return loaded
+
+
+def _examine_exam(
+    models: Models, exam: list[Entry], loaded: list[_Loaded], failures: list[Failure]
+) -> list[tuple[Entry, Examined]]:
+    """The examined images of an exam; those that cannot be go to ``failures``."""
+    examined = []
+    for entry, one in zip(exam, loaded, strict=True):
+        if isinstance(one, Failure):
+            failures.append(one)
+            continue
+        try:
+            examined.append((entry, examine(models.of(one[0].projection), *one)))
+        except DensightError as error:
+            failures.append(Failure.of(error, entry.path))
+    return examined
+
+
+def _row(entry: Entry, journal: Journal, models: Models) -> dict[str, object]:
+    """A row of ``assessments.csv``; ids and label are the input's of today."""
+    said = journal.said(entry)
+    assert entry.projection is not None
+    probabilities = np.array(said["probabilities"], np.float32)
+    return {
+        "path": journal.key(entry),
+        "patient_id": entry.patient_id,
+        "exam_id": entry.exam_id,
+        "laterality": entry.projection.laterality.value,
+        "view": entry.projection.view.value,
+        "density": entry.density or "",
+        **dict(zip(probability_columns(models.classes), probabilities.tolist(), strict=True)),
+        "predicted": predicted_class(probabilities[None], models.classes)[0],
+        "percent_density": None,
+        "preparation": said["preparation"],
+        "warnings": "",
+        "model": said["model"],
+        "maps": said["maps"],
+    }
+
+
+def _write_tables(
+    models: Models, rows: list[dict[str, object]], failures: list[Failure], folder: Path
+) -> pd.DataFrame | None:
+    import pandas as pd
+
+    if failures:
+        write_failures(folder / FAILURES, failures)
+    else:
+        (folder / FAILURES).unlink(missing_ok=True)
+    if not rows:
+        return None
+    images = pd.DataFrame(rows)
+    write_assessments(folder, images, models.classes)
+    for projection in PROJECTIONS:
+        of_one = images[(images["view"] == projection.view) & (images["laterality"] == projection.laterality)]
+        if len(of_one):
+            name = f"predictions_{projection.value.replace('_', '').lower()}.txt"
+            write_predictions(folder / name, of_one[probability_columns(models.classes)].to_numpy())
+    return images

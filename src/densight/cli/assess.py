@@ -1,0 +1,35 @@
+"""``densight assess``: what a model says of images, breasts and exams."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+
+from densight.cli.options import DeviceOption, InputArgument, ModelOption, RunOption, SplitOption
+
+__all__ = ["assess"]
+
+
+def assess(
+    source: InputArgument,
+    model: ModelOption,
+    output: RunOption = Path("run"),
+    split: SplitOption = None,
+    device: DeviceOption = "cpu",
+) -> None:
+    """Assess the density of exams: probabilities per image, breast and exam.
+
+    INPUT is an image, a folder of exams, a data set's folder, or a catalogue.
+    A breast is the mean of its CC and MLO, an exam the mean of the projections
+    there are; which were missing is said. Writes assessments.csv, breasts.csv,
+    exams.csv and report.html into the run folder. Images that cannot be
+    assessed are listed in failures.csv, and the exit status is then 1. A run
+    that was stopped goes on when the same command is given again.
+
+    densight assess exams/ --model models/all -o run/
+    """
+    from densight.cli.runs import run_input
+
+    failed = run_input(source, model, output, split=split, device=device, method=None)
+    raise typer.Exit(1 if failed else 0)

@@ -1,0 +1,64 @@
+"""The command ``densight``: one verb a room."""
+
+from __future__ import annotations
+
+import sys
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from densight.cli.assess import assess
+from densight.cli.convert import convert
+from densight.cli.explain import explain
+from densight.cli.figures import figures
+from densight.cli.index import index
+from densight.cli.train import train
+from densight.vocabulary import DensightError
+
+__all__ = ["app", "run"]
+
+FAULT, INTERRUPTED = 2, 130
+"""Exit statuses: the command could not do its work; the user stopped it. Some images failed: 1."""
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+for command in (index, train, assess, explain, figures, convert):
+    app.command()(command)
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"densight {version('densight')}")
+        raise typer.Exit
+
+
+@app.callback()
+def densight(
+    _: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Breast density from mammograms, with explanations.
+
+    The usual way: index a folder of images into a catalogue, train a model on
+    it, assess and explain images with the model, and compute the figures of
+    merit. Research software: not a medical device.
+    """
+
+
+def run() -> None:
+    """Run the command line; faults that the user can mend are one message, not a traceback."""
+    try:
+        app()
+    except DensightError as error:
+        print(f"densight: {error}", file=sys.stderr)  # noqa: T201
+        sys.exit(FAULT)
+    except KeyboardInterrupt:
+        print("densight: stopped", file=sys.stderr)  # noqa: T201
+        sys.exit(INTERRUPTED)

@@ -1,0 +1,33 @@
+"""Options that several verbs share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["DeviceOption", "InputArgument", "ModelOption", "RunOption", "SplitOption"]
+
+InputArgument = Annotated[
+    Path,
+    typer.Argument(
+        metavar="INPUT", help="An image, a folder of exams, a data set's folder, or a catalogue.", show_default=False
+    ),
+]
+ModelOption = Annotated[
+    list[Path],
+    typer.Option(
+        "--model",
+        "-m",
+        metavar="DIR",
+        help="A model bundle, or a folder of bundles. Give the option once a projection where each has its own.",
+        show_default=False,
+    ),
+]
+RunOption = Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="The run folder.")]
+SplitOption = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Only the images of this split: train, validation or test.", show_default=False),
+]
+DeviceOption = Annotated[str, typer.Option(help="Where the network runs: cpu, cuda or mps.")]

@@ -1,0 +1,106 @@
+"""What ``assess`` and ``explain`` share: an input through a model into a run folder, and what the terminal shows."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from densight.cli.terminal import count, print_failures, print_line
+from densight.vocabulary import SPLITS, DensightError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from rich.table import Table
+
+    from densight.assessment.run import RunResult
+
+__all__ = ["run_input"]
+
+SHOWN_EXAMS = 12
+
+
+def run_input(
+    source: Path, model: list[Path], output: Path, *, split: str | None, device: str, method: str | None
+) -> bool:
+    """Assess, and where a method is named explain, the exams of an input; tell whether any image failed."""
+    from densight.assessment.models import load_models
+    from densight.assessment.run import assess_run
+    from densight.explanation.explain import check_method
+    from densight.explanation.run import explaining
+    from densight.intake.exam import find_labelled
+    from densight.report.report import write_report
+
+    if split not in (None, *SPLITS):
+        raise DensightError(f"unknown split {split!r}", remedy=f"use one of {', '.join(SPLITS)}")
+    models = load_models(model, device)
+    console = Console(highlight=False)
+    entries, left_out = find_labelled(source, split, models.classes)
+    if left_out:
+        print_line(console, f"note: {left_out}")
+    facts: dict[str, Any] = {
+        "densight": version("densight"),
+        "command": "assess" if method is None else "explain",
+        "input": source.resolve().name,
+        "split": split,
+        "device": device,
+        "method": method,
+    }
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("Assessing" if method is None else "Explaining", total=len(entries))
+
+        def show(done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total)
+
+        on_exam = None if method is None else explaining(output, check_method(method))
+        base = source if source.is_dir() else source.parent
+        result = assess_run(models, entries, output, facts, base=base, on_exam=on_exam, progress=show)
+    _tell(console, result, output)
+    if result.images is not None:
+        print_line(console, f"Report: {write_report(output)}")
+    return bool(result.failures)
+
+
+def _tell(console: Console, result: RunResult, output: Path) -> None:
+    from densight.assessment.run import FAILURES
+    from densight.assessment.tables import EXAMS, read_exams
+
+    if result.resumed:
+        print_line(console, f"{count(result.resumed, 'image')} had been done by an earlier run in this folder.")
+    if result.images is None:
+        print_line(console, "No image could be assessed.")
+    else:
+        exams, classes = read_exams(output)
+        console.print(_exams_table(exams, classes))
+        if len(exams) > SHOWN_EXAMS:
+            print_line(console, f"… and {len(exams) - SHOWN_EXAMS} more exams in {output / EXAMS}")
+        told = ", ".join(f"{int((exams['predicted'] == label).sum())} {label}" for label in classes)
+        print_line(console, f"{count(len(result.images), 'image')} of {count(len(exams), 'exam')}: {told}")
+    if result.failures:
+        print_failures(console, result.failures, output / FAILURES)
+
+
+def _exams_table(exams: pd.DataFrame, classes: tuple[str, ...]) -> Table:
+    from rich.table import Table
+
+    from densight.assessment.fusion import probability_columns
+    from densight.cli.terminal import TABLE
+
+    labelled = bool(exams["density"].ne("").any())
+    table = Table(title="Exams", **TABLE)
+    table.add_column("exam", overflow="fold")
+    if labelled:
+        table.add_column("reference")
+    table.add_column("predicted")
+    for name in probability_columns(classes):
+        table.add_column(name, justify="right")
+    table.add_column("missing")
+    for row in exams.head(SHOWN_EXAMS).to_dict("records"):
+        numbers = [f"{row[name]:.3f}" for name in probability_columns(classes)]
+        reference = [str(row["density"] or "–")] if labelled else []
+        table.add_row(str(row["exam_id"]), *reference, str(row["predicted"]), *numbers, str(row["missing"]))
+    return table

@@ -1,0 +1,48 @@
+"""How every verb speaks on the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.box import SIMPLE_HEAD
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from densight.intake.catalogue import Failure
+
+__all__ = ["TABLE", "count", "print_failures", "print_line"]
+
+TABLE: dict[str, Any] = {"title_justify": "left", "caption_justify": "left", "box": SIMPLE_HEAD, "pad_edge": False}
+"""The look of every table."""
+
+SHOWN_FAILURES = 10
+
+
+def print_line(console: Console, text: str) -> None:
+    """A line as it is: paths are not broken, and brackets in them are no markup."""
+    console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def print_failures(console: Console, failures: Sequence[Failure], listed: Path) -> None:
+    """The first images that cannot be used, why, what to do, and where all of them are listed."""
+    print_line(console, f"{count(len(failures), 'image')} cannot be used:")
+    for failure in failures[:SHOWN_FAILURES]:
+        remedy = f" To mend it: {failure.remedy}." if failure.remedy else ""
+        print_line(console, f"  {failure.path}: {failure.fault}.{remedy}")
+    if len(failures) > SHOWN_FAILURES:
+        print_line(console, f"  … and {len(failures) - SHOWN_FAILURES} more")
+    print_line(console, f"All of them, with what to do: {listed}")
+
+
+def count(number: int, noun: str) -> str:
+    """A number and its noun.
+
+    Examples
+    --------
+    >>> count(1, "image"), count(2, "image")
+    ('1 image', '2 images')
+    """
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

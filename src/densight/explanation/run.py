@@ -1,0 +1,98 @@
+"""Explaining a run: maps and pictures of every exam, beside its assessments."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from densight.assessment.assess import Examined
+from densight.assessment.run import OnExam
+from densight.explanation.explain import explain
+from densight.explanation.explanation import Explanation
+from densight.explanation.pictures import (
+    draw_classes,
+    draw_hanging,
+    exam_picture_name,
+    save_raw,
+    save_tutorial_pictures,
+)
+from densight.intake.mammogram import Mammogram
+from densight.intake.naming import Entry
+from densight.storage import replacing
+from densight.vocabulary import Projection
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["MAPS", "explaining", "image_name"]
+
+MAPS = "maps"
+"""The folder's name in a run folder."""
+
+DOTS_PER_INCH = 150
+
+
+def explaining(folder: Path, method: str) -> OnExam:
+    """What `densight.assessment.run.assess_run` calls with each exam in order to explain it.
+
+    Every image gets the tutorial's four pictures, its maps of all classes as a picture and as raw numbers, under
+    ``maps/<PROJECTION>/``; every exam one picture of its images as they are hung, under ``maps/exams/``.
+
+    Parameters
+    ----------
+    folder : Path
+        The run folder.
+    method : str
+        One of `densight.explanation.explain.METHODS`.
+    """
+
+    def on_exam(examined: list[tuple[Entry, Examined]]) -> dict[Path, str]:
+        maps: dict[Path, str] = {}
+        views: dict[Projection, tuple[Mammogram, Explanation]] = {}
+        for entry, one in examined:
+            explanation = explain(one, method)
+            maps[entry.path] = _save_image(folder, image_name(entry), one, explanation)
+            # Of several images of one projection the first is hung; the table has them all.
+            views.setdefault(one.assessment.projection, (one.mammogram, explanation))
+        _save_exam(folder, examined[0][0], views)
+        return maps
+
+    return on_exam
+
+
+def image_name(entry: Entry) -> str:
+    """A name for an image's pictures: its own, with the ids of patient and exam before it where it does not hold them.
+
+    Examples
+    --------
+    >>> image_name(Entry(Path("TestSet/1302_1_D_MLO_R.png"), None, "1302", "1302"))
+    '1302_1_D_MLO_R'
+    >>> image_name(Entry(Path("exam 7/CC_R.png"), None, "P1", "7"))
+    'P1_7_CC_R'
+    """
+    stem = entry.path.stem
+    ids = dict.fromkeys(filter(None, (entry.patient_id, entry.exam_id)))
+    lacking = [one for one in ids if not re.search(rf"(?<![A-Za-z0-9]){re.escape(one)}(?![A-Za-z0-9])", stem)]
+    return re.sub(r"[^A-Za-z0-9._-]", "-", "_".join((*lacking, stem)))
+
+
+def _save_image(folder: Path, name: str, examined: Examined, explanation: Explanation) -> str:
+    """Write the pictures of one image; give what their paths in the run folder begin with."""
+    mammogram, projection = examined.mammogram, examined.assessment.projection
+    place = folder / MAPS / projection
+    save_tutorial_pictures(mammogram, examined.prepared.image, explanation, place, name)
+    save_raw(explanation, place, name)
+    start = f"{explanation.predicted}_{name}"
+    _save_figure(place / f"{start}_classes.png", draw_classes(mammogram, explanation))
+    return f"{MAPS}/{projection}/{start}"
+
+
+def _save_exam(folder: Path, entry: Entry, views: dict[Projection, tuple[Mammogram, Explanation]]) -> None:
+    path = folder / MAPS / "exams" / exam_picture_name(entry.patient_id, entry.exam_id)
+    _save_figure(path, draw_hanging(list(views.values()), title=f"Exam {entry.exam_id}"))
+
+
+def _save_figure(path: Path, figure: Figure) -> None:
+    with replacing(path) as temporary:
+        figure.savefig(temporary, dpi=DOTS_PER_INCH, facecolor=figure.get_facecolor())

@@ -1,0 +1,122 @@
+"""The model as users hold it in Python: load, assess, explain."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, overload
+
+from densight.assessment.assess import Assessment, assess_exam
+from densight.assessment.models import Models, load_models
+from densight.explanation.explain import check_method, explain
+from densight.intake.mammogram import Exam, Mammogram
+from densight.vocabulary import Projection
+
+if TYPE_CHECKING:
+    from densight.explanation.explanation import Explanation
+
+__all__ = ["Model", "load_model"]
+
+
+class Model:
+    """One or more model bundles, ready to assess exams and to explain what they say.
+
+    Made by `load_model`.
+
+    Attributes
+    ----------
+    models : Models
+        The bundles, and which projection each has learnt.
+    """
+
+    def __init__(self, models: Models) -> None:
+        self.models = models
+
+    def __repr__(self) -> str:
+        return f"<Model {', '.join(bundle.label for bundle in self.models.bundles)}: {', '.join(self.projections)}>"
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The labels, from the least to the most dense."""
+        return self.models.classes
+
+    @property
+    def projections(self) -> tuple[Projection, ...]:
+        """The projections that it has learnt."""
+        return self.models.projections
+
+    def assess(self, exam: Exam | Mammogram) -> Assessment:
+        """Probabilities of the density classes for an exam, its breasts and its images.
+
+        Parameters
+        ----------
+        exam : Exam or Mammogram
+            A mammogram counts as an exam of one projection, which must be known.
+
+        Returns
+        -------
+        Assessment
+            ``.density``, ``.probabilities`` (float32, shape (k,)), ``.percent_density``, ``.images["MLO_R"]``,
+            ``.breasts["R"]``, ``.missing``.
+
+        Raises
+        ------
+        DensightError
+            If the model has not learnt a projection, or an image cannot be prepared.
+        """
+        return assess_exam(self.models, _mammograms(exam))[0]
+
+    @overload
+    def explain(self, exam: Mammogram, method: str = "grad-cam") -> Explanation: ...
+
+    @overload
+    def explain(self, exam: Exam, method: str = "grad-cam") -> dict[Projection, Explanation]: ...
+
+    def explain(self, exam: Exam | Mammogram, method: str = "grad-cam") -> Explanation | dict[Projection, Explanation]:
+        """Which places spoke for each class and which against it.
+
+        Parameters
+        ----------
+        exam : Exam or Mammogram
+        method : {"grad-cam"}
+
+        Returns
+        -------
+        Explanation or dict of Projection to Explanation
+            Of a mammogram its explanation, of an exam one a projection. ``.map("B")`` is the raw signed map of a class,
+            float32 in the image's own pixels.
+
+        Raises
+        ------
+        DensightError
+            As :meth:`assess`, and if there is no such method.
+        """
+        check_method(method)
+        _, examined = assess_exam(self.models, _mammograms(exam))
+        explanations = {one.assessment.projection: explain(one, method) for one in examined}
+        return explanations if isinstance(exam, Exam) else next(iter(explanations.values()))
+
+
+def load_model(source: str | Path | Sequence[str | Path], device: str = "cpu") -> Model:
+    """Load a model.
+
+    Parameters
+    ----------
+    source : path-like or sequence of path-like
+        A bundle folder; a folder of bundle folders, one a projection; or several of these.
+    device : {"cpu", "cuda", "mps"}
+
+    Returns
+    -------
+    Model
+
+    Raises
+    ------
+    DensightError
+        If there is no bundle, it is damaged, the bundles do not go together, or the device is not there.
+    """
+    return Model(load_models([source] if isinstance(source, str | Path) else source, device))
+
+
+def _mammograms(exam: Exam | Mammogram) -> list[Mammogram]:
+    return [exam] if isinstance(exam, Mammogram) else list(exam)
