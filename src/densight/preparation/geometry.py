@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from densight.vocabulary import DensightError
 
-__all__ = ["Geometry"]
+__all__ = ["Geometry", "set_upright"]
 
 Points = npt.NDArray[np.float64]
+Value = TypeVar("Value", bound=np.generic)
 
 
 @dataclass(frozen=True)
 class Geometry:
-    """Mirror, crop, scale and pad between an image and the network's frame.
+    """Turn, mirror, crop, scale and pad between an image and the network's frame.
 
     Positions are (row, column) with pixel centres at whole numbers, so that pixel ``(0, 0)`` covers
-    ``[-0.5, 0.5)`` both ways. The image is first mirrored left to right where ``mirrored``, then the box is cut out,
-    scaled, and laid into the frame at ``offset``.
+    ``[-0.5, 0.5)`` both ways. The image is first set upright: turned, then mirrored left to right where ``mirrored``.
+    Then the box is cut out, scaled, and laid into the frame at ``offset``.
 
     Parameters
     ----------
@@ -28,10 +30,12 @@ class Geometry:
         Rows and columns of the mammogram.
     frame_shape : (int, int)
         Rows and columns that the network sees.
+    turns : int
+        Quarter turns against the clock, 0 to 3.
     mirrored : bool
-        Whether the image was mirrored left to right.
+        Whether the turned image was mirrored left to right.
     box : (int, int, int, int)
-        First row, first column, rows and columns of the part kept, in the (mirrored) image.
+        First row, first column, rows and columns of the part kept, in the upright image.
     scale : (float, float)
         Frame pixels per image pixel, along rows and columns.
     offset : (int, int)
@@ -39,13 +43,14 @@ class Geometry:
 
     Examples
     --------
-    >>> g = Geometry((8, 4), (4, 4), True, (0, 0, 8, 4), (0.5, 0.5), (0, 1))
+    >>> g = Geometry((8, 4), (4, 4), 0, True, (0, 0, 8, 4), (0.5, 0.5), (0, 1))
     >>> g.to_image(g.to_frame(np.array([[3.0, 1.0]])))
     array([[3., 1.]])
     """
 
     image_shape: tuple[int, int]
     frame_shape: tuple[int, int]
+    turns: int
     mirrored: bool
     box: tuple[int, int, int, int]
     scale: tuple[float, float]
@@ -54,15 +59,18 @@ class Geometry:
     def __post_init__(self) -> None:
         row, column, rows, columns = self.box
         inside = row >= 0 and column >= 0 and rows > 0 and columns > 0
-        inside = inside and row + rows <= self.image_shape[0] and column + columns <= self.image_shape[1]
-        if not inside or min(self.scale) <= 0:
-            raise DensightError(f"the box {self.box} with scale {self.scale} is not inside an image {self.image_shape}")
+        inside = inside and row + rows <= self.upright_shape[0] and column + columns <= self.upright_shape[1]
+        if not inside or min(self.scale) <= 0 or self.turns not in range(4):
+            raise DensightError(
+                f"the box {self.box} with scale {self.scale} is not inside an image {self.image_shape} "
+                f"after {self.turns} quarter turns"
+            )
 
     @classmethod
     def stretched(cls, image_shape: tuple[int, int], frame_shape: tuple[int, int]) -> Geometry:
         """The whole image stretched over the whole frame, aspect ratio not kept: the tutorial's way."""
         scale = (frame_shape[0] / image_shape[0], frame_shape[1] / image_shape[1])
-        return cls(image_shape, frame_shape, False, (0, 0, *image_shape), scale, (0, 0))
+        return cls(image_shape, frame_shape, 0, False, (0, 0, *image_shape), scale, (0, 0))
 
     @classmethod
     def fitted(
@@ -71,9 +79,10 @@ class Geometry:
         frame_shape: tuple[int, int],
         box: tuple[int, int, int, int],
         *,
+        turns: int = 0,
         mirrored: bool,
     ) -> Geometry:
-        """A box of the (mirrored) image, as large as fits: chest wall at the frame's left, centred up and down.
+        """A box of the upright image, as large as fits: chest wall at the frame's left, centred up and down.
 
         The aspect ratio is kept but for rounding the scaled box to whole pixels; the scale is that of the rounded box.
         """
@@ -82,11 +91,17 @@ class Geometry:
         return cls(
             image_shape,
             frame_shape,
+            turns,
             mirrored,
             box,
             (rows / box[2], columns / box[3]),
             ((frame_shape[0] - rows) // 2, 0),
         )
+
+    @property
+    def upright_shape(self) -> tuple[int, int]:
+        """Rows and columns of the image after turning."""
+        return self.image_shape if self.turns % 2 == 0 else (self.image_shape[1], self.image_shape[0])
 
     @property
     def content_shape(self) -> tuple[int, int]:
@@ -95,24 +110,24 @@ class Geometry:
 
     def to_frame(self, points: Points) -> Points:
         """Positions ``(n, 2)`` in the image to positions in the frame."""
-        rows, columns = points[:, 0], points[:, 1]
+        points = _turn(points, self.image_shape, self.turns)
         if self.mirrored:
-            columns = self.image_shape[1] - 1 - columns
-        return np.stack(
-            [
-                (rows - self.box[0] + 0.5) * self.scale[0] - 0.5 + self.offset[0],
-                (columns - self.box[1] + 0.5) * self.scale[1] - 0.5 + self.offset[1],
-            ],
-            axis=1,
-        )
+            points = _mirror(points, self.upright_shape)
+        return np.stack([self._to_frame(points[:, axis], axis) for axis in (0, 1)], axis=1)
 
     def to_image(self, points: Points) -> Points:
         """Positions ``(n, 2)`` in the frame to positions in the image: the inverse of :meth:`to_frame`."""
-        rows = (points[:, 0] - self.offset[0] + 0.5) / self.scale[0] - 0.5 + self.box[0]
-        columns = (points[:, 1] - self.offset[1] + 0.5) / self.scale[1] - 0.5 + self.box[1]
+        points = np.stack(
+            [(points[:, axis] - self.offset[axis] + 0.5) / self.scale[axis] - 0.5 + self.box[axis] for axis in (0, 1)],
+            axis=1,
+        )
         if self.mirrored:
-            columns = self.image_shape[1] - 1 - columns
-        return np.stack([rows, columns], axis=1)
+            points = _mirror(points, self.upright_shape)
+        return _turn(points, self.upright_shape, -self.turns % 4)
+
+    def _to_frame(self, upright: Points, axis: int) -> Points:
+        """Rows or columns of the upright image to those of the frame."""
+        return (upright - self.box[axis] + 0.5) * self.scale[axis] - 0.5 + self.offset[axis]
 
     def map_to_image(
         self,
@@ -135,22 +150,54 @@ class Geometry:
             Bilinear between cells, the nearest cell's value beyond the outermost; zero where the image lies outside
             the frame's box, for there the network saw nothing.
         """
-        import cv2
-
-        axes = []
+        values = np.asarray(grid, np.float32)
         for axis in (0, 1):
-            points = np.zeros((self.image_shape[axis], 2))
-            points[:, axis] = np.arange(self.image_shape[axis])
-            axes.append((self.to_frame(points)[:, axis] - origin[axis]) / step[axis])
-        columns, rows = np.meshgrid(axes[1].astype(np.float32), axes[0].astype(np.float32))
-        moved = cv2.remap(grid.astype(np.float32), columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        image = np.asarray(moved, np.float32)
-        image[~self.seen()] = 0.0
-        return image
+            upright = np.arange(self.box[axis], self.box[axis] + self.box[axis + 2], dtype=np.float64)
+            values = _interpolate(values, (self._to_frame(upright, axis) - origin[axis]) / step[axis], axis)
+        return self._laid_into_image(values)
 
     def seen(self) -> npt.NDArray[np.bool_]:
         """The image's pixels that lie in the box, ``image_shape`` of bool: what the network saw."""
+        return self._laid_into_image(np.ones(self.box[2:], bool))
+
+    def _laid_into_image(self, part: npt.NDArray[Value]) -> npt.NDArray[Value]:
+        """The box's pixels back at their place in the image, zero around them."""
         row, column, rows, columns = self.box
-        mask = np.zeros(self.image_shape, bool)
-        mask[row : row + rows, column : column + columns] = True
-        return mask[:, ::-1] if self.mirrored else mask
+        upright = np.zeros(self.upright_shape, part.dtype)
+        upright[row : row + rows, column : column + columns] = part
+        return np.ascontiguousarray(np.rot90(upright[:, ::-1] if self.mirrored else upright, -self.turns))
+
+
+def set_upright(pixels: npt.NDArray[Value], turns: int, mirrored: bool) -> npt.NDArray[Value]:
+    """Turn an image by quarters against the clock, then mirror it left to right, as a `Geometry` does.
+
+    Examples
+    --------
+    >>> set_upright(np.array([[1, 2], [3, 4]]), 1, True)
+    array([[4, 2],
+           [3, 1]])
+    """
+    turned = np.rot90(pixels, turns)
+    return turned[:, ::-1] if mirrored else turned
+
+
+def _mirror(points: Points, shape: tuple[int, int]) -> Points:
+    return np.stack([points[:, 0], shape[1] - 1 - points[:, 1]], axis=1)
+
+
+def _turn(points: Points, shape: tuple[int, int], turns: int) -> Points:
+    """Positions in an image of ``shape`` to those in the image turned by quarters against the clock."""
+    for _ in range(turns):
+        points = np.stack([shape[1] - 1 - points[:, 1], points[:, 0]], axis=1)
+        shape = (shape[1], shape[0])
+    return points
+
+
+def _interpolate(values: npt.NDArray[np.float32], at: Points, axis: int) -> npt.NDArray[np.float32]:
+    """Values along one axis at fractional indices, linear between them, the outermost beyond them."""
+    at = at.clip(0, values.shape[axis] - 1)
+    low = np.floor(at).astype(np.intp)
+    high = np.minimum(low + 1, values.shape[axis] - 1)
+    weight = np.expand_dims((at - low).astype(np.float32), 1 - axis)
+    lower, upper = values.take(low, axis), values.take(high, axis)
+    return lower + weight * (upper - lower)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from densight.anatomy import breast_mask, chest_wall_at_left
+from densight.anatomy import Side, breast_mask, chest_wall
 from densight.intake.mammogram import Mammogram
-from densight.preparation.geometry import Geometry
+from densight.preparation.geometry import Geometry, set_upright
 from densight.vocabulary import DensightError
 
 __all__ = ["PRESETS", "Framed", "Preparation", "Prepared", "finish", "frame", "prepare"]
@@ -20,7 +20,16 @@ PRESETS: dict[str, tuple[tuple[int, int], int]] = {"tutorial": ((650, 650), 3), 
 """Each preset's usual frame (rows, columns) and its number of channels."""
 
 AIR_MARGIN = 0.02
-"""Air kept around the breast, as a part of the longer side of its box."""
+"""Air kept around the breast but at the chest wall, as a part of the longer side of its box."""
+
+
+_UPRIGHT: dict[Side, tuple[int, bool, str]] = {
+    "left": (0, False, "not turned or mirrored, for the chest wall is at the left"),
+    "right": (0, True, "mirrored left to right, for the chest wall was at the right"),
+    "top": (1, False, "turned by 90° against the clock, for the chest wall was at the top"),
+    "bottom": (3, False, "turned by 90° with the clock, for the chest wall was at the bottom"),
+}
+"""What brings the chest wall to the left: quarter turns against the clock, mirroring, and both in words."""
 
 
 @dataclass(frozen=True)
@@ -87,11 +96,15 @@ class Prepared:
     Parameters
     ----------
     tensor : ndarray of float32, shape (channels, rows, columns)
+    image : ndarray of float32, shape (rows, columns)
+        The same before its last step, as in `Framed`: what a person can look at.
     geometry : Geometry
     done : tuple of str
+        What reading and preparation did and assumed, in words.
     """
 
     tensor: Image
+    image: Image
     geometry: Geometry
     done: tuple[str, ...]
 
@@ -111,7 +124,9 @@ def prepare(mammogram: Mammogram, preparation: Preparation) -> Prepared:
     (1, 384, 256)
     """
     framed = frame(mammogram, preparation)
-    return Prepared(finish(framed.image, preparation), framed.geometry, (*mammogram.assumed, *framed.done))
+    return Prepared(
+        finish(framed.image, preparation), framed.image, framed.geometry, (*mammogram.assumed, *framed.done)
+    )
 
 
 def frame(mammogram: Mammogram, preparation: Preparation) -> Framed:
@@ -156,11 +171,10 @@ def _frame_default(mammogram: Mammogram, shape: tuple[int, int]) -> Framed:
     import cv2
 
     breast = breast_mask(mammogram)
-    mirrored = not chest_wall_at_left(breast)
-    pixels = mammogram.pixels[:, ::-1] if mirrored else mammogram.pixels
-    breast = breast[:, ::-1] if mirrored else breast
+    turns, mirrored, said = _UPRIGHT[chest_wall(breast)]
+    pixels, breast = set_upright(mammogram.pixels, turns, mirrored), set_upright(breast, turns, mirrored)
     box = _box_around(breast)
-    geometry = Geometry.fitted(mammogram.shape, shape, box, mirrored=mirrored)
+    geometry = Geometry.fitted(mammogram.shape, shape, box, turns=turns, mirrored=mirrored)
     inside = (slice(box[0], box[0] + box[2]), slice(box[1], box[1] + box[3]))
     rows, columns = geometry.content_shape
     way = cv2.INTER_AREA if min(geometry.scale) < 1 else cv2.INTER_LINEAR
@@ -175,17 +189,18 @@ def _frame_default(mammogram: Mammogram, shape: tuple[int, int]) -> Framed:
     image[top : top + rows, left : left + columns] = normalised
     done = (
         "preset default",
-        "mirrored left to right" if mirrored else "not mirrored",
-        f"cropped to the breast, rows {box[0]}–{box[0] + box[2]}, columns {box[1]}–{box[1] + box[3]}"
-        + (" after mirroring" if mirrored else ""),
+        said,
+        f"cropped to the breast, {box[2]} of {breast.shape[0]} rows and {box[3]} of {breast.shape[1]} columns",
         f"grey values {low:.0f} to {high:.0f} inside the breast taken as 0 to 1",
     )
     return Framed(image, geometry, done)
 
 
 def _box_around(breast: npt.NDArray[np.bool_]) -> tuple[int, int, int, int]:
+    """The box around an upright breast, with a margin of air but at the chest wall."""
     rows, columns = np.flatnonzero(breast.any(axis=1)), np.flatnonzero(breast.any(axis=0))
     margin = round(AIR_MARGIN * max(np.ptp(rows), np.ptp(columns)))
-    first_row, first_column = max(0, rows[0] - margin), max(0, columns[0] - margin)
-    last_row, last_column = min(breast.shape[0] - 1, rows[-1] + margin), min(breast.shape[1] - 1, columns[-1] + margin)
-    return int(first_row), int(first_column), int(last_row - first_row + 1), int(last_column - first_column + 1)
+    top, left = max(0, int(rows[0]) - margin), int(columns[0])
+    bottom = min(breast.shape[0], int(rows[-1]) + 1 + margin)
+    right = min(breast.shape[1], int(columns[-1]) + 1 + margin)
+    return top, left, bottom - top, right - left
