@@ -17,6 +17,9 @@ Side = Literal["left", "right", "top", "bottom"]
 WORKING_SIZE = 512
 """The longer side, in pixels, at which the breast is sought: 0.4 mm or so, finer than the skin."""
 
+BRIGHTEST = 95
+"""Percentile of the grey values beyond which they are taken as equal, lest labels decide what is bright."""
+
 AIR_SHARE = 0.02
 """Part of the image that shares one grey value, of 64 below Otsu's threshold, only if it is air or no film at all."""
 
@@ -26,8 +29,11 @@ SKIN = 0.05
 EDGE = 0.1
 """Change of grey value a working pixel, as a part of that way, that is a label's or a film's edge and no skin's."""
 
+RIM = 0.3
+"""Grey value of the breast's rim, as a part of that way: edges without anything darker near are inside the breast."""
+
 EDGE_WIDTH = 6
-"""Working pixels of the breast's rim that the cut along edges may cost, and that are given back."""
+"""Working pixels that are near, and that the cut along edges may cost the breast's rim and are given back."""
 
 SMALLEST = 0.02
 """Part of the image below which the largest bright piece is no breast."""
@@ -69,19 +75,27 @@ def breast_mask(mammogram: Mammogram) -> npt.NDArray[np.bool_]:
     scale = min(1.0, WORKING_SIZE / max(rows, columns))
     size = (max(1, round(columns * scale)), max(1, round(rows * scale)))
     small = cv2.resize(mammogram.pixels.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+    small = np.minimum(small, np.percentile(small, BRIGHTEST))
+    if small.min() == small.max():
+        raise _no_breast(mammogram)
     smooth = np.asarray(cv2.GaussianBlur(small, (0, 0), 2.0), np.float32)
     air, tissue = _air_and_tissue(smooth)
     bright = smooth > air + SKIN * (tissue - air)
-    sharp = ndimage.gaussian_gradient_magnitude(small, 1.0) > EDGE * (tissue - air)
-    pieces = ndimage.binary_opening(np.pad(bright & ~sharp, 8, mode="edge"), iterations=4)[8:-8, 8:-8]
+    edges = ndimage.gaussian_gradient_magnitude(small, 1.0) > EDGE * (tissue - air)
+    edges &= ndimage.minimum_filter(small, 2 * EDGE_WIDTH + 1) < air + RIM * (tissue - air)
+    pieces = ndimage.binary_opening(np.pad(bright & ~edges, 8, mode="edge"), iterations=4)[8:-8, 8:-8]
     labels, count = ndimage.label(pieces)
     sizes = ndimage.sum_labels(pieces, labels, np.arange(1, count + 1))
     if count == 0 or sizes.max() < SMALLEST * pieces.size:
-        raise DensightError("no breast stands out from the background", mammogram.path, "check that it is a mammogram")
+        raise _no_breast(mammogram)
     breast = ndimage.binary_dilation(labels == 1 + int(np.argmax(sizes)), iterations=EDGE_WIDTH) & bright
     breast = ndimage.binary_fill_holes(breast)
     full = cv2.resize(np.asarray(breast, np.uint8), (columns, rows), interpolation=cv2.INTER_LINEAR)
     return full.astype(bool)
+
+
+def _no_breast(mammogram: Mammogram) -> DensightError:
+    return DensightError("no breast stands out from the background", mammogram.path, "check that it is a mammogram")
 
 
 def _air_and_tissue(smooth: npt.NDArray[np.float32]) -> tuple[float, float]:
