@@ -21,6 +21,7 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
+import keras
 import numpy as np
 import tensorflow as tf
 from tensorflow.keras import layers
@@ -60,6 +61,17 @@ def of_kind(model: tf.keras.Model, kind: type) -> list[tf.keras.layers.Layer]:
     return [layer for layer in model.layers if isinstance(layer, kind)]
 
 
+def batch_statistics(model: tf.keras.Model, images: np.ndarray) -> list[list[np.ndarray]]:
+    """The mean and variance of these images in every batch norm, in the model's order."""
+    norms = of_kind(model, layers.BatchNormalization)
+    for norm in norms:
+        norm.momentum = 0.0
+    model(images, training=True)
+    for norm in norms:
+        norm.momentum = 0.99
+    return [norm.get_weights()[2:] for norm in norms]
+
+
 def randomise(model: tf.keras.Model, images: np.ndarray, seed: int) -> None:
     """Draw weights so that every layer matters: batch norm far from one and zero, activations O(1), classes apart."""
     rng = np.random.default_rng(seed)
@@ -71,13 +83,9 @@ def randomise(model: tf.keras.Model, images: np.ndarray, seed: int) -> None:
     for norm in norms:
         n = norm.gamma.shape[0]
         norm.set_weights([rng.uniform(0.5, 1.5, n), rng.normal(0, 0.4, n), np.zeros(n), np.ones(n)])
-        norm.momentum = 0.0
-    model(images[::4], training=True)
-    for norm in norms:
-        norm.momentum = 0.99
-        gamma, beta, mean, variance = norm.get_weights()
+    for norm, (mean, variance) in zip(norms, batch_statistics(model, images[::4]), strict=True):
         mean = mean + 0.3 * np.sqrt(variance) * rng.normal(size=mean.shape)
-        norm.set_weights([gamma, beta, mean, variance * rng.uniform(0.6, 1.6, mean.shape)])
+        norm.set_weights([*norm.get_weights()[:2], mean, variance * rng.uniform(0.6, 1.6, mean.shape)])
     (pool,), (dense,) = of_kind(model, layers.GlobalAveragePooling2D), of_kind(model, layers.Dense)
     pooled = tf.keras.Model(model.input, pool.output).predict(images, batch_size=1, verbose=0)
     kernel = rng.normal(size=dense.kernel.shape)
@@ -145,7 +153,7 @@ def make_equality(images: Path, out: Path, seed: int) -> None:
         probabilities=model.predict(inputs, batch_size=1, verbose=0),
         features=features,
         maps=maps,
-        versions=[f"tensorflow {tf.__version__}", f"keras {tf.keras.__version__}", f"numpy {np.__version__}"],
+        versions=[f"tensorflow {tf.__version__}", f"keras {keras.__version__}", f"numpy {np.__version__}"],
     )
 
 
@@ -167,19 +175,19 @@ def make_fixture(out: Path, seed: int) -> None:
     def repeated(shape: tuple[int, ...], length: int, low: float, high: float) -> np.ndarray:
         return np.resize(rng.uniform(low, high, length).astype(np.float16).astype(np.float32), shape)
 
-    model = tutorial_network((SIZE, SIZE))
-    for conv in of_kind(model, layers.Conv2D):
+    model, small, image = tutorial_network((SIZE, SIZE)), tutorial_network(FIXTURE_SHAPE), fixture_image()[None]
+    for conv in of_kind(small, layers.Conv2D):
         kernel, bias = conv.get_weights()
         limit = np.sqrt(6 / np.prod(kernel.shape[:3]))
         conv.set_weights([repeated(kernel.shape, 97, -limit, limit), repeated(bias.shape, 29, -0.3, 0.3)])
-    for norm in of_kind(model, layers.BatchNormalization):
-        limits = ((0.5, 1.5), (-0.4, 0.4), (-0.4, 0.4), (0.5, 2.0))
-        norm.set_weights([repeated(norm.gamma.shape, 29, *pair) for pair in limits])
-    (dense,) = of_kind(model, layers.Dense)
+    norms = of_kind(small, layers.BatchNormalization)
+    for norm, (mean, variance) in zip(norms, batch_statistics(small, image), strict=True):
+        power = np.mean(variance + mean**2)
+        drawn = [repeated(mean.shape, 29, *pair) for pair in ((0.5, 1.5), (-0.4, 0.4), (-0.4, 0.4), (0.5, 2.0))]
+        norm.set_weights([*drawn[:2], drawn[2] * np.sqrt(power), drawn[3] * power])
+    (dense,) = of_kind(small, layers.Dense)
     dense.set_weights([repeated(dense.kernel.shape, 97, -0.5, 0.5), repeated((4,), 4, -0.5, 0.5)])
-    small = tutorial_network(FIXTURE_SHAPE)
-    small.set_weights(model.get_weights())
-    image = fixture_image()[None]
+    model.set_weights(small.get_weights())
     features, maps = grad_cam(small, image)
     with tempfile.TemporaryDirectory() as folder:
         model.save(Path(folder) / "model.h5")
