@@ -4,6 +4,11 @@ import os
 from pathlib import Path
 
 import pytest
+import torch
+
+from tests.examples import write_exam, write_model
+
+torch.set_num_threads(1)
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -18,3 +23,17 @@ def data() -> Path:
             pytest.fail(reason)
         pytest.skip(reason)
     return folder.resolve()
+
+
+@pytest.fixture(scope="session")
+def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_model(tmp_path_factory.mktemp("models") / "all")
+
+
+@pytest.fixture
+def exams_folder(tmp_path: Path) -> Path:
+    """Three exams: two of four projections, one of two."""
+    for seed, dense in ((1, 0.2), (2, 0.9)):
+        write_exam(tmp_path / "exams" / f"E{seed}", seed, dense)
+    write_exam(tmp_path / "exams" / "E3", 3, 0.5, ("CC_R", "MLO_L"))
+    return tmp_path / "exams"
