@@ -46,6 +46,9 @@ def keras_affine(image: Image, angle: float, shift: tuple[float, float], zoom: t
     The output's pixel at ``p`` takes the input at ``R(angle) (zoom * p + shift)``, both measured from the centre: the
     order and the sense in which Keras multiplies its matrices, so that a zoom above one makes things smaller.
 
+    The centre is the image's own, ``(size - 1) / 2``, as in Keras since 2.9. The tutorial's keras-preprocessing took
+    ``size / 2 + 0.5``, a pixel beyond; within the tutorial's ranges that moves the result by less than half a pixel.
+
     Parameters
     ----------
     image : ndarray of float32, shape (rows, columns)
@@ -58,7 +61,8 @@ def keras_affine(image: Image, angle: float, shift: tuple[float, float], zoom: t
 
     References
     ----------
-    keras-preprocessing 1.1, ``image.affine_transformations.apply_affine_transform``.
+    keras-preprocessing 1.1.2, ``image.affine_transformations.apply_affine_transform``; its pull request 314, "Set
+    matrix center correctly".
 
     Examples
     --------

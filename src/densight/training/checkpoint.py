@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from densight.storage import replacing
+from densight.storage import write_bytes
 from densight.vocabulary import DensightError
 
-__all__ = ["Epoch", "State", "load_state", "save_state"]
+__all__ = ["Epoch", "State", "load_state", "read_state", "save_state"]
 
 
 @dataclass(frozen=True)
@@ -36,13 +37,17 @@ class State:
     ----------
     fingerprint : str
         Of recipe, images and seed: only the same training may go on from here.
+    learning_rate : float
+        As the plateau schedule has left it.
     history : list of Epoch
     best_epoch : int
         The epoch, from one, whose weights are ``best``; 0 before the first.
     best : dict of str to Tensor
         The weights to keep.
-    plateau_best, plateau_wait, learning_rate
-        The state of the plateau schedule.
+    plateau_best, plateau_wait
+        The lowest validation loss so far, and the epochs since.
+    steps : int
+        Batches learnt from so far.
     """
 
     fingerprint: str
@@ -56,31 +61,45 @@ class State:
 
 
 def save_state(path: Path, state: State, network: nn.Module, optimizer: torch.optim.Optimizer) -> None:
-    """Write everything that the next epoch depends on, atomically."""
-    from safetensors.torch import save_file
+    """Write everything that the next epoch depends on, atomically.
+
+    Raises
+    ------
+    DensightError
+        If it cannot be written, for instance because the disk is full; what was there before stays.
+    """
+    from safetensors.torch import save
 
     tensors = {f"network.{name}": value for name, value in network.state_dict().items()}
     tensors |= {f"best.{name}": value for name, value in state.best.items()}
-    numbers: dict[str, dict[str, Any]] = {}
     for index, values in optimizer.state_dict()["state"].items():
-        for name, value in values.items():
-            if isinstance(value, Tensor):
-                tensors[f"optimizer.{index}.{name}"] = value
-            else:
-                numbers.setdefault(str(index), {})[name] = value
-    facts = {
-        "fingerprint": state.fingerprint,
-        "learning_rate": state.learning_rate,
-        "history": [asdict(epoch) for epoch in state.history],
-        "best_epoch": state.best_epoch,
-        "plateau_best": state.plateau_best,
-        "plateau_wait": state.plateau_wait,
-        "steps": state.steps,
-        "optimizer_numbers": numbers,
-    }
+        tensors |= {f"optimizer.{index}.{name}": value for name, value in values.items()}
     copies = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
-    with replacing(path) as temporary:
-        save_file(copies, temporary, metadata={"state": json.dumps(facts)})
+    facts = asdict(replace(state, best={}))
+    # Not save_file: it does not report a full disk as the OSError that it is.
+    write_bytes(path, save(copies, {"state": json.dumps(facts)}))
+
+
+def read_state(path: Path, fingerprint: str) -> State:
+    """The state without its tensors: quick, to know where a training stands.
+
+    Raises
+    ------
+    DensightError
+        If the file is damaged, or of another training.
+    """
+    from safetensors import safe_open
+
+    with _told_as_damage(path), safe_open(path, framework="pt") as file:
+        facts = json.loads(file.metadata()["state"])
+        state = State(**facts | {"history": [Epoch(**epoch) for epoch in facts["history"]]})
+    if state.fingerprint != fingerprint:
+        raise DensightError(
+            "a training with another recipe, seed or other images was begun here",
+            path,
+            "choose another output folder, or delete this file to begin anew",
+        )
+    return state
 
 
 def load_state(path: Path, fingerprint: str, network: nn.Module, optimizer: torch.optim.Optimizer) -> State:
@@ -91,37 +110,35 @@ def load_state(path: Path, fingerprint: str, network: nn.Module, optimizer: torc
     DensightError
         If the file is damaged, or of another training.
     """
-    from safetensors import SafetensorError, safe_open
+    from safetensors.torch import load_file
+
+    state = read_state(path, fingerprint)
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    moments: dict[int, dict[str, Tensor]] = {}
+    with _told_as_damage(path):
+        groups: dict[str, dict[str, Tensor]] = {"network": {}, "best": {}, "optimizer": {}}
+        for name, value in load_file(path).items():
+            group, rest = name.split(".", 1)
+            groups[group][rest] = value
+        for name, value in groups["optimizer"].items():
+            number, rest = name.split(".", 1)
+            moments.setdefault(int(number), {})[rest] = _laid_out_as(parameters[int(number)], value)
+        network.load_state_dict(groups["network"])
+        optimizer.load_state_dict({"state": moments, "param_groups": optimizer.state_dict()["param_groups"]})
+    state.best = groups["best"]
+    return state
+
+
+def _laid_out_as(parameter: Tensor, value: Tensor) -> Tensor:
+    """The same numbers in the parameter's memory format: the next step must take the very same way through them."""
+    return torch.empty_like(parameter, device="cpu").copy_(value) if value.shape == parameter.shape else value
+
+
+@contextmanager
+def _told_as_damage(path: Path) -> Iterator[None]:
+    from safetensors import SafetensorError
 
     try:
-        with safe_open(path, framework="pt") as file:
-            facts = json.loads(file.metadata()["state"])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
-    except (SafetensorError, KeyError, TypeError, json.JSONDecodeError) as error:
+        yield
+    except (SafetensorError, LookupError, TypeError, ValueError, RuntimeError) as error:
         raise DensightError("the saved state is damaged", path, "delete it to begin the training anew") from error
-    if facts["fingerprint"] != fingerprint:
-        raise DensightError(
-            "a training with another recipe, seed or other images was begun here",
-            path,
-            "choose another output folder, or delete this file to begin anew",
-        )
-    groups: dict[str, dict[str, Tensor]] = {"network": {}, "best": {}, "optimizer": {}}
-    for name, value in tensors.items():
-        group, rest = name.split(".", 1)
-        groups[group][rest] = value
-    network.load_state_dict(groups["network"])
-    optimizer_state: dict[int, dict[str, Any]] = {int(i): dict(v) for i, v in facts["optimizer_numbers"].items()}
-    for name, value in groups["optimizer"].items():
-        index, rest = name.split(".", 1)
-        optimizer_state.setdefault(int(index), {})[rest] = value
-    optimizer.load_state_dict({"state": optimizer_state, "param_groups": optimizer.state_dict()["param_groups"]})
-    return State(
-        fingerprint=fingerprint,
-        learning_rate=facts["learning_rate"],
-        history=[Epoch(**epoch) for epoch in facts["history"]],
-        best_epoch=facts["best_epoch"],
-        best=groups["best"],
-        plateau_best=facts["plateau_best"],
-        plateau_wait=facts["plateau_wait"],
-        steps=facts["steps"],
-    )

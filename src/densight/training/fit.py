@@ -6,12 +6,15 @@ go on to the very weights of one that was not, and every number that decides thi
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
+from lightning.fabric import Fabric
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import DataLoader
@@ -19,13 +22,44 @@ from torch.utils.data import DataLoader
 from densight.network.blocks import DensityNetwork, as_channels_last
 from densight.training.checkpoint import Epoch, State, load_state, save_state
 from densight.training.data import EpochSampler, FramedImages
+from densight.training.loss import DensityLoss
 from densight.training.recipe import Recipe
+from densight.training.schedule import learning_rate, make_optimizer, update_plateau
 from densight.vocabulary import DensightError
 
-__all__ = ["fit", "make_optimizer", "schedule_epoch", "soft_targets"]
+__all__ = ["evaluate", "fit", "open_device"]
 
-PLATEAU_MIN_DELTA = 1e-4
-"""Keras' ReduceLROnPlateau counts as better only what is better by more than this."""
+DEVICES = ("cpu", "cuda", "mps", "auto")
+CUDA_WORKERS = 4
+"""Processes that augment images, where the device would otherwise wait for them."""
+
+
+def open_device(device: str, precision: str) -> Fabric:
+    """The device to compute on.
+
+    Parameters
+    ----------
+    device : {"cpu", "cuda", "mps", "auto"}
+        ``auto`` takes CUDA or MPS where it is there.
+    precision : str
+        The recipe's.
+
+    Raises
+    ------
+    DensightError
+        If the device is not there.
+
+    Examples
+    --------
+    >>> open_device("cpu", "32-true").device
+    device(type='cpu')
+    """
+    if device not in DEVICES:
+        raise DensightError(f"unknown device {device!r}", remedy=f"use one of {', '.join(DEVICES)}")
+    try:
+        return Fabric(accelerator=device, devices=1, precision=precision)  # type: ignore[arg-type]
+    except Exception as error:  # Lightning raises several kinds for a device that is not there
+        raise DensightError(f"this computer has no device {device!r}", remedy="use --device cpu or auto") from error
 
 
 def fit(
@@ -34,28 +68,31 @@ def fit(
     validation: FramedImages,
     recipe: Recipe,
     *,
+    fabric: Fabric,
     seed: int,
     fingerprint: str,
     state_path: Path,
-    device: str = "cpu",
-    on_batch: Callable[[int, int, float], None] = lambda epoch, batch, loss: None,
-    on_epoch: Callable[[State], None] = lambda state: None,
+    on_batch: Callable[[int, int, float], None],
+    on_epoch: Callable[[State], None],
 ) -> State:
     """Train ``network``, or go on where ``state_path`` says that it was stopped.
 
+    On the CPU the same seed and number of threads give the same weights, byte for byte, however often it was stopped.
+
     Parameters
     ----------
-    network : Module
+    network : DensityNetwork
         Freshly initialised.
     train, validation : FramedImages
     recipe : Recipe
+    fabric : Fabric
+        As :func:`open_device` gives it.
     seed : int
         Of shuffling and dropout; every epoch draws from the seed and its own number alone.
     fingerprint : str
         Identifies recipe, images and seed.
     state_path : Path
         Where the state is kept after every epoch.
-    device : {"cpu", "cuda", "mps", "auto"}
     on_batch : callable
         Called with epoch (from one), batch (from one) and the batch's loss.
     on_epoch : callable
@@ -69,116 +106,75 @@ def fit(
     Raises
     ------
     DensightError
-        If the device is not there, the loss is no longer a number, or the state is of another training.
+        If the loss is no longer a number, the state is of another training, or it cannot be written.
     """
-    from lightning.fabric import Fabric
-
-    try:
-        fabric = Fabric(accelerator=device, devices=1, precision=recipe.precision)  # type: ignore[arg-type]
-    except Exception as error:  # Lightning raises several kinds for a device that is not there
-        raise DensightError(f"the device {device!r} cannot be used ({error})", remedy="use --device cpu") from error
-    network = as_channels_last(network)
+    network = as_channels_last(network).to(fabric.device)
     optimizer = make_optimizer(network, recipe)
     state = State(fingerprint, recipe.learning_rate)
     if state_path.is_file():
         state = load_state(state_path, fingerprint, network, optimizer)
-    module, optimizer = fabric.setup(network, optimizer)
+    loss = DensityLoss.of(recipe, train.labels, network.classifier.out_features, fabric.device)
+    module, stepper = fabric.setup(network, optimizer)
+    learner = _Learner(fabric, module, stepper, loss, recipe, state)
     sampler = EpochSampler(len(train), seed)
-    workers = 0 if fabric.device.type == "cpu" else 4
-    loader = fabric.setup_dataloaders(
-        DataLoader(train, recipe.batch_size, sampler=sampler, num_workers=workers),
-        use_distributed_sampler=False,
-    )
-    targets = soft_targets(network.classifier.out_features, recipe.ordinal_sharpness).to(fabric.device)
-    weights = class_weights(train.labels, len(targets), balanced=recipe.class_balance).to(fabric.device)
+    loader: Any = fabric.setup_dataloaders(_loader(train, sampler, recipe, fabric), use_distributed_sampler=False)
     for epoch in range(len(state.history), recipe.epochs):
         sampler.epoch = epoch
         torch.manual_seed(int(np.random.SeedSequence([seed, epoch]).generate_state(1)[0]))
-        module.train()
-        loss_sum, right = 0.0, 0
-        for batch, (images, labels) in enumerate(loader):
-            schedule_epoch(optimizer, recipe, state, epoch + batch / len(loader))
-            optimizer.zero_grad()
-            logits = module(images.contiguous(memory_format=torch.channels_last))
-            losses = functional.cross_entropy(logits.float(), targets[labels], reduction="none") * weights[labels]
-            loss = losses.mean()
-            fabric.backward(loss)
-            optimizer.step()
-            state.steps += 1
-            value = loss.item()
-            if not np.isfinite(value):
-                raise DensightError(
-                    f"the loss is {value} in epoch {epoch + 1}", remedy="lower the recipe's learning_rate"
-                )
-            loss_sum += value * len(labels)
-            right += int((logits.argmax(1) == labels).sum())
-            on_batch(epoch + 1, batch + 1, value)
-        validation_loss, validation_accuracy = evaluate(module, validation, recipe.batch_size, fabric.device)
+        trained = learner.epoch(loader, epoch, on_batch)
         rate = optimizer.param_groups[0]["lr"]
-        state.history.append(
-            Epoch(epoch + 1, rate, loss_sum / len(train), right / len(train), validation_loss, validation_accuracy)
-        )
+        measured = evaluate(module, validation, recipe.batch_size, fabric.device)
+        _check_finite(measured[0], epoch)
+        state.history.append(Epoch(epoch + 1, rate, *trained, *measured))
         _keep_best(state, network, recipe)
-        _plateau(state, recipe)
+        update_plateau(recipe, state, measured[0])
         save_state(state_path, state, network, optimizer)
         on_epoch(state)
     return state
 
 
-def make_optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    """The recipe's optimizer; RMSprop with Keras' constants; no weight decay on biases and batch norm."""
-    if recipe.optimizer == "sgd":
-        return torch.optim.SGD(
-            network.parameters(), recipe.learning_rate, momentum=recipe.momentum, nesterov=recipe.nesterov
-        )
-    if recipe.optimizer == "rmsprop":
-        return torch.optim.RMSprop(network.parameters(), recipe.learning_rate, alpha=0.9, eps=1e-7)
-    matrices = [p for p in network.parameters() if p.ndim > 1]
-    vectors = [p for p in network.parameters() if p.ndim <= 1]
-    groups = [{"params": matrices, "weight_decay": recipe.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, recipe.learning_rate)
+@dataclass(frozen=True, eq=False)
+class _Learner:
+    """What a step needs; network and optimizer as Fabric wraps them."""
 
+    fabric: Fabric
+    network: nn.Module
+    optimizer: torch.optim.Optimizer
+    loss: DensityLoss
+    recipe: Recipe
+    state: State
 
-def schedule_epoch(optimizer: torch.optim.Optimizer, recipe: Recipe, state: State, position: float) -> None:
-    """Set the learning rate for a batch at ``position`` epochs since the beginning."""
-    rate = state.learning_rate
-    if recipe.schedule == "cosine":
-        span = max(recipe.epochs - recipe.warmup_epochs, 1)
-        fall = 0.5 * (1 + np.cos(np.pi * max(position - recipe.warmup_epochs, 0) / span))
-        rise = min(1.0, (position + 0.1) / recipe.warmup_epochs) if recipe.warmup_epochs else 1.0
-        rate = rise * (recipe.min_learning_rate + (recipe.learning_rate - recipe.min_learning_rate) * fall)
-    rate /= 1 + recipe.decay * state.steps
-    for group in optimizer.param_groups:
-        group["lr"] = rate
+    def epoch(
+        self, loader: Collection[tuple[Tensor, Tensor]], epoch: int, on_batch: Callable[[int, int, float], None]
+    ) -> tuple[float, float]:
+        """Learn from every image once; the mean loss and the accuracy on the way."""
+        self.network.train()
+        loss_sum, right, seen = 0.0, 0, 0
+        for batch, (images, labels) in enumerate(loader):
+            loss, hits = self.step(images, labels, epoch + batch / len(loader))
+            _check_finite(loss, epoch)
+            loss_sum += loss * len(labels)
+            right += hits
+            seen += len(labels)
+            on_batch(epoch + 1, batch + 1, loss)
+        return loss_sum / seen, right / seen
 
-
-def soft_targets(classes: int, sharpness: float | None) -> Tensor:
-    """Target distributions, a row a true class: one-hot, or softer the nearer in order.
-
-    Source: Díaz and Marathe, "Soft labels for ordinal regression", CVPR 2019, eq. 3.
-
-    Examples
-    --------
-    >>> soft_targets(3, 2.0)[1].tolist()
-    [0.10650697350502014, 0.7869860529899597, 0.10650697350502014]
-    """
-    if sharpness is None:
-        return torch.eye(classes)
-    order = torch.arange(classes, dtype=torch.float32)
-    return torch.softmax(-sharpness * (order[:, None] - order[None, :]) ** 2, dim=1)
-
-
-def class_weights(labels: npt.NDArray[np.int64], classes: int, *, balanced: bool) -> Tensor:
-    """A weight a class, mean one over the images: inverse to the class's share where ``balanced``."""
-    counts = np.bincount(labels, minlength=classes)
-    if not balanced:
-        return torch.ones(classes)
-    return torch.from_numpy((len(labels) / (classes * np.maximum(counts, 1))).astype(np.float32))
+    def step(self, images: Tensor, labels: Tensor, position: float) -> tuple[float, int]:
+        """Learn from one batch; its loss and how many of it were right."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate(self.recipe, self.state, position)
+        self.optimizer.zero_grad()
+        logits = self.network(images.contiguous(memory_format=torch.channels_last))
+        loss = self.loss(logits, labels)
+        self.fabric.backward(loss)
+        self.optimizer.step()
+        self.state.steps += 1
+        return loss.item(), int((logits.argmax(1) == labels).sum())
 
 
 @torch.inference_mode()
 def evaluate(network: nn.Module, images: FramedImages, batch_size: int, device: torch.device) -> tuple[float, float]:
-    """Cross-entropy and accuracy on images that are not augmented."""
+    """Mean cross-entropy, of one-hot targets whatever the recipe, and accuracy on images that are not augmented."""
     network.eval()
     loss, right = 0.0, 0
     for first in range(0, len(images), batch_size):
@@ -189,6 +185,32 @@ def evaluate(network: nn.Module, images: FramedImages, batch_size: int, device: 
         loss += functional.cross_entropy(logits, y, reduction="sum").item()
         right += int((logits.argmax(1) == y).sum())
     return loss / len(images), right / len(images)
+
+
+def _loader(images: FramedImages, sampler: EpochSampler, recipe: Recipe, fabric: Fabric) -> DataLoader[Any]:
+    """Batches in the sampler's order; with the same images whether made here or by other processes."""
+    workers = min(CUDA_WORKERS, os.cpu_count() or 1) if fabric.device.type == "cuda" else 0
+    return DataLoader(
+        images,
+        recipe.batch_size,
+        sampler=sampler,
+        num_workers=workers,
+        worker_init_fn=_without_threads,
+        persistent_workers=workers > 0,
+        pin_memory=workers > 0,
+    )
+
+
+def _without_threads(_: int) -> None:
+    """OpenCV's threads do not survive the fork that makes a worker."""
+    import cv2
+
+    cv2.setNumThreads(0)
+
+
+def _check_finite(loss: float, epoch: int) -> None:
+    if not np.isfinite(loss):
+        raise DensightError(f"the loss is {loss} in epoch {epoch}", remedy="lower the recipe's learning_rate")
 
 
 def _keep_best(state: State, network: nn.Module, recipe: Recipe) -> None:
@@ -203,20 +225,3 @@ def _keep_best(state: State, network: nn.Module, recipe: Recipe) -> None:
     if better:
         state.best_epoch = now.epoch
         state.best = {name: value.detach().cpu().clone() for name, value in network.state_dict().items()}
-
-
-def _plateau(state: State, recipe: Recipe) -> None:
-    """Keras' ReduceLROnPlateau: after ``patience`` epochs without a better validation loss, multiply the rate.
-
-    Source: Keras 2.2 documentation and source, ``keras.callbacks.ReduceLROnPlateau``.
-    """
-    if recipe.schedule != "plateau":
-        return
-    loss = state.history[-1].validation_loss
-    if loss < state.plateau_best - PLATEAU_MIN_DELTA:
-        state.plateau_best, state.plateau_wait = loss, 0
-        return
-    state.plateau_wait += 1
-    if state.plateau_wait >= recipe.plateau_patience:
-        state.learning_rate = max(state.learning_rate * recipe.plateau_factor, recipe.min_learning_rate)
-        state.plateau_wait = 0

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+import math
+from collections.abc import Callable
+from dataclasses import MISSING, asdict, dataclass, fields
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,47 @@ __all__ = ["RECIPES", "Recipe", "read_recipe"]
 
 RECIPES = ("tutorial", "default")
 """The recipes that come with densight."""
+
+_WORDS = {
+    "optimizer": ("sgd", "rmsprop", "adamw"),
+    "schedule": ("constant", "plateau", "cosine"),
+    "precision": ("32-true", "bf16-mixed"),
+    "keep": ("accuracy", "loss", "last"),
+}
+
+_RANGES: tuple[tuple[tuple[str, ...], Callable[[float], bool], str], ...] = (
+    (("epochs", "batch_size", "learning_rate", "plateau_patience", "ordinal_sharpness"), lambda x: x > 0, "above 0"),
+    (("zoom", "shift", "momentum"), lambda x: 0 <= x < 1, "from 0 to below 1"),
+    (("plateau_factor",), lambda x: 0 < x < 1, "between 0 and 1"),
+    (
+        ("decay", "weight_decay", "min_learning_rate", "warmup_epochs", "rotation", "contrast"),
+        lambda x: x >= 0,
+        "of 0 or more",
+    ),
+)
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_number(value: object) -> bool:
+    return _is_whole(value) or (isinstance(value, float) and math.isfinite(value))
+
+
+_NUMBER = "a number; YAML reads 1e-3 as a word, so write 0.001 or 1.0e-3"
+_KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "str": (lambda value: isinstance(value, str), "a word"),
+    "bool": (lambda value: isinstance(value, bool), "true or false"),
+    "int": (_is_whole, "a whole number"),
+    "float": (_is_number, _NUMBER),
+    "float | None": (lambda value: value is None or _is_number(value), _NUMBER),
+    "tuple[int, int]": (
+        lambda value: isinstance(value, tuple) and len(value) == 2 and all(map(_is_whole, value)),
+        "two whole numbers, [rows, columns]",
+    ),
+}
+"""What a value must be, by the annotation of its field."""
 
 
 @dataclass(frozen=True)
@@ -97,21 +140,19 @@ class Recipe:
     keep: str = "accuracy"
 
     def __post_init__(self) -> None:
-        for name, known in (
-            ("optimizer", ("sgd", "rmsprop", "adamw")),
-            ("schedule", ("constant", "plateau", "cosine")),
-            ("precision", ("32-true", "bf16-mixed")),
-            ("keep", ("accuracy", "loss", "last")),
-        ):
+        for field in fields(self):
+            fits, kind = _KINDS[str(field.type)]
+            if not fits(getattr(self, field.name)):
+                raise self._refusal(field.name, f"give {kind}")
+        for name, known in _WORDS.items():
             if getattr(self, name) not in known:
-                raise DensightError(
-                    f"the recipe's {name} is {getattr(self, name)!r}", remedy=f"use one of {', '.join(known)}"
-                )
-        for name in ("epochs", "batch_size", "learning_rate"):
-            if getattr(self, name) <= 0:
-                raise DensightError(f"the recipe's {name} is {getattr(self, name)}", remedy="give a positive number")
-        if not 0 <= self.zoom < 1:
-            raise DensightError(f"the recipe's zoom is {self.zoom}", remedy="give a part of one, from 0 to below 1")
+                raise self._refusal(name, f"use one of {', '.join(known)}")
+        for names, allowed, range_ in _RANGES:
+            for name in names:
+                if getattr(self, name) is not None and not allowed(getattr(self, name)):
+                    raise self._refusal(name, f"give a number {range_}")
+        if self.nesterov and not self.momentum:
+            raise DensightError("the recipe asks for nesterov without momentum", remedy="give a momentum, such as 0.9")
         if self.preparation == "tutorial" and self.contrast:
             raise DensightError(
                 "the recipe asks for contrast with the preset tutorial",
@@ -119,63 +160,80 @@ class Recipe:
             )
         self.prepared()
 
+    def _refusal(self, name: str, remedy: str) -> DensightError:
+        return DensightError(f"the recipe's {name} is {getattr(self, name)!r}", remedy=remedy)
+
     def prepared(self) -> Preparation:
         """The preparation of images."""
         return Preparation(self.preparation, self.shape)
 
     def record(self) -> dict[str, Any]:
         """The recipe as plain values, for the bundle."""
-        return asdict(self)
+        return asdict(self) | {"shape": list(self.shape)}
 
 
 def read_recipe(name: str | Path) -> Recipe:
     """A recipe that comes with densight, or one's own YAML file.
 
-    A file may begin with ``base: NAME`` and then name only what differs.
+    A file may begin with ``base: tutorial`` or ``base: default`` and then name only what differs.
 
     Raises
     ------
     DensightError
-        If there is no such recipe, a key is unknown, or a value does not fit.
+        If there is no such recipe, a key is unknown or missing, or a value does not fit.
 
     Examples
     --------
     >>> read_recipe("tutorial").batch_size
     4
     """
-    values = _values(name)
-    known = {field.name for field in fields(Recipe)}
-    unknown = sorted(set(values) - known)
-    if unknown:
-        raise DensightError(
-            f"the recipe has unknown keys: {', '.join(unknown)}", name, f"use {', '.join(sorted(known))}"
-        )
-    if isinstance(values.get("shape"), list):
-        values["shape"] = tuple(values["shape"])
-    try:
-        return Recipe(**values)
-    except DensightError:
-        raise
-    except (TypeError, ValueError) as error:
-        raise DensightError(f"the recipe does not fit ({error})", name, "compare it with a shipped recipe") from error
-
-
-def _values(name: str | Path) -> dict[str, Any]:
-    import yaml
-
     if str(name) in RECIPES:
-        text = resources.files("densight.training").joinpath("recipes", f"{name}.yaml").read_text(encoding="utf-8")
-    elif Path(name).is_file():
-        text = Path(name).read_text(encoding="utf-8")
-    else:
+        return Recipe(**_shipped(str(name)))
+    path = Path(name)
+    if not path.is_file():
         raise DensightError(
             f"there is no recipe {str(name)!r}", remedy=f"use {' or '.join(RECIPES)}, or the path of a YAML file"
         )
-    try:
-        values = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise DensightError("the recipe is not valid YAML", name, f"mend this: {error}") from error
-    if not isinstance(values, dict):
-        raise DensightError("the recipe is not a table of keys and values", name, "compare it with a shipped recipe")
+    values = _read_yaml(path)
     base = values.pop("base", None)
-    return values if base is None else _values(base) | values
+    if base is not None:
+        if base not in RECIPES:
+            raise DensightError(f"the recipe's base is {base!r}", path, f"use {' or '.join(RECIPES)}")
+        values = _shipped(base) | values
+    _check_keys(values, path)
+    try:
+        return Recipe(**values)
+    except DensightError as error:
+        raise DensightError(error.fault, path, error.remedy) from None
+
+
+def _shipped(name: str) -> dict[str, Any]:
+    with resources.as_file(resources.files("densight.training") / "recipes" / f"{name}.yaml") as path:
+        return _read_yaml(path)
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    """The table of a YAML file, lists as tuples."""
+    import yaml
+
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise DensightError(f"the recipe cannot be read ({error})", path, "save it as text in UTF-8") from error
+    except yaml.YAMLError as error:
+        raise DensightError("the recipe is not valid YAML", path, f"mend this: {error}") from error
+    if not isinstance(values, dict):
+        raise DensightError("the recipe is not a table of keys and values", path, "compare it with a shipped recipe")
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
+
+
+def _check_keys(values: dict[str, Any], path: Path) -> None:
+    known = {field.name: field.default is MISSING for field in fields(Recipe)}
+    unknown = [str(key) for key in values if key not in known]
+    if unknown:
+        raise DensightError(f"the recipe has unknown keys: {', '.join(unknown)}", path, f"use {', '.join(known)}")
+    missing = [name for name, required in known.items() if required and name not in values]
+    if missing:
+        raise DensightError(
+            f"the recipe lacks {', '.join(missing)}", path, "add what is missing, or begin the file with base: default"
+        )

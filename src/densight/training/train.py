@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
-import importlib.metadata
 import json
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import dataclass, replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from densight.intake.catalogue import Catalogue, Failure, check_trainable
+from densight.intake.catalogue import Catalogue, Failure, check_trainable, write_failures
 from densight.network.architecture import Architecture, build_network
 from densight.network.bundle import BundleFacts, write_bundle
-from densight.training.checkpoint import State
-from densight.training.curves import draw_curves, write_curves
+from densight.storage import read_json
+from densight.training.curves import TensorBoardLog, draw_curves, write_curves
 from densight.training.recipe import Recipe
 from densight.vocabulary import PROJECTIONS, DensightError, Projection
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Job", "Watcher", "plan", "train"]
+    from densight.training.checkpoint import State
+    from densight.training.data import FramedImages
+
+__all__ = ["Job", "Standing", "Watcher", "look_up", "plan", "train"]
+
+TRAINING = "training"
+"""The bundle's folder of what the training leaves: its curves, and its state until it is finished."""
+
+STATE = "state.safetensors"
 
 
 @dataclass(frozen=True)
@@ -44,6 +54,22 @@ class Watcher(Protocol):
         """After each epoch."""
 
 
+@dataclass(frozen=True)
+class Standing:
+    """How far a training is.
+
+    Parameters
+    ----------
+    epochs : int
+        Whole epochs that are done.
+    record : dict or None
+        The bundle's training record, once it is finished.
+    """
+
+    epochs: int
+    record: dict[str, Any] | None = None
+
+
 def plan(catalogue: Catalogue, projection: str) -> list[Job]:
     """The networks that ``--projection`` asks for.
 
@@ -58,9 +84,9 @@ def plan(catalogue: Catalogue, projection: str) -> list[Job]:
     DensightError
         If the word is unknown or the catalogue has no such image.
     """
-    there = [p for p in PROJECTIONS if len(catalogue.select(projection=p))]
+    there = catalogue.projections
     if projection == "all":
-        return [Job("all", tuple(there))]
+        return [Job("all", there)]
     if projection == "each":
         return [Job(p.value, (p,)) for p in there]
     if projection not in tuple(PROJECTIONS):
@@ -70,6 +96,29 @@ def plan(catalogue: Catalogue, projection: str) -> list[Job]:
             f"the catalogue has no image of {projection}", remedy=f"use one that it has: {', '.join(there)}"
         )
     return [Job(projection, (Projection(projection),))]
+
+
+def look_up(catalogue: Catalogue, job: Job, recipe: Recipe, folder: Path, *, seed: int = 0) -> Standing:
+    """How far this very training is in ``folder``; quick, and refuses what :func:`train` would refuse.
+
+    Raises
+    ------
+    DensightError
+        If a class has no training image, there is no validation image, or ``folder`` holds another training.
+    """
+    from densight.training.checkpoint import read_state
+
+    check_trainable(catalogue, job.projections)
+    fingerprint = _fingerprint(catalogue, job, recipe, seed)
+    bundle, state = folder / "model.json", folder / TRAINING / STATE
+    if bundle.is_file():
+        record = read_json(bundle).get("training")
+        if isinstance(record, dict) and record.get("fingerprint") == fingerprint:
+            return Standing(int(record["epochs"]), record)
+        raise DensightError(
+            "the folder holds a model of another training", folder, "choose another output folder, or delete this one"
+        )
+    return Standing(len(read_state(state, fingerprint).history) if state.is_file() else 0)
 
 
 def train(
@@ -88,6 +137,21 @@ def train(
     A training that was stopped, however hard, goes on after its last whole epoch and ends in the same weights. A
     finished one is left as it is.
 
+    Parameters
+    ----------
+    catalogue : Catalogue
+    job : Job
+        One of :func:`plan`.
+    recipe : Recipe
+    folder : Path
+        Of the bundle.
+    recipe_name : str
+        What the record calls the recipe.
+    seed : int
+        Of the first weights, of shuffling, augmentation and dropout.
+    device : {"cpu", "cuda", "mps", "auto"}
+    watcher : Watcher
+
     Returns
     -------
     list of Failure
@@ -96,20 +160,84 @@ def train(
     Raises
     ------
     DensightError
-        If a class has no training image, there is no validation image, or ``folder`` holds another training.
+        If the device is not there, a class has no training image, there is no validation image, ``folder`` holds
+        another training, or the loss is no longer a number.
     """
     import torch
 
-    from densight.training.data import load_images
-    from densight.training.fit import fit
+    from densight.training.fit import fit, open_device
 
-    check_trainable(catalogue, job.projections)
-    fingerprint = _fingerprint(catalogue, job, recipe, seed)
-    if _is_finished(folder, fingerprint):
-        return []
-    parts, failures = {}, []
-    wanted = {"train": seed, "validation": None}
-    rows = {split: _rows(catalogue, job, split) for split in wanted}
+    state_path = folder / TRAINING / STATE
+    if look_up(catalogue, job, recipe, folder, seed=seed).record is not None:
+        state_path.unlink(missing_ok=True)
+        return _read_left_out(catalogue, folder)
+    fabric = open_device(device, recipe.precision)
+    torch.manual_seed(seed)
+    architecture = Architecture(recipe.network, len(catalogue.classes), recipe.prepared().channels)
+    network = build_network(architecture)
+    images = _read_images(catalogue, job, recipe, seed, watcher)
+    _keep_left_out(catalogue, folder, images.failures)
+    batches = -(-len(images.train) // recipe.batch_size)
+    curves = folder / TRAINING / "curves.csv"
+    with closing(TensorBoardLog(folder / TRAINING / "tensorboard")) as log:
+
+        def on_epoch(state: State) -> None:
+            write_curves(curves, state.history)
+            log.write(state.history)
+            watcher.epoch(state)
+
+        state = fit(
+            network,
+            images.train,
+            images.validation,
+            recipe,
+            fabric=fabric,
+            seed=seed,
+            fingerprint=_fingerprint(catalogue, job, recipe, seed),
+            state_path=state_path,
+            on_batch=lambda epoch, batch, loss: watcher.batch(epoch, batch, batches, loss),
+            on_epoch=on_epoch,
+        )
+        # Once more, for a training that was stopped between the last state and its curves.
+        write_curves(curves, state.history)
+        log.write(state.history)
+    draw_curves(curves.with_suffix(".png"), state.history, state.best_epoch, 1 / len(catalogue.classes))
+    record = {"recipe_name": recipe_name, "recipe": recipe.record(), "seed": seed, "device": fabric.device.type}
+    facts = BundleFacts(
+        architecture,
+        recipe.prepared(),
+        catalogue.classes,
+        job.projections,
+        record | images.record(catalogue.classes) | _outcome(state),
+        licence="that of the training images; none is implied",
+    )
+    write_bundle(folder, state.best, facts)
+    state_path.unlink(missing_ok=True)
+    return images.failures
+
+
+@dataclass(frozen=True, eq=False)
+class _Images:
+    """What a network learns from and is validated on."""
+
+    train: FramedImages
+    validation: FramedImages
+    patients: dict[str, int]
+    failures: list[Failure]
+
+    def record(self, classes: tuple[str, ...]) -> dict[str, Any]:
+        """How many images and patients there were; no path and no id, for bundles are passed on."""
+        counts = {
+            split: {label: int((part.labels == index).sum()) for index, label in enumerate(classes)}
+            for split, part in (("train", self.train), ("validation", self.validation))
+        }
+        return {"images": counts, "patients": self.patients, "left_out": len(self.failures)}
+
+
+def _read_images(catalogue: Catalogue, job: Job, recipe: Recipe, seed: int, watcher: Watcher) -> _Images:
+    from densight.training.data import load_images
+
+    rows = {split: _rows(catalogue, job, split) for split in ("train", "validation")}
     total, done = sum(map(len, rows.values())), 0
 
     def advance() -> None:
@@ -117,46 +245,46 @@ def train(
         done += 1
         watcher.reading(done, total)
 
-    for split, split_seed in wanted.items():
-        parts[split], failed = load_images(catalogue, rows[split], recipe, split_seed, advance)
-        failures += failed
-        if not len(parts[split]):
-            raise DensightError(f"no {split} image could be read", remedy="see the faults with densight index")
-    torch.manual_seed(seed)
-    preparation = recipe.prepared()
-    architecture = Architecture(recipe.network, len(catalogue.classes), preparation.channels)
-    batches = -(-len(parts["train"]) // recipe.batch_size)
+    train, failures = load_images(catalogue, rows["train"], recipe, seed, advance)
+    validation, others = load_images(catalogue, rows["validation"], recipe, None, advance)
+    failures += others
+    absent = [label for index, label in enumerate(catalogue.classes) if index not in train.labels]
+    if absent or not len(validation):
+        what = f"training image of class {', '.join(absent)}" if absent else "validation image"
+        raise DensightError(f"no {what} can be read; here {failures[0].fault}", failures[0].path, failures[0].remedy)
+    unread = {failure.path for failure in failures}
+    patients = {
+        split: len({row.patient_id for row in table.itertuples() if catalogue.root / str(row.path) not in unread})
+        for split, table in rows.items()
+    }
+    return _Images(train, validation, patients, failures)
 
-    def on_epoch(state: State) -> None:
-        write_curves(folder / "training" / "curves.csv", state.history)
-        watcher.epoch(state)
 
-    state = fit(
-        build_network(architecture),
-        parts["train"],
-        parts["validation"],
-        recipe,
-        seed=seed,
-        fingerprint=fingerprint,
-        state_path=folder / "training" / "state.safetensors",
-        device=device,
-        on_batch=lambda epoch, batch, loss: watcher.batch(epoch, batch, batches, loss),
-        on_epoch=on_epoch,
-    )
-    write_curves(folder / "training" / "curves.csv", state.history)
-    draw_curves(folder / "training" / "curves.png", state.history, state.best_epoch, 1 / len(catalogue.classes))
-    record = _record(catalogue, rows, recipe, recipe_name, seed, device, state)
-    facts = BundleFacts(
-        architecture,
-        preparation,
-        catalogue.classes,
-        job.projections,
-        record,
-        licence="that of the training images; none is implied",
-    )
-    write_bundle(folder, state.best, facts)
-    (folder / "training" / "state.safetensors").unlink(missing_ok=True)
-    return failures
+def _read_left_out(catalogue: Catalogue, folder: Path) -> list[Failure]:
+    """The images that a training in this folder has left out."""
+    path = folder / TRAINING / "failures.csv"
+    if not path.is_file():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        return [Failure(catalogue.root / row["path"], row["fault"], row["remedy"]) for row in csv.DictReader(file)]
+
+
+def _keep_left_out(catalogue: Catalogue, folder: Path, failures: list[Failure]) -> None:
+    """Note the images that are left out, paths as in the catalogue; a training goes on only with the same ones."""
+    state, path = folder / TRAINING / STATE, folder / TRAINING / "failures.csv"
+    changed = {one.path for one in failures} ^ {one.path for one in _read_left_out(catalogue, folder)}
+    if state.is_file() and changed:
+        raise DensightError(
+            "whether it can be read has changed since the training was begun", min(changed), f"delete {state}"
+        )
+    root = catalogue.root
+    written = [
+        replace(one, path=one.path.relative_to(root) if one.path.is_relative_to(root) else one.path) for one in failures
+    ]
+    if written:
+        write_failures(path, written)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _rows(catalogue: Catalogue, job: Job, split: str) -> pd.DataFrame:
@@ -172,42 +300,17 @@ def _fingerprint(catalogue: Catalogue, job: Job, recipe: Recipe, seed: int) -> s
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
-def _is_finished(folder: Path, fingerprint: str) -> bool:
-    path = folder / "model.json"
-    if not path.is_file():
-        return False
-    if json.loads(path.read_text(encoding="utf-8"))["training"].get("fingerprint") == fingerprint:
-        return True
-    raise DensightError(
-        "the folder holds a model of another training", folder, "choose another output folder, or delete this one"
-    )
+def _outcome(state: State) -> dict[str, Any]:
+    import torch
 
-
-def _record(
-    catalogue: Catalogue,
-    rows: dict[str, pd.DataFrame],
-    recipe: Recipe,
-    recipe_name: str,
-    seed: int,
-    device: str,
-    state: State,
-) -> dict[str, Any]:
     best = state.history[state.best_epoch - 1]
     packages = ("densight", "torch", "lightning", "numpy", "opencv-python-headless", "pillow")
     return {
-        "recipe_name": recipe_name,
-        "recipe": recipe.record() | {"shape": list(recipe.shape)},
-        "seed": seed,
-        "device": device,
-        "images": {
-            split: {label: int((table["density"] == label).sum()) for label in catalogue.classes}
-            for split, table in rows.items()
-        },
-        "patients": {split: int(table["patient_id"].nunique()) for split, table in rows.items()},
         "epochs": len(state.history),
         "best_epoch": state.best_epoch,
         "validation_accuracy": best.validation_accuracy,
         "validation_loss": best.validation_loss,
         "fingerprint": state.fingerprint,
-        "versions": {name: importlib.metadata.version(name) for name in packages},
+        "threads": torch.get_num_threads(),
+        "versions": {name: version(name) for name in packages},
     }

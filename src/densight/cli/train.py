@@ -1,0 +1,228 @@
+"""``densight train``: model bundles from a catalogue and a recipe."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from densight.cli.terminal import TABLE, count, print_failures, print_line
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress
+    from rich.table import Table
+
+    from densight.intake.catalogue import Catalogue, Failure
+    from densight.training.checkpoint import State
+    from densight.training.recipe import Recipe
+    from densight.training.train import Job, Standing, Watcher
+
+__all__ = ["train"]
+
+INTERRUPTED = 130
+"""The exit status of a command that Ctrl-C stopped: 128 and the signal's number."""
+
+
+def train(
+    catalogue: Annotated[
+        Path,
+        typer.Argument(help="The catalogue, as densight index writes it.", metavar="CATALOGUE", show_default=False),
+    ],
+    recipe: Annotated[
+        str, typer.Option(metavar="NAME", help="tutorial, default, or the path of a YAML file of one's own.")
+    ] = "default",
+    projection: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="CC_R, CC_L, MLO_R or MLO_L: a network for that projection. each: one for each that there is. "
+            "all: one network for all of them together.",
+        ),
+    ] = "each",
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="DIR", help="The folder of the bundles, one in it a network.")
+    ] = Path("models"),
+    seed: Annotated[
+        int, typer.Option(min=0, help="The seed of first weights, shuffling, augmentation and dropout.")
+    ] = 0,
+    device: Annotated[str, typer.Option(help="Where to train: cpu, cuda, mps, or auto for the best there is.")] = "cpu",
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="Epochs instead of the recipe's.", show_default=False)
+    ] = None,
+) -> None:
+    """Train networks and write them as model bundles.
+
+    Learns from the catalogue's images of the split train, keeps the epoch that
+    does best on those of the split validation, and never looks at the others.
+    Each bundle holds the weights, the whole record and the learning curves.
+
+    A training that was stopped, even killed, goes on when the same
+    command is given again and ends in the same weights. Images that cannot be
+    read are left out and listed in failures.csv in the output folder, and the
+    exit status is then 1.
+
+    densight train catalogue.csv --recipe tutorial --projection CC_R -o models/
+    """
+    from rich.console import Console
+
+    from densight.intake.catalogue import read_catalogue
+    from densight.training.recipe import read_recipe
+    from densight.training.train import plan
+
+    images = read_catalogue(catalogue)
+    chosen, name = read_recipe(recipe), Path(recipe).name
+    if epochs is not None and epochs != chosen.epochs:
+        chosen, name = replace(chosen, epochs=epochs), f"{name}, {epochs} epochs instead of {chosen.epochs}"
+    console = Console(highlight=False)
+    failures: list[Failure] = []
+    trainings = [_Training(images, job, chosen, output / job.name, seed) for job in plan(images, projection)]
+    for training in trainings:
+        training.standing()
+    try:
+        for training in trainings:
+            failures += _train_one(console, training, name, device)
+    except KeyboardInterrupt:
+        done = training.standing().epochs
+        print_line(console, f"Stopped. The same command goes on with epoch {done + 1} of {training.job.name}.")
+        raise typer.Exit(INTERRUPTED) from None
+    finally:
+        _list_failures(output / "failures.csv", failures)
+    console.print(_table(trainings))
+    if failures:
+        print_failures(console, failures, output / "failures.csv")
+        raise typer.Exit(1)
+
+
+@dataclass(frozen=True, eq=False)
+class _Training:
+    """What decides how one network comes out, and where it goes."""
+
+    catalogue: Catalogue
+    job: Job
+    recipe: Recipe
+    folder: Path
+    seed: int
+
+    def standing(self) -> Standing:
+        from densight.training.train import look_up
+
+        return look_up(self.catalogue, self.job, self.recipe, self.folder, seed=self.seed)
+
+
+def _train_one(console: Console, training: _Training, recipe_name: str, device: str) -> list[Failure]:
+    from densight.training.train import train as train_network
+
+    job, epochs, standing = training.job, training.recipe.epochs, training.standing()
+    if standing.record is not None:
+        print_line(console, f"{job.name}: finished already")
+    elif standing.epochs:
+        print_line(console, f"{job.name}: goes on after epoch {standing.epochs} of {epochs}")
+    else:
+        print_line(console, f"{job.name}: recipe {recipe_name}, {count(epochs, 'epoch')}")
+    with _watching(console, job.name, epochs) as watcher:
+        return train_network(
+            training.catalogue,
+            job,
+            training.recipe,
+            training.folder,
+            recipe_name=recipe_name,
+            seed=training.seed,
+            device=device,
+            watcher=watcher,
+        )
+
+
+def _list_failures(listed: Path, failures: list[Failure]) -> None:
+    from densight.intake.catalogue import write_failures
+
+    if failures:
+        write_failures(listed, failures)
+    else:
+        listed.unlink(missing_ok=True)
+
+
+@contextmanager
+def _watching(console: Console, name: str, epochs: int) -> Iterator[Watcher]:
+    """A progress bar on a terminal, a line an epoch elsewhere."""
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    if not console.is_terminal:
+        yield _Lines(console, name, epochs)
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(bar_width=10), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        yield _Bar(progress, name, epochs)
+
+
+class _Lines:
+    """Tells of each epoch in a line of its own."""
+
+    def __init__(self, console: Console, name: str, epochs: int) -> None:
+        self.console, self.name, self.epochs = console, name, epochs
+
+    def reading(self, done: int, total: int) -> None:
+        pass
+
+    def batch(self, epoch: int, batch: int, batches: int, loss: float) -> None:
+        pass
+
+    def epoch(self, state: State) -> None:
+        now = state.history[-1]
+        print_line(
+            self.console,
+            f"{self.name} epoch {now.epoch}/{self.epochs}: loss {now.train_loss:.4f}, accuracy "
+            f"{now.train_accuracy:.3f}; validation loss {now.validation_loss:.4f}, accuracy "
+            f"{now.validation_accuracy:.3f}",
+        )
+
+
+class _Bar:
+    """Draws where a training is, and when it will be done."""
+
+    def __init__(self, progress: Progress, name: str, epochs: int) -> None:
+        self.progress, self.name, self.epochs = progress, name, epochs
+        self.task = progress.add_task(f"{name} reading the images", total=None)
+        self.accuracy = ""
+        self.training = False
+
+    def reading(self, done: int, total: int) -> None:
+        self.progress.update(self.task, completed=done, total=total)
+
+    def batch(self, epoch: int, batch: int, batches: int, loss: float) -> None:
+        completed = (epoch - 1) * batches + batch
+        if not self.training:
+            # Begun anew, so that neither reading nor epochs of an earlier run count in the time that is left.
+            self.progress.reset(self.task, total=self.epochs * batches, completed=completed)
+            self.training = True
+        text = f"{self.name} epoch {epoch}/{self.epochs} batch {batch}/{batches} loss {loss:.3f}{self.accuracy}"
+        self.progress.update(self.task, completed=completed, description=text)
+
+    def epoch(self, state: State) -> None:
+        self.accuracy = f" val. accuracy {state.history[-1].validation_accuracy:.3f}"
+
+
+def _table(trainings: list[_Training]) -> Table:
+    from rich.table import Table
+
+    table = Table(title="Networks", **TABLE)
+    table.add_column("network")
+    for heading in ("best epoch", "validation loss", "accuracy", "images"):
+        table.add_column(heading, justify="right")
+    table.add_column("bundle", overflow="fold")
+    for training in trainings:
+        record = training.standing().record
+        assert record is not None
+        table.add_row(
+            training.job.name,
+            f"{record['best_epoch']} of {record['epochs']}",
+            f"{record['validation_loss']:.4f}",
+            f"{record['validation_accuracy']:.4f}",
+            str(sum(record["images"]["validation"].values())),
+            str(training.folder),
+        )
+    return table
