@@ -1,0 +1,99 @@
+"""How well a recipe does on mini-MIAS: cross-validation by patient, everyone assessed by a model that never saw them.
+
+    python benchmarks/mias_folds.py ../shared/data/mias OUT --recipe default --folds 5
+
+Writes OUT/run/ as ``densight assess`` and ``densight figures`` do, the rows of all folds together, and prints the
+figures of merit with 95 % intervals over patients. A run that was stopped goes on.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import pandas as pd
+from sklearn.model_selection import StratifiedGroupKFold
+
+from densight.assessment.models import load_models
+from densight.assessment.run import assess_run
+from densight.assessment.tables import write_assessments
+from densight.figures.levels import figures_of_run, write_figures
+from densight.figures.plots import save_plots
+from densight.intake.catalogue import Catalogue
+from densight.intake.exam import entries_of
+from densight.intake.layouts import index
+from densight.intake.split import split_by_patient
+from densight.training.checkpoint import State
+from densight.training.recipe import read_recipe
+from densight.training.train import plan, train
+
+VALIDATION = 0.15
+"""The part of a fold's other patients that chooses the epoch."""
+
+
+class Teller:
+    """Prints a line an epoch."""
+
+    def __init__(self, fold: int) -> None:
+        self.fold = fold
+
+    def reading(self, done: int, total: int) -> None:
+        """Say nothing of reading."""
+
+    def batch(self, epoch: int, batch: int, batches: int, loss: float) -> None:
+        """Say nothing of batches."""
+
+    def epoch(self, state: State) -> None:
+        """Say how the epoch went."""
+        last = state.history[-1]
+        print(
+            f"fold {self.fold} epoch {last.epoch}: training {last.train_accuracy:.3f}, validation "
+            f"{last.validation_accuracy:.3f}, loss {last.validation_loss:.3f}",
+            flush=True,
+        )
+
+
+def with_fold(catalogue: Catalogue, fold: int, folds: int, seed: int) -> Catalogue:
+    """The catalogue with one fold's patients as the test part."""
+    table = catalogue.table.assign(split="")
+    dealer = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
+    _, test = list(dealer.split(table, table["density"], table["patient_id"]))[fold]
+    table.loc[table.index[test], "split"] = "test"
+    table = split_by_patient(table, catalogue.classes, (1 - VALIDATION, VALIDATION, 0.0), seed)
+    return Catalogue(table, catalogue.classes, catalogue.root)
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("mias", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--recipe", default="default")
+    parser.add_argument("--folds", type=int, default=5)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    catalogue, _ = index(options.mias, "mias")
+    recipe = read_recipe(options.recipe)
+    assessed = []
+    for fold in range(options.folds):
+        folded = with_fold(catalogue, fold, options.folds, options.seed)
+        (job,) = plan(folded, "all")
+        model = options.out / f"fold_{fold}" / job.name
+        train(folded, job, recipe, model, recipe_name=options.recipe, seed=options.seed, watcher=Teller(fold))
+        entries = entries_of(folded.select(split="test"))
+        result = assess_run(load_models([model]), entries, options.out / f"fold_{fold}" / "run", {}, base=options.mias)
+        assessed.append(result.images)
+    write_assessments(options.out / "run", pd.concat(assessed, ignore_index=True), catalogue.classes)
+    figures = figures_of_run(options.out / "run")
+    write_figures(figures, options.out / "run")
+    save_plots(figures, options.out / "run")
+    for level, merit in figures.levels.items():
+        low, high = merit.balanced_accuracy.interval or (float("nan"), float("nan"))
+        print(
+            f"{level}: {merit.n} of {merit.patients} patients, accuracy {merit.accuracy.value:.3f}, balanced accuracy "
+            f"{merit.balanced_accuracy.value:.3f} [{low:.3f}, {high:.3f}], confusion {merit.confusion}"
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from densight.cli.main import app, run
+from tests.examples import write_model
+
+VERBS = ("index", "train", "assess", "explain", "figures", "convert")
+
+
+def densight(*arguments: str | Path, status: int = 0) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "densight", *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, env=os.environ | {"COLUMNS": "100"})
+    assert done.returncode == status, done.stdout + done.stderr
+    return done
+
+
+def test_the_help_names_every_verb_and_is_no_device() -> None:
+    said = CliRunner().invoke(app, ["--help"]).output
+    assert all(re.search(rf"^  {verb} ", said, re.MULTILINE) for verb in VERBS)
+    assert "not a medical device" in said
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_explains_itself_and_its_options(verb: str) -> None:
+    said = CliRunner().invoke(app, [verb, "--help"]).output
+    options = [line for line in said.splitlines() if re.match(r"  -", line)]
+    assert options
+    assert all(len(line.split("  ", 3)) > 2 or said for line in options)
+    assert "Traceback" not in said
+
+
+def test_help_and_import_load_nothing_heavy() -> None:
+    check = (
+        "import sys, densight, densight.cli.main; "
+        "print([name for name in ('torch', 'pandas', 'matplotlib', 'cv2', 'scipy', 'sklearn', 'numpy') "
+        "if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_a_fault_is_one_message_and_status_2(tmp_path: Path) -> None:
+    done = densight("assess", tmp_path / "nowhere", "--model", tmp_path, status=2)
+    assert done.stderr.startswith("densight: ")
+    assert "no model.json" in done.stderr
+    assert "To mend it:" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_version_is_said() -> None:
+    assert re.fullmatch(r"densight \d+\.\d+\.\d+\n", CliRunner().invoke(app, ["--version"]).output)
+
+
+def test_assess_explain_and_figures_end_in_a_report(model_folder: Path, exams_folder: Path, tmp_path: Path) -> None:
+    labelled = tmp_path / "labelled.csv"
+    files = sorted(exams_folder.glob("*/*.png"))
+    rows = [
+        {
+            "path": path.relative_to(tmp_path).as_posix(),
+            "patient_id": path.parent.name,
+            "exam_id": "1",
+            "laterality": path.stem[-1],
+            "view": path.stem.split("_")[0],
+            "density": {"E1": "A", "E2": "D", "E3": "B"}[path.parent.name],
+            "split": "test",
+        }
+        for path in files
+    ]
+    pd.DataFrame(rows).to_csv(labelled, index=False)
+    out = tmp_path / "run"
+
+    assessed = densight("assess", labelled, "--model", model_folder, "-o", out).stdout
+    explained = densight("explain", labelled, "--split", "test", "--model", model_folder, "-o", out).stdout
+    measured = densight("figures", out).stdout
+
+    assert "10 images of 3 exams" in assessed
+    assert str(out / "report.html") in explained
+    assert "macro recall" in measured
+    pictures = sorted(path.name for path in (out / "maps" / "CC_R").iterdir())
+    assert len([name for name in pictures if "E1_1_CC_R" in name]) == 8
+    assert sorted(path.name for path in (out / "maps" / "exams").iterdir()) == ["E1_1.png", "E2_1.png", "E3_1.png"]
+    report = (out / "report.html").read_text()
+    assert "balanced" in report.lower() or "accuracy" in report.lower()
+    assert "data:image/" in report
+
+
+def test_bad_images_give_status_1_and_are_named(model_folder: Path, exams_folder: Path, tmp_path: Path) -> None:
+    (exams_folder / "E3" / "CC_R.png").write_bytes(b"\x89PNG\r\n\x1a\n half")
+
+    done = densight("assess", exams_folder, "--model", model_folder, "-o", tmp_path / "run", status=1)
+
+    assert "1 image cannot be used:" in done.stdout
+    assert "E3/CC_R.png: the PNG image is truncated or damaged" in done.stdout
+    assert "9 images of 3 exams" in done.stdout
+
+
+def test_a_killed_run_goes_on(model_folder: Path, exams_folder: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "densight", "explain", exams_folder, "-m", model_folder, "-o", tmp_path / "killed"]
+    process = subprocess.Popen(list(map(str, command)), stdout=subprocess.DEVNULL)
+    journal, deadline = tmp_path / "killed" / "journal.jsonl", time.monotonic() + 100
+    while time.monotonic() < deadline and not (journal.is_file() and journal.stat().st_size):
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+
+    done = densight("explain", exams_folder, "-m", model_folder, "-o", tmp_path / "killed")
+    densight("assess", exams_folder, "-m", model_folder, "-o", tmp_path / "whole")
+
+    assert "had been done by an earlier run" in done.stdout
+    for name in ("breasts.csv", "exams.csv"):
+        assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+
+def test_ctrl_c_is_one_line_and_status_130(
+    model_folder: Path,
+    exams_folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("densight.assessment.run.assess_run", interrupt)
+    monkeypatch.setattr(
+        sys, "argv", ["densight", "assess", str(exams_folder), "-m", str(model_folder), "-o", str(tmp_path / "run")]
+    )
+    with pytest.raises(SystemExit) as stopped:
+        run()
+    assert stopped.value.code == 130
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_an_unknown_split_and_a_split_without_images_are_refused(
+    model_folder: Path, exams_folder: Path, tmp_path: Path
+) -> None:
+    common = ("assess", exams_folder, "-m", model_folder, "-o", tmp_path / "run")
+    assert "use one of train, validation, test" in densight(*common, "--split", "holiday", status=2).stderr
+    assert "there is no image of the split 'test'" in densight(*common, "--split", "test", status=2).stderr
+
+
+def test_one_model_a_projection_by_repeating_the_option(exams_folder: Path, tmp_path: Path) -> None:
+    models = [write_model(tmp_path / p, (p,), seed=i) for i, p in enumerate(("CC_R", "CC_L", "MLO_R", "MLO_L"))]
+    options = [part for model in models for part in ("--model", model)]
+
+    densight("assess", exams_folder, *options, "-o", tmp_path / "run")
+
+    told = pd.read_csv(tmp_path / "run" / "assessments.csv")
+    assert (told["model"].str.split("@").str[0] == told["view"] + "_" + told["laterality"]).all()
