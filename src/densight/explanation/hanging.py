@@ -1,0 +1,291 @@
+"""An exam hung as radiologists do, with the maps of its predicted class."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from densight.anatomy import Side
+from densight.assessment.fusion import mean_of
+from densight.explanation.explanation import Explanation
+from densight.explanation.overlay import (
+    CONTOURS,
+    GROUND,
+    INK,
+    QUIET,
+    WINDOW,
+    Overlay,
+    add_colour_bar,
+    describe_class,
+    draw_overlay,
+    make_overlay,
+    probability,
+    shared_scale,
+)
+from densight.intake.mammogram import Mammogram
+from densight.vocabulary import DensightError, Laterality, Projection, View
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["draw_hanging"]
+
+# Inches.
+_IMAGES, _SIDE, _EDGE, _GAP = 7.6, 2.9, 0.25, 0.08
+_TALLEST, _EMPTY, _HEAD, _FOOT = 4.4, 0.8, 0.8, 0.5
+_LEAST_BODY = 4.9
+_BAR = "#e8963a"
+
+
+class _Page:
+    """A figure in inches from its upper left corner."""
+
+    def __init__(self, width: float, height: float) -> None:
+        from matplotlib.figure import Figure
+
+        self.width, self.height = width, height
+        self.figure = Figure(figsize=(width, height), facecolor=GROUND)
+
+    def axes(self, left: float, top: float, width: float, height: float) -> Axes:
+        """Axes in a place."""
+        box = (left / self.width, 1 - (top + height) / self.height, width / self.width, height / self.height)
+        return self.figure.add_axes(box)
+
+    def text(self, left: float, top: float, words: str, **look: Any) -> None:
+        """Words in a place, readable over an image."""
+        from matplotlib import patheffects
+
+        text = self.figure.text(left / self.width, 1 - top / self.height, words, **({"color": INK} | look))
+        text.set_path_effects([patheffects.withStroke(linewidth=2.5, foreground=GROUND)])
+
+
+@dataclass(frozen=True, eq=False)
+class _Hung:
+    """An image in its place."""
+
+    explanation: Explanation
+    overlay: Overlay
+    moved: str
+    spacing: tuple[float, float]
+
+    @property
+    def size(self) -> tuple[float, float]:
+        """Rows and columns of the part shown, in mm where the spacing is known, else in pixels."""
+        return self.overlay.size[0] * self.spacing[0], self.overlay.size[1] * self.spacing[1]
+
+
+def draw_hanging(
+    views: Sequence[tuple[Mammogram, Explanation]],
+    *,
+    title: str = "",
+    probabilities: npt.ArrayLike | None = None,
+) -> Figure:
+    """Hang an exam: CC above, MLO below, chest walls back to back, the right breast at the viewer's left.
+
+    All images carry the map of one class, the one predicted for the exam, on one scale. An image whose chest wall
+    lies on the other side is mirrored, and the drawing says so.
+
+    Parameters
+    ----------
+    views : sequence of (Mammogram, Explanation)
+        One to four, of known and different projections.
+    title : str
+        For instance ``Exam 1302``.
+    probabilities : array-like of float, shape (k,), optional
+        Those of the exam. The mean of the images' where None, as the tutorial has it.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    DensightError
+        If there is no view, a projection is unknown or occurs twice, or the classes differ.
+
+    References
+    ----------
+    American College of Radiology, *Mammography Quality Control Manual* (1999), on viewing conditions: like views
+    together, mirror images of each other.
+
+    Examples
+    --------
+    >>> from densight.preparation.geometry import Geometry
+    >>> pixels = np.zeros((256, 256), np.uint8); pixels[50:200, :100] = 90; pixels[90:150, :60] = 180
+    >>> explanation = Explanation(np.ones((2, 4, 4), np.float32), ("A", "B"), np.array([0.9, 0.1], np.float32),
+    ...                           "grad-cam", "add_12", Geometry.stretched((256, 256), (64, 64)), (8, 8), (16, 16))
+    >>> figure = draw_hanging([(Mammogram(pixels, Projection.MLO_R), explanation)], title="Exam 7")
+    >>> sorted({text.get_text() for axes in figure.axes for text in axes.texts} & {"R-MLO", "L-CC"})
+    ['L-CC', 'R-MLO']
+    """
+    classes, fused = _check(views, probabilities)
+    label = classes[int(fused.argmax())]
+    in_mm = all(mammogram.spacing for mammogram, _ in views)
+    hung = {m.projection: _hang(m, e, label, in_mm) for m, e in views if m.projection is not None}
+    scale = shared_scale([one.overlay for one in hung.values()])
+    rows = {view: [one for projection, one in hung.items() if projection.view is view] for view in View}
+    body = max(sum(map(_row_height, rows.values())) + _GAP, _LEAST_BODY)
+    page = _Page(2 * _EDGE + _IMAGES + _SIDE, _HEAD + body + _FOOT)
+    top = _HEAD
+    for view, row in rows.items():
+        for side in Laterality:
+            projection = Projection.of(view, side)
+            if projection in hung:
+                _draw_hung(page, top, projection, hung[projection], row, scale, label)
+            else:
+                _draw_missing(page, top, projection, _row_height(row))
+        top += _row_height(row) + _GAP
+    _draw_probabilities(page, hung, classes, fused)
+    _draw_scale(page, body, scale, label)
+    _write_head_and_foot(page, title, describe_class(label, classes), float(fused.max()), views[0][1])
+    return page.figure
+
+
+def _check(
+    views: Sequence[tuple[Mammogram, Explanation]], probabilities: npt.ArrayLike | None
+) -> tuple[tuple[str, ...], npt.NDArray[np.float64]]:
+    if not views:
+        raise DensightError("there is no image to hang", remedy="give at least one")
+    projections = [mammogram.projection for mammogram, _ in views]
+    if None in projections or len(set(projections)) < len(projections):
+        raise DensightError(
+            f"an exam is hung from different, known projections, these are {[str(p) for p in projections]}",
+            views[0][0].path,
+            "name the projections, and keep one image of each",
+        )
+    classes = views[0][1].classes
+    if any(explanation.classes != classes for _, explanation in views):
+        raise DensightError("the images of the exam were assessed into different classes")
+    fused = mean_of([explanation.probabilities for _, explanation in views])
+    if probabilities is not None:
+        fused = np.asarray(probabilities, np.float64)
+    if fused.shape != (len(classes),):
+        raise DensightError(f"there are {len(classes)} classes but probabilities {fused.shape}")
+    return classes, fused
+
+
+def _hang(mammogram: Mammogram, explanation: Explanation, label: str, in_mm: bool) -> _Hung:
+    """Mirror or turn where the chest wall would not lie toward the middle."""
+    assert mammogram.projection is not None
+    side: Side = "left" if mammogram.projection.laterality is Laterality.L else "right"
+    overlay, moved = make_overlay(mammogram, explanation, label).facing(side)
+    spacing = mammogram.spacing if in_mm and mammogram.spacing else (1.0, 1.0)
+    return _Hung(explanation, overlay, moved, spacing)
+
+
+def _magnification(row: Sequence[_Hung]) -> float:
+    """Inches per millimetre or pixel at which every image of the row fits its half."""
+    half = (_IMAGES - _GAP) / 2
+    return min(half / max(one.size[1] for one in row), _TALLEST / max(one.size[0] for one in row))
+
+
+def _row_height(row: Sequence[_Hung]) -> float:
+    return _magnification(row) * max(one.size[0] for one in row) if row else _EMPTY
+
+
+def _draw_hung(
+    page: _Page, top: float, projection: Projection, one: _Hung, row: Sequence[_Hung], scale: float, label: str
+) -> None:
+    rows, columns = (length * _magnification(row) for length in one.size)
+    height, half = _row_height(row), (_IMAGES - _GAP) / 2
+    right = projection.laterality is Laterality.R
+    inner = _EDGE + half - columns if right else _EDGE + half + _GAP
+    draw_overlay(page.axes(inner, top + (height - rows) / 2, columns, rows), one.overlay, scale)
+    outer = _EDGE + 0.06 if right else _EDGE + _IMAGES - 0.06
+    side = "left" if right else "right"
+    page.text(outer, top + 0.22, _name(projection), fontsize=13, weight="bold", ha=side)
+    page.text(outer, top + 0.29, _say_probability(one.explanation, label), fontsize=8.5, ha=side, va="top")
+    page.text(outer, top + height - 0.06, _say_map(one), fontsize=7, color=QUIET, ha=side, va="bottom")
+
+
+def _say_probability(explanation: Explanation, label: str) -> str:
+    own = f"{label} {probability(explanation.probabilities[explanation.classes.index(label)])}"
+    return own if explanation.predicted == label else f"{own}\nalone: {explanation.predicted}"
+
+
+def _say_map(one: _Hung) -> str:
+    said = [one.moved] if one.moved else []
+    if one.overlay.chest_wall is None:
+        said.append("no breast found:\nthe whole image is shown")
+    if not one.overlay.positive:
+        said.append("no positive evidence")
+    elif one.overlay.inside is not None:
+        said.append(f"{100 * one.overlay.inside:.0f} % of the positive\nevidence lies in the breast")
+    return "\n".join(said)
+
+
+def _draw_missing(page: _Page, top: float, projection: Projection, height: float) -> None:
+    half = (_IMAGES - _GAP) / 2
+    left = _EDGE if projection.laterality is Laterality.R else _EDGE + half + _GAP
+    axes = page.axes(left, top, half, height)
+    axes.set(facecolor=GROUND, xticks=[], yticks=[])
+    axes.spines[:].set(color="#2b2f37", linestyle=(0, (3, 3)))
+    look: dict[str, Any] = {"ha": "center", "transform": axes.transAxes}
+    axes.text(0.5, 0.53, _name(projection), fontsize=11, color=QUIET, fontweight="bold", va="bottom", **look)
+    axes.text(0.5, 0.47, "not in this exam", fontsize=8, color=QUIET, va="top", **look)
+
+
+def _draw_probabilities(
+    page: _Page, hung: Mapping[Projection, _Hung], classes: Sequence[str], fused: npt.NDArray[np.float64]
+) -> None:
+    """A table of small bars: a row for the exam and each image, a column a class."""
+    rows = [("exam", fused)]
+    rows += [(_name(p), hung[p].explanation.probabilities.astype(np.float64)) for p in Projection if p in hung]
+    axes = page.axes(_EDGE + _IMAGES + 0.35, _HEAD, _SIDE - 0.35, 0.44 * len(rows) + 0.3)
+    axes.set(xlim=(-1.15, len(classes)), ylim=(len(rows) - 0.35, -1.0))
+    axes.set_axis_off()
+    for column, name in enumerate(classes):
+        axes.text(column + 0.04, -0.75, name, fontsize=10, color=INK, fontweight="bold", va="center")
+    for place, (name, values) in enumerate(rows):
+        weight = "bold" if place == 0 else "normal"
+        axes.text(-1.15, place, name, fontsize=9, color=INK, fontweight=weight, va="center")
+        for column, value in enumerate(values):
+            told = column == int(values.argmax())
+            axes.text(
+                column + 0.04,
+                place - 0.02,
+                probability(value),
+                fontsize=9,
+                color=INK if told else QUIET,
+                fontweight="bold" if told else "normal",
+                va="bottom",
+            )
+            axes.barh(place + 0.16, 0.86, height=0.13, left=column + 0.04, color="#2b2f37")
+            axes.barh(place + 0.16, 0.86 * value, height=0.13, left=column + 0.04, color=_BAR if told else "#7d8592")
+    axes.axhline(0.5, color="#2b2f37", linewidth=0.8)
+
+
+def _draw_scale(page: _Page, body: float, scale: float, label: str) -> None:
+    tall, left = 1.6, _EDGE + _IMAGES + 0.35
+    top = _HEAD + body - tall - 0.08
+    unit = add_colour_bar(page.axes(left, top, 0.18, tall), scale)
+    page.text(left, top - 0.17, unit, fontsize=8, color=QUIET)
+    for place, words in ((0.0, f"speaks for {label}"), (1.0, f"speaks against {label}")):
+        page.text(left + 0.78, top + place * tall, words, fontsize=8, va="center")
+    fractions = ", ".join(f"{fraction * 100:g}" for fraction in CONTOURS)
+    note = f"contours at {fractions} %\nof the scale"
+    page.text(left + 0.78, top + 0.25 * tall, note, fontsize=7, color=QUIET, va="center")
+
+
+def _write_head_and_foot(page: _Page, title: str, words: str, value: float, one: Explanation) -> None:
+    page.text(_EDGE, 0.47, title or "Exam", fontsize=17, fontweight="bold")
+    page.text(page.width - _EDGE, 0.47, f"{words} · {probability(value)}", fontsize=13, ha="right")
+    method = "Grad-CAM" if one.method == "grad-cam" else one.method
+    page.text(
+        _EDGE,
+        page.height - 0.2,
+        f"{method} at {one.layer}, raw and signed, inside the breast; one scale for all images. Grey values from the "
+        f"{WINDOW[0]:g} % to the {WINDOW[1]:g} % quantile in the breast. Research software, not a medical device.",
+        fontsize=7,
+        color=QUIET,
+    )
+
+
+def _name(projection: Projection) -> str:
+    """The label as on a film: R-CC."""
+    return f"{projection.laterality}-{projection.view}"

@@ -1,0 +1,247 @@
+"""A map over its mammogram, ready to be drawn: cut to the breast, windowed, coloured.
+
+The colours are built in CIELAB: orange speaks for the class, blue against it, both of one lightness, so that neither
+looks stronger than the other at the same value. What is zero is transparent, and the mammogram stays to be read
+below.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from densight.anatomy import Side, breast_mask, chest_wall
+from densight.explanation.explanation import Explanation
+from densight.intake.mammogram import Mammogram
+from densight.vocabulary import BIRADS, DensightError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = [
+    "CONTOURS",
+    "GROUND",
+    "INK",
+    "QUIET",
+    "UNIT",
+    "WINDOW",
+    "Overlay",
+    "add_colour_bar",
+    "describe_class",
+    "draw_overlay",
+    "make_overlay",
+    "probability",
+    "shared_scale",
+]
+
+Image = npt.NDArray[np.float32]
+
+GROUND, INK, QUIET = "#000000", "#eceef2", "#9aa1ac"
+"""Background, text and small print of a drawing: dark, as a reading room is."""
+UNIT = "score before softmax, per cell"
+CONTOURS = (0.25, 0.5, 0.75)
+"""Fractions of the scale at which contours of the evidence for the class are drawn."""
+
+WINDOW = (1.0, 99.5)
+"""Percentiles inside the breast that are shown as black and white."""
+
+_DISPLAY = 700
+_MARGIN = 0.03
+_BRIGHTEST = 0.86
+_FOR, _AGAINST = (72.0, 27.0, 72.0), (64.0, -8.0, -42.0)
+_OPAQUE = 0.78
+_SOFT = 1.5
+_LINE, _LINE_WIDTHS = "#fff4e0", (0.6, 0.9, 1.2)
+_WORDS = {
+    "A": "almost entirely fatty",
+    "B": "scattered areas of fibroglandular density",
+    "C": "heterogeneously dense",
+    "D": "extremely dense",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Overlay:
+    """One class's map and its mammogram, cut to the breast and small enough for the screen.
+
+    Parameters
+    ----------
+    grey : ndarray of float32, shape (rows, columns)
+        The mammogram, 0 to 1 between robust limits inside the breast.
+    values : ndarray of float32, shape (rows, columns)
+        The raw signed map; zero outside the breast.
+    breast : ndarray of float32, shape (rows, columns)
+        1 in the breast and 0 outside, with a soft edge.
+    size : (float, float)
+        Rows and columns of the part shown, in the image's own pixels.
+    chest_wall : {"left", "right", "top", "bottom"} or None
+        None where no breast was found: then the whole image is shown, and its whole map.
+    inside : float or None
+        The part of the map's positive evidence that lies in the breast; None where there is no positive evidence.
+    """
+
+    grey: Image
+    values: Image
+    breast: Image
+    size: tuple[float, float]
+    chest_wall: Side | None
+    inside: float | None
+
+    @property
+    def peak(self) -> float:
+        """The largest absolute value shown."""
+        return float(np.abs(self.values).max())
+
+    @property
+    def positive(self) -> bool:
+        """Whether anything shown speaks for the class."""
+        return bool((self.values > 0).any())
+
+    def facing(self, side: Side) -> tuple[Overlay, str]:
+        """The same with the chest wall at the left or right, and in words what that took."""
+        if self.chest_wall in (None, side):
+            return self, ""
+        if self.chest_wall in ("left", "right"):
+            mirrored = replace(
+                self,
+                grey=self.grey[:, ::-1],
+                values=self.values[:, ::-1],
+                breast=self.breast[:, ::-1],
+                chest_wall=side,
+            )
+            return mirrored, "mirrored for display"
+        turns = 1 if (self.chest_wall == "top") == (side == "left") else 3
+        grey, values, breast = (np.rot90(array, turns) for array in (self.grey, self.values, self.breast))
+        size = (self.size[1], self.size[0])
+        turned = replace(self, grey=grey, values=values, breast=breast, size=size, chest_wall=side)
+        return turned, "turned for display"
+
+
+def make_overlay(mammogram: Mammogram, explanation: Explanation, label: str | None = None) -> Overlay:
+    """Cut a mammogram and the map of a class (the predicted one if None) to the breast, for the screen.
+
+    Examples
+    --------
+    >>> from densight.preparation.geometry import Geometry
+    >>> pixels = np.zeros((256, 256), np.uint8); pixels[50:200, :100] = 90; pixels[90:150, :60] = 180
+    >>> explanation = Explanation(np.ones((2, 4, 4), np.float32), ("A", "B"), np.array([0.9, 0.1], np.float32),
+    ...                           "grad-cam", "add_12", Geometry.stretched((256, 256), (64, 64)), (8, 8), (16, 16))
+    >>> overlay = make_overlay(Mammogram(pixels), explanation)
+    >>> overlay.chest_wall, overlay.peak, overlay.inside < 0.5
+    ('left', 1.0, True)
+    """
+    import cv2
+
+    try:
+        breast = breast_mask(mammogram)
+    except DensightError:
+        breast = None
+    values = explanation.map(label)
+    inside = _share_inside(values, breast)
+    box = (slice(None), slice(None)) if breast is None else _box_around(breast)
+    pixels, values = mammogram.pixels[box].astype(np.float32), values[box]
+    shown = np.ones(pixels.shape, bool) if breast is None else breast[box]
+    rows, columns = pixels.shape
+    scale = min(1.0, _DISPLAY / max(rows, columns))
+    size = (max(1, round(columns * scale)), max(1, round(rows * scale)))
+    low, high = np.percentile(pixels[shown], WINDOW)
+    grey, values, soft = (
+        np.asarray(cv2.resize(array, size, interpolation=cv2.INTER_AREA), np.float32)
+        for array in (pixels, values, shown.astype(np.float32))
+    )
+    values[soft < 0.5] = 0
+    if breast is not None:
+        soft = np.asarray(cv2.GaussianBlur(soft, (0, 0), _SOFT), np.float32)
+    grey = np.clip((grey - low) / max(high - low, 1e-6), 0, 1)
+    wall = None if breast is None else chest_wall(breast)
+    return Overlay(grey, values, soft, (float(rows), float(columns)), wall, inside)
+
+
+def shared_scale(overlays: Sequence[Overlay]) -> float:
+    """The largest absolute value of several overlays, for one symmetric scale; 1 where all are zero."""
+    return max((overlay.peak for overlay in overlays), default=0.0) or 1.0
+
+
+def draw_overlay(axes: Axes, overlay: Overlay, scale: float) -> None:
+    """Draw the mammogram, its map's colours and contours; ``scale`` is the value of the strongest colour."""
+    from matplotlib import patheffects
+
+    axes.set_axis_off()
+    composed = _composed(overlay.grey, overlay.values / scale, overlay.breast)
+    axes.imshow(composed, interpolation="antialiased", aspect="auto")
+    levels = [fraction * scale for fraction in CONTOURS if fraction * scale < float(overlay.values.max())]
+    if levels:
+        inside = np.where(overlay.breast < 0.5, np.nan, overlay.values)
+        lines = axes.contour(inside, levels, colors=_LINE, linewidths=_LINE_WIDTHS[: len(levels)])
+        lines.set_path_effects([patheffects.withStroke(linewidth=2.2, foreground="#00000055")])
+
+
+def add_colour_bar(axes: Axes, scale: float) -> str:
+    """Fill an axes of its own with the vertical colour bar of :func:`draw_overlay`; give the unit in words."""
+    shades = np.linspace(-1, 1, 256, dtype=np.float32)[:, None]
+    bar = _composed(np.full_like(shades, 0.35), shades, np.ones_like(shades))
+    axes.imshow(bar, origin="lower", aspect="auto", extent=(0.0, 1.0, -1.0, 1.0), interpolation="bilinear")
+    axes.hlines(CONTOURS, 0, 1, colors=_LINE, linewidth=_LINE_WIDTHS)
+    axes.set_xticks([])
+    axes.yaxis.tick_right()
+    power = 3 * math.floor(math.log10(scale) / 3) if not 0.01 <= scale < 1000 else 0
+    number = f"{scale / 10**power:.3g}"
+    axes.set_yticks([-1, 0, 1], [f"−{number}", "0", f"+{number}"])
+    axes.tick_params(length=0, labelsize=8, colors=INK, pad=4)
+    axes.spines[:].set_visible(False)
+    return f"{UNIT}, × $10^{{{power}}}$".replace("-", "−") if power else UNIT
+
+
+def probability(value: float) -> str:
+    """A probability as papers print it, two decimals without the zero.
+
+    Examples
+    --------
+    >>> probability(0.914), probability(0.999), probability(0.001)
+    ('.91', '1.0', '.00')
+    """
+    return f"{value:.2f}".removeprefix("0") if value < 0.995 else "1.0"
+
+
+def describe_class(label: str, classes: Sequence[str]) -> str:
+    """A class in words where it is BI-RADS', else its label.
+
+    Examples
+    --------
+    >>> describe_class("D", "ABCD"), describe_class("D", "FGD")
+    ('D extremely dense', 'D')
+    """
+    return f"{label} {_WORDS[label]}" if tuple(classes) == BIRADS else label
+
+
+def _composed(grey: Image, values: Image, breast: Image) -> npt.NDArray[np.float64]:
+    """The map's colours, -1 to 1, over the grey image, 0 to 1: RGB, 0 to 1."""
+    from skimage.color import lab2rgb
+
+    arms = np.array(lab2rgb(np.array([_FOR, _AGAINST])))
+    known = np.clip(values, -1, 1)[..., None]
+    alpha = _OPAQUE * np.abs(known) * breast[..., None]
+    image = np.repeat(grey[..., None] * _BRIGHTEST, 3, axis=-1)
+    return np.asarray(image * (1 - alpha) + np.where(known > 0, arms[0], arms[1]) * alpha, np.float64)
+
+
+def _share_inside(values: Image, breast: npt.NDArray[np.bool_] | None) -> float | None:
+    positive = np.maximum(values, 0)
+    total = float(positive.sum(dtype=np.float64))
+    if breast is None or total == 0:
+        return None
+    return float(positive[breast].sum(dtype=np.float64)) / total
+
+
+def _box_around(breast: npt.NDArray[np.bool_]) -> tuple[slice, slice]:
+    slices = []
+    for axis in (0, 1):
+        places = np.flatnonzero(breast.any(axis=1 - axis))
+        margin = round(_MARGIN * max(breast.shape))
+        slices.append(slice(max(0, int(places[0]) - margin), int(places[-1]) + 1 + margin))
+    return slices[0], slices[1]

@@ -1,0 +1,297 @@
+"""Explanations as files and drawings: the tutorial's four pictures, the raw maps, a panel a class, the hung exam."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from densight.explanation.explanation import Explanation
+from densight.explanation.hanging import draw_hanging
+from densight.explanation.overlay import (
+    CONTOURS,
+    GROUND,
+    INK,
+    QUIET,
+    UNIT,
+    add_colour_bar,
+    describe_class,
+    draw_overlay,
+    make_overlay,
+    probability,
+    shared_scale,
+)
+from densight.intake.mammogram import Mammogram
+from densight.preparation.geometry import Geometry
+from densight.storage import replacing, write_json
+from densight.vocabulary import DensightError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = [
+    "draw_classes",
+    "draw_hanging",
+    "exam_picture_name",
+    "read_raw",
+    "save_raw",
+    "save_tutorial_pictures",
+]
+
+Image = npt.NDArray[np.float32]
+
+_FORMAT = 1
+_OPAQUE = 0.6
+
+
+def exam_picture_name(patient_id: str, exam_id: str) -> str:
+    """The file name of an exam's hanging in ``maps/exams``.
+
+    Examples
+    --------
+    >>> exam_picture_name("P 7", "7/1")
+    'P-7_7-1.png'
+    """
+    return re.sub(r"[^A-Za-z0-9._-]", "-", f"{patient_id}_{exam_id}") + ".png"
+
+
+def save_tutorial_pictures(
+    mammogram: Mammogram, framed_image: Image, explanation: Explanation, folder: str | Path, name: str
+) -> list[Path]:
+    """Write the tutorial's four pictures of the predicted class's map, all in the network's frame.
+
+    ``<predicted>_<name>_650.png`` is what the network saw, in 8-bit grey; ``_map.png`` the signed map in the colours
+    ``seismic``, zero at white; ``_overlay.png`` the same over the image, the more opaque the larger the value;
+    ``_contours.png`` the image with contours at 25, 50 and 75 % of the largest absolute value, solid where the map
+    speaks for the class, dashed where against.
+
+    Parameters
+    ----------
+    mammogram : Mammogram
+        The image, which errors name.
+    framed_image : ndarray of float32, shape (rows, columns)
+        What :func:`densight.preparation.prepare.frame` gave: 0–255, or 0–1.
+    explanation : Explanation
+    folder : path-like
+    name : str
+        The tutorial has the image's stem.
+
+    Returns
+    -------
+    list of Path
+        The four files.
+
+    Raises
+    ------
+    DensightError
+        If the frame is not that of the explanation, or a file cannot be written.
+    """
+    if framed_image.shape != tuple(explanation.geometry.frame_shape):
+        raise DensightError(
+            f"the framed image is {framed_image.shape}, the explanation's frame {explanation.geometry.frame_shape}",
+            mammogram.path,
+            "frame the image with the preparation of the model that explained it",
+        )
+    grey = _as_bytes(framed_image)
+    values = _on_frame(explanation)
+    values = values / (float(np.abs(values).max()) or 1.0)
+    pictures = {"650": grey, "map": _seismic(values), "overlay": _overlay(grey, values)}
+    stem = Path(folder) / f"{explanation.predicted}_{name}"
+    written = [_save_picture(f"{stem}_{suffix}.png", picture) for suffix, picture in pictures.items()]
+    return [*written, _save_contours(f"{stem}_contours.png", grey, values)]
+
+
+def save_raw(explanation: Explanation, folder: str | Path, name: str) -> list[Path]:
+    """Write the raw maps: every class's cells as NumPy and JSON, the predicted class's map as TIFF.
+
+    ``<predicted>_<name>_raw.npy`` holds the cells of all classes, float32 ``(k, rows, columns)``; the JSON beside it
+    all else that :func:`read_raw` needs. ``<predicted>_<name>_raw.tif`` is the predicted class's signed map in the
+    image's own pixels, one channel of float32, deflated.
+
+    Returns
+    -------
+    list of Path
+        The three files.
+
+    Raises
+    ------
+    DensightError
+        If a file cannot be written.
+    """
+    from PIL import Image as PillowImage
+
+    npy, description, tif = (
+        Path(folder) / f"{explanation.predicted}_{name}_raw.{kind}" for kind in ("npy", "json", "tif")
+    )
+    with replacing(npy) as temporary:
+        np.save(temporary, explanation.cells.astype(np.float32), allow_pickle=False)
+    with replacing(tif) as temporary:
+        PillowImage.fromarray(explanation.map()).save(temporary, compression="tiff_adobe_deflate")
+    content = {
+        "format": _FORMAT,
+        "cells": npy.name,
+        "unit": UNIT,
+        "classes": list(explanation.classes),
+        "probabilities": [float(value) for value in explanation.probabilities],
+        "method": explanation.method,
+        "layer": explanation.layer,
+        "geometry": asdict(explanation.geometry),
+        "origin": list(explanation.origin),
+        "step": list(explanation.step),
+    }
+    write_json(description, content)
+    return [npy, description, tif]
+
+
+def read_raw(path: str | Path) -> Explanation:
+    """Read what :func:`save_raw` wrote, bit for bit.
+
+    Parameters
+    ----------
+    path : path-like
+        The JSON file; the cells lie beside it.
+
+    Raises
+    ------
+    DensightError
+        If a file is missing or damaged.
+    """
+    path = Path(path)
+    remedy = "write it again with densight explain"
+    try:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        cells = np.load(path.with_suffix(".npy"), allow_pickle=False)
+        return Explanation(
+            np.asarray(cells, np.float32),
+            tuple(content["classes"]),
+            np.array(content["probabilities"], np.float32),
+            content["method"],
+            content["layer"],
+            Geometry(**{name: _as_tuple(value) for name, value in content["geometry"].items()}),
+            _as_tuple(content["origin"]),
+            _as_tuple(content["step"]),
+        )
+    except OSError as error:
+        raise DensightError(f"cannot be read ({error.strerror or error})", error.filename or path, remedy) from error
+    except DensightError as error:
+        raise DensightError(error.fault, path, remedy) from error
+    except (KeyError, TypeError, ValueError, EOFError) as error:
+        raise DensightError(f"this is no explanation of densight ({error!r})", path, remedy) from error
+
+
+def draw_classes(mammogram: Mammogram, explanation: Explanation) -> Figure:
+    """Draw one row, a panel a class: each class's signed map over the breast, all on one scale.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> pixels = np.zeros((256, 256), np.uint8); pixels[50:200, :100] = 90; pixels[90:150, :60] = 180
+    >>> explanation = Explanation(np.ones((2, 4, 4), np.float32), ("A", "B"), np.array([0.9, 0.1], np.float32),
+    ...                           "grad-cam", "add_12", Geometry.stretched((256, 256), (64, 64)), (8, 8), (16, 16))
+    >>> [axes.get_title("left") for axes in draw_classes(Mammogram(pixels), explanation).axes]
+    ['A · .90', 'B · .10', '']
+    """
+    from matplotlib.figure import Figure
+
+    overlays = [make_overlay(mammogram, explanation, label) for label in explanation.classes]
+    scale = shared_scale(overlays)
+    rows, columns = overlays[0].size
+    wide, edge, head, foot, side = 2.8, 0.2, 0.45, 0.45, 1.0
+    tall = wide * rows / columns
+    width = edge + len(overlays) * (wide + edge) + side
+    height = head + tall + foot
+    figure = Figure(figsize=(width, height), facecolor=GROUND)
+    for place, (label, overlay) in enumerate(zip(explanation.classes, overlays, strict=True)):
+        left = edge + place * (wide + edge)
+        axes = figure.add_axes((left / width, foot / height, wide / width, tall / height))
+        draw_overlay(axes, overlay, scale)
+        told = label == explanation.predicted
+        words = f"{describe_class(label, explanation.classes)} · {probability(explanation.probabilities[place])}"
+        axes.set_title(words, loc="left", fontsize=8, color=INK, fontweight="bold" if told else "normal")
+        if not overlay.positive:
+            axes.annotate(
+                "no positive evidence",
+                (0, 0),
+                (0, -11),
+                xycoords="axes fraction",
+                textcoords="offset points",
+                fontsize=8,
+                color=QUIET,
+            )
+    bar = min(tall, 1.8)
+    left, bottom = (width - side) / width, (foot + (tall - bar) / 2) / height
+    unit = add_colour_bar(figure.add_axes((left, bottom, 0.16 / width, bar / height)), scale)
+    fractions = ", ".join(f"{fraction * 100:g}" for fraction in CONTOURS)
+    figure.text(
+        1 - 0.12 / width,
+        0.12 / height,
+        f"{unit}; contours at {fractions} % of the scale",
+        fontsize=7,
+        color=QUIET,
+        ha="right",
+    )
+    return figure
+
+
+def _as_tuple(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _on_frame(explanation: Explanation) -> Image:
+    """The predicted class's map in the network's frame, air and padding included."""
+    frame = explanation.geometry.frame_shape
+    cells = explanation.cells[explanation.classes.index(explanation.predicted)]
+    return Geometry.stretched(frame, frame).map_to_image(cells, explanation.origin, explanation.step)
+
+
+def _as_bytes(image: Image) -> npt.NDArray[np.uint8]:
+    full = 255.0 if float(image.max()) > 1.0 else 1.0
+    return np.asarray(np.rint(np.clip(image / full, 0, 1) * 255), np.uint8)
+
+
+def _seismic(values: Image) -> npt.NDArray[np.uint8]:
+    """The colours of -1 to 1, RGB."""
+    from matplotlib import colormaps
+
+    return np.asarray(colormaps["seismic"]((values + 1) / 2, bytes=True)[..., :3], np.uint8)
+
+
+def _overlay(grey: npt.NDArray[np.uint8], values: Image) -> npt.NDArray[np.uint8]:
+    alpha = (_OPAQUE * np.sqrt(np.abs(values)))[..., None]
+    image = grey[..., None] * (1 - alpha) + _seismic(values) * alpha
+    return np.rint(image).astype(np.uint8)
+
+
+def _save_picture(path: str, picture: npt.NDArray[np.uint8]) -> Path:
+    from PIL import Image as PillowImage
+
+    with replacing(path) as temporary:
+        PillowImage.fromarray(picture).save(temporary)
+    return Path(path)
+
+
+def _save_contours(path: str, grey: npt.NDArray[np.uint8], values: Image) -> Path:
+    """The image with contours, pixel for pixel in its own size."""
+    from matplotlib.figure import Figure
+
+    rows, columns = grey.shape
+    figure = Figure(figsize=(columns / 100, rows / 100), dpi=100)
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set_axis_off()
+    axes.imshow(grey, cmap="gray", vmin=0, vmax=255, aspect="auto", interpolation="nearest")
+    for sign, colour, style in ((1, "#d62728", "solid"), (-1, "#1f77b4", "dashed")):
+        levels = [fraction for fraction in CONTOURS if fraction < float((sign * values).max())]
+        if levels:
+            widths = [1.0, 1.5, 2.0][: len(levels)]
+            axes.contour(sign * values, levels, colors=colour, linestyles=style, linewidths=widths)
+    with replacing(path) as temporary:
+        figure.savefig(temporary, dpi=100)
+    return Path(path)

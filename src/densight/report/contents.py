@@ -1,0 +1,233 @@
+"""What a run folder holds, gathered for its report: exams, images, figures, failures, how it was made."""
+
+from __future__ import annotations
+
+import csv
+import re
+import shlex
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import TYPE_CHECKING, Any
+
+from densight.assessment.fusion import fuse_exams, probability_columns
+from densight.assessment.run import FAILURES, RUN
+from densight.assessment.tables import EXAMS, read_assessments, read_exams
+from densight.figures.levels import FIGURES
+from densight.storage import read_json
+from densight.vocabulary import Projection
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Contents", "ExamRow", "FailureRow", "ImageRow", "read_contents"]
+
+
+@dataclass(frozen=True)
+class ImageRow:
+    """An image of ``assessments.csv``.
+
+    Parameters
+    ----------
+    projection : str
+        As on a film, ``R-CC``.
+    file : str
+        The image's path as the catalogue has it, without folders of the machine.
+    probabilities : tuple of float
+    predicted : str
+    percent_density : float or None
+    preparation, warnings : str
+        In words.
+    maps : str
+        What the names of the image's pictures begin with, relative to the run folder; empty where it has none.
+    """
+
+    projection: str
+    file: str
+    probabilities: tuple[float, ...]
+    predicted: str
+    percent_density: float | None
+    preparation: str
+    warnings: str
+    maps: str
+
+
+@dataclass(frozen=True)
+class ExamRow:
+    """An exam of ``exams.csv`` with its images.
+
+    Parameters
+    ----------
+    exam_id, patient_id : str
+    reference : str
+        The density that readers gave; empty where unknown.
+    predicted : str
+    probabilities : tuple of float
+    missing : tuple of str
+        Projections that are not there, as on a film.
+    assumed : str
+    images : tuple of ImageRow
+        In the tutorial's order of projections.
+    """
+
+    exam_id: str
+    patient_id: str
+    reference: str
+    predicted: str
+    probabilities: tuple[float, ...]
+    missing: tuple[str, ...]
+    assumed: str
+    images: tuple[ImageRow, ...]
+
+    @property
+    def expected(self) -> float:
+        """The mean place of the class, 0 for the least dense: what the exams are ordered by."""
+        return sum(place * value for place, value in enumerate(self.probabilities))
+
+    @property
+    def percent_density(self) -> float | None:
+        """The mean of the images' where all have one."""
+        values = [image.percent_density for image in self.images]
+        known = [value for value in values if value is not None]
+        return sum(known) / len(known) if known and len(known) == len(values) else None
+
+
+@dataclass(frozen=True)
+class FailureRow:
+    """A row of ``failures.csv``: the file without its folders, what is wrong with it, what to do."""
+
+    file: str
+    fault: str
+    remedy: str
+
+
+@dataclass(frozen=True)
+class Contents:
+    """All that the report says.
+
+    Parameters
+    ----------
+    classes : tuple of str
+    run : dict
+        ``run.json``.
+    exams : tuple of ExamRow
+    figures : dict or None
+        ``figures.json``.
+    failures : tuple of FailureRow
+    """
+
+    classes: tuple[str, ...]
+    run: Mapping[str, Any]
+    exams: tuple[ExamRow, ...]
+    figures: Mapping[str, Any] | None
+    failures: tuple[FailureRow, ...]
+
+    @property
+    def images(self) -> tuple[ImageRow, ...]:
+        """The images of all exams."""
+        return tuple(image for exam in self.exams for image in exam.images)
+
+    @property
+    def command(self) -> str:
+        """The command that makes the run again, but for where the input and the models lie."""
+        words = ["densight", self.run.get("command") or "assess", self.run.get("input") or "INPUT"]
+        for model in self.run.get("models", []):
+            words += ["--model", model.get("name") or "MODEL"]
+        for option in ("split", "method", "device"):
+            if self.run.get(option):
+                words += [f"--{option}", self.run[option]]
+        return shlex.join([*map(str, words), "-o", "run/"])
+
+    def assumed(self) -> list[tuple[str, int]]:
+        """What reading and preparation did and assumed, with the number of images; numbers are left out."""
+        said: Counter[str] = Counter()
+        for image in self.images:
+            said.update({re.sub(r"\d+(?:\.\d+)?", "…", part) for part in _parts(image.preparation)})
+            said.update(set(_parts(image.warnings)))
+        for exam in self.exams:
+            said.update({part: len(exam.images) for part in _parts(exam.assumed)})
+        return said.most_common()
+
+
+def read_contents(run: Path) -> Contents:
+    """Gather what a run folder holds.
+
+    Parameters
+    ----------
+    run : Path
+        A folder with at least ``assessments.csv`` and ``run.json``.
+
+    Raises
+    ------
+    DensightError
+        If one of the two is missing, or a table is faulty.
+    """
+    images, classes = read_assessments(run)
+    exams = read_exams(run, classes)[0] if (run / EXAMS).is_file() else fuse_exams(images, classes)
+    figures = read_json(run / FIGURES) if (run / FIGURES).is_file() else None
+    return Contents(
+        classes, read_json(run / RUN), tuple(_exam_rows(exams, images, classes)), figures, _failure_rows(run)
+    )
+
+
+def _exam_rows(exams: pd.DataFrame, images: pd.DataFrame, classes: Sequence[str]) -> Iterable[ExamRow]:
+    names = probability_columns(classes)
+    by_exam: dict[tuple[str, str], list[tuple[Projection, ImageRow]]] = {}
+    for row in images.to_dict("records"):
+        projection = Projection.of(row["view"], row["laterality"])
+        image = ImageRow(
+            _film_name(projection),
+            _without_folders(row["path"]),
+            tuple(row[name] for name in names),
+            row["predicted"],
+            row["percent_density"] if row["percent_density"] == row["percent_density"] else None,
+            row["preparation"],
+            row["warnings"],
+            row.get("maps", ""),
+        )
+        by_exam.setdefault((row["patient_id"], row["exam_id"]), []).append((projection, image))
+    order = list(Projection)
+    for row in exams.to_dict("records"):
+        found = sorted(by_exam.get((row["patient_id"], row["exam_id"]), []), key=lambda pair: order.index(pair[0]))
+        yield ExamRow(
+            row["exam_id"],
+            row["patient_id"],
+            row["density"],
+            row["predicted"],
+            tuple(row[name] for name in names),
+            tuple(_film_name(Projection(name)) for name in row["missing"].split()),
+            row["assumed"],
+            tuple(image for _, image in found),
+        )
+
+
+def _failure_rows(run: Path) -> tuple[FailureRow, ...]:
+    path = run / FAILURES
+    if not path.is_file():
+        return ()
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    return tuple(
+        FailureRow(
+            _without_folders(row["path"]),
+            *(row[name].replace(row["path"], _without_folders(row["path"])) for name in ("fault", "remedy")),
+        )
+        for row in rows
+    )
+
+
+def _film_name(projection: Projection) -> str:
+    return f"{projection.laterality}-{projection.view}"
+
+
+def _parts(words: str) -> list[str]:
+    return [part.strip() for part in re.split(r"[;\n]", words) if part.strip()]
+
+
+def _without_folders(path: str) -> str:
+    """A path as it may be shown: whole where it lies below the input, else only its name."""
+    for kind in (PurePosixPath, PureWindowsPath):
+        if kind(path).is_absolute() or ".." in kind(path).parts:
+            return kind(path).name
+    return path
