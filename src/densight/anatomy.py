@@ -80,7 +80,8 @@ def breast_mask(mammogram: Mammogram) -> npt.NDArray[np.bool_]:
         raise _no_breast(mammogram)
     smooth = np.asarray(cv2.GaussianBlur(small, (0, 0), 2.0), np.float32)
     air, tissue = _air_and_tissue(smooth)
-    bright = smooth > air + SKIN * (tissue - air)
+    skin = air + SKIN * (tissue - air)
+    bright = smooth > skin
     edges = ndimage.gaussian_gradient_magnitude(small, 1.0) > EDGE * (tissue - air)
     edges &= ndimage.minimum_filter(small, 2 * EDGE_WIDTH + 1) < air + RIM * (tissue - air)
     pieces = ndimage.binary_opening(np.pad(bright & ~edges, 8, mode="edge"), iterations=4)[8:-8, 8:-8]
@@ -88,8 +89,9 @@ def breast_mask(mammogram: Mammogram) -> npt.NDArray[np.bool_]:
     sizes = ndimage.sum_labels(pieces, labels, np.arange(1, count + 1))
     if count == 0 or sizes.max() < SMALLEST * pieces.size:
         raise _no_breast(mammogram)
-    breast = ndimage.binary_dilation(labels == 1 + int(np.argmax(sizes)), iterations=EDGE_WIDTH) & bright
-    breast = ndimage.binary_fill_holes(breast)
+    piece = labels == 1 + int(np.argmax(sizes))
+    rim = ndimage.binary_dilation(piece, iterations=EDGE_WIDTH) & bright & (small > skin)
+    breast = ndimage.binary_fill_holes(piece | rim)
     full = cv2.resize(np.asarray(breast, np.uint8), (columns, rows), interpolation=cv2.INTER_LINEAR)
     return full.astype(bool)
 

@@ -200,4 +200,4 @@ def _interpolate(values: npt.NDArray[np.float32], at: Points, axis: int) -> npt.
     high = np.minimum(low + 1, values.shape[axis] - 1)
     weight = np.expand_dims((at - low).astype(np.float32), 1 - axis)
     lower, upper = values.take(low, axis), values.take(high, axis)
-    return lower + weight * (upper - lower)
+    return np.asarray(lower + weight * (upper - lower), np.float32)

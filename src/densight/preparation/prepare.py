@@ -31,6 +31,9 @@ _UPRIGHT: dict[Side, tuple[int, bool, str]] = {
 }
 """What brings the chest wall to the left: quarter turns against the clock, mirroring, and both in words."""
 
+DETECTOR_BITS = (8, 10, 12, 14, 16)
+"""Bits a grey value that images come in."""
+
 
 @dataclass(frozen=True)
 class Preparation:
@@ -153,14 +156,16 @@ def _frame_tutorial(mammogram: Mammogram, shape: tuple[int, int]) -> Framed:
     """Stretch over the frame by the nearest pixel, as ``flow_from_directory(target_size=…)`` does by default.
 
     Source: keras-preprocessing 1.1, ``ImageDataGenerator.flow_from_directory`` (``interpolation="nearest"``), which
-    calls Pillow's ``Image.resize``.
+    calls Pillow's ``Image.resize``. What Keras makes of 16-bit images is nonsense (all above 255 is white), so here
+    their grey values are brought to 8 bits, from as many as detectors give.
     """
     from PIL import Image as PillowImage
 
     pixels, done = mammogram.pixels, ["preset tutorial", f"stretched to {shape[0]}×{shape[1]}, nearest pixel"]
     if pixels.dtype == np.uint16:
-        pixels = (pixels >> 8).astype(np.uint8)
-        done.append("16-bit grey values divided by 256")
+        bits = next(bits for bits in DETECTOR_BITS if pixels.max() < 1 << bits)
+        pixels = (pixels >> (bits - 8)).astype(np.uint8)
+        done.append(f"grey values up to {mammogram.pixels.max()} taken as of {bits} bits, divided by {1 << (bits - 8)}")
     resized = PillowImage.fromarray(pixels).resize((shape[1], shape[0]), PillowImage.Resampling.NEAREST)
     image = np.asarray(resized, np.float32)
     return Framed(image, Geometry.stretched(mammogram.shape, shape), tuple(done))
