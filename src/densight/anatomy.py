@@ -29,7 +29,7 @@ SKIN = 0.05
 EDGE = 0.1
 """Change of grey value a working pixel, as a part of that way, that is a label's or a film's edge and no skin's."""
 
-RIM = 0.3
+RIM = 0.5
 """Grey value of the breast's rim, as a part of that way: edges without anything darker near are inside the breast."""
 
 EDGE_WIDTH = 6
