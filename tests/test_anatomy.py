@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from scipy import ndimage
 
-from densight.anatomy import breast_mask, chest_wall, chest_wall_at_left
+from densight.anatomy import breast_mask, chest_wall
 from densight.intake.image import read_mammogram
 from densight.intake.mammogram import Mammogram
 from densight.vocabulary import DensightError
@@ -147,7 +147,6 @@ def test_the_chest_wall_is_at_the_side_of_the_patient(data: Path) -> None:
         breast = breast_mask(read_mammogram(path))
         expected = "right" if path.stem.endswith("_R") else "left"
         assert chest_wall(breast) == expected, path.name
-        assert chest_wall_at_left(breast) == (expected == "left")
 
 
 @pytest.mark.parametrize("name", [name for name in MIAS if name != "mdb152"])

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from densight.intake.mammogram import Mammogram
 from densight.vocabulary import DensightError
 
-__all__ = ["Side", "breast_mask", "chest_wall", "chest_wall_at_left"]
+__all__ = ["Side", "breast_mask", "chest_wall"]
 
 Side = Literal["left", "right", "top", "bottom"]
 
@@ -111,10 +111,10 @@ def _air_and_tissue(smooth: npt.NDArray[np.float32]) -> tuple[float, float]:
 
 
 def chest_wall(breast: npt.NDArray[np.bool_]) -> Side:
-    """The side of the image at which the chest wall is: the side that the breast covers most.
+    """The side of the image at which the chest wall is: the side of its box that the breast covers most.
 
-    An image is taken as upright, the chest wall at its left or right, unless the breast's top or bottom is covered
-    clearly more.
+    An image is taken as upright, the chest wall at its left or right, unless the breast covers its top or bottom
+    clearly more. So lying CC views are told, but not lying MLO views, whose pectoral muscle covers a second side.
 
     Parameters
     ----------
@@ -126,31 +126,6 @@ def chest_wall(breast: npt.NDArray[np.bool_]) -> Side:
     >>> chest_wall(mask), chest_wall(mask.T)
     ('right', 'bottom')
     """
-    covered = _covered(breast)
-    if max(covered["top"], covered["bottom"]) > max(covered["left"], covered["right"]) + LYING:
-        return "top" if covered["top"] >= covered["bottom"] else "bottom"
-    return "left" if covered["left"] >= covered["right"] else "right"
-
-
-def chest_wall_at_left(breast: npt.NDArray[np.bool_]) -> bool:
-    """Whether the chest wall of an upright image is at its left.
-
-    Parameters
-    ----------
-    breast : ndarray of bool, shape (rows, columns)
-
-    Examples
-    --------
-    >>> mask = np.zeros((10, 10), bool); mask[:, :2] = True; mask[4:6, :7] = True
-    >>> chest_wall_at_left(mask)
-    True
-    """
-    covered = _covered(breast)
-    return covered["left"] >= covered["right"]
-
-
-def _covered(breast: npt.NDArray[np.bool_]) -> dict[Side, float]:
-    """Which part of each side's outermost tenth, of the box around the breast, the breast covers; 0 without one."""
     box = breast[np.ix_(breast.any(axis=1), breast.any(axis=0))]
     rows, columns = (max(1, length // 10) for length in box.shape)
     strips: dict[Side, npt.NDArray[np.bool_]] = {
@@ -159,4 +134,7 @@ def _covered(breast: npt.NDArray[np.bool_]) -> dict[Side, float]:
         "top": box[:rows],
         "bottom": box[-rows:],
     }
-    return {side: float(strip.mean()) if strip.size else 0.0 for side, strip in strips.items()}
+    covered = {side: float(strip.mean()) if strip.size else 0.0 for side, strip in strips.items()}
+    if max(covered["top"], covered["bottom"]) > max(covered["left"], covered["right"]) + LYING:
+        return "top" if covered["top"] >= covered["bottom"] else "bottom"
+    return "left" if covered["left"] >= covered["right"] else "right"
