@@ -14,7 +14,16 @@ from typing import Any
 
 from densight.vocabulary import DensightError
 
-__all__ = ["checksum", "read_json", "replacing", "write_bytes", "write_csv", "write_json", "write_text"]
+__all__ = [
+    "checksum",
+    "clear_leftovers",
+    "read_json",
+    "replacing",
+    "write_bytes",
+    "write_csv",
+    "write_json",
+    "write_text",
+]
 
 
 @contextlib.contextmanager
@@ -50,6 +59,20 @@ def replacing(path: str | Path) -> Iterator[Path]:
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+def clear_leftovers(folder: str | Path) -> None:
+    """Delete the temporary files of writes that were killed; a folder that is not there has none.
+
+    Examples
+    --------
+    >>> write_text("build/.curves-0a1b2c3d.csv", "half of a table")
+    >>> clear_leftovers("build")
+    >>> Path("build/.curves-0a1b2c3d.csv").exists()
+    False
+    """
+    for path in Path(folder).glob(f".*-{'?' * 8}.*"):
+        path.unlink(missing_ok=True)
 
 
 def _umask() -> int:

@@ -161,8 +161,9 @@ class _Learner:
 
     def step(self, images: Tensor, labels: Tensor, position: float) -> tuple[float, int]:
         """Learn from one batch; its loss and how many of it were right."""
+        rate = learning_rate(self.recipe, self.state, position)
         for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate(self.recipe, self.state, position)
+            group["lr"] = rate
         self.optimizer.zero_grad()
         logits = self.network(images.contiguous(memory_format=torch.channels_last))
         loss = self.loss(logits, labels)
@@ -210,7 +211,7 @@ def _without_threads(_: int) -> None:
 
 def _check_finite(loss: float, epoch: int) -> None:
     if not np.isfinite(loss):
-        raise DensightError(f"the loss is {loss} in epoch {epoch}", remedy="lower the recipe's learning_rate")
+        raise DensightError(f"the loss is {loss} in epoch {epoch + 1}", remedy="lower the recipe's learning_rate")
 
 
 def _keep_best(state: State, network: nn.Module, recipe: Recipe) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from densight.intake.catalogue import Catalogue, Failure, check_trainable, write_failures
 from densight.network.architecture import Architecture, build_network
 from densight.network.bundle import BundleFacts, write_bundle
-from densight.storage import read_json
+from densight.storage import clear_leftovers, read_json
 from densight.training.curves import TensorBoardLog, draw_curves, write_curves
 from densight.training.recipe import Recipe
 from densight.vocabulary import PROJECTIONS, DensightError, Projection
@@ -168,6 +168,8 @@ def train(
     from densight.training.fit import fit, open_device
 
     state_path = folder / TRAINING / STATE
+    for place in (folder, folder / TRAINING):
+        clear_leftovers(place)
     if look_up(catalogue, job, recipe, folder, seed=seed).record is not None:
         state_path.unlink(missing_ok=True)
         return _read_left_out(catalogue, folder)
