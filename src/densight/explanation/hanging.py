@@ -22,7 +22,7 @@ from densight.explanation.overlay import (
     add_colour_bar,
     describe_class,
     draw_overlay,
-    make_overlay,
+    make_overlays,
     probability,
     shared_scale,
 )
@@ -120,8 +120,8 @@ def draw_hanging(
     >>> explanation = Explanation(np.ones((2, 4, 4), np.float32), ("A", "B"), np.array([0.9, 0.1], np.float32),
     ...                           "grad-cam", "add_12", Geometry.stretched((256, 256), (64, 64)), (8, 8), (16, 16))
     >>> figure = draw_hanging([(Mammogram(pixels, Projection.MLO_R), explanation)], title="Exam 7")
-    >>> sorted({text.get_text() for axes in figure.axes for text in axes.texts} & {"R-MLO", "L-CC"})
-    ['L-CC', 'R-MLO']
+    >>> [text.get_text() for text in figure.texts[:4]]
+    ['R-CC', 'not in this exam', 'L-CC', 'not in this exam']
     """
     classes, fused = _check(views, probabilities)
     label = classes[int(fused.argmax())]
@@ -173,7 +173,7 @@ def _hang(mammogram: Mammogram, explanation: Explanation, label: str, in_mm: boo
     """Mirror or turn where the chest wall would not lie toward the middle."""
     assert mammogram.projection is not None
     side: Side = "left" if mammogram.projection.laterality is Laterality.L else "right"
-    overlay, moved = make_overlay(mammogram, explanation, label).facing(side)
+    overlay, moved = make_overlays(mammogram, explanation, [label])[0].facing(side)
     spacing = mammogram.spacing if in_mm and mammogram.spacing else (1.0, 1.0)
     return _Hung(explanation, overlay, moved, spacing)
 
@@ -204,19 +204,18 @@ def _draw_hung(
 
 
 def _say_probability(explanation: Explanation, label: str) -> str:
-    own = f"{label} {probability(explanation.probabilities[explanation.classes.index(label)])}"
-    return own if explanation.predicted == label else f"{own}\nalone: {explanation.predicted}"
+    """The probability of the map's class, and the image's own class where that is another."""
+    values = dict(zip(explanation.classes, explanation.probabilities, strict=True))
+    said = [f"{name} {probability(values[name])}" for name in dict.fromkeys((label, explanation.predicted))]
+    return "\nits own class: ".join(said)
 
 
 def _say_map(one: _Hung) -> str:
-    said = [one.moved] if one.moved else []
-    if one.overlay.chest_wall is None:
-        said.append("no breast found:\nthe whole image is shown")
-    if not one.overlay.positive:
-        said.append("no positive evidence")
-    elif one.overlay.inside is not None:
-        said.append(f"{100 * one.overlay.inside:.0f} % of the positive\nevidence lies in the breast")
-    return "\n".join(said)
+    overlay = one.overlay
+    said = [one.moved, "" if overlay.chest_wall else "no breast found:\nthe whole image is shown", overlay.lack]
+    if overlay.positive and overlay.chest_wall and overlay.inside is not None:
+        said.append(f"{100 * overlay.inside:.0f} % of the positive\nevidence lies in the breast")
+    return "\n".join(filter(None, said))
 
 
 def _draw_missing(page: _Page, top: float, projection: Projection, height: float) -> None:
@@ -225,9 +224,9 @@ def _draw_missing(page: _Page, top: float, projection: Projection, height: float
     axes = page.axes(left, top, half, height)
     axes.set(facecolor=GROUND, xticks=[], yticks=[])
     axes.spines[:].set(color="#2b2f37", linestyle=(0, (3, 3)))
-    look: dict[str, Any] = {"ha": "center", "transform": axes.transAxes}
-    axes.text(0.5, 0.53, _name(projection), fontsize=11, color=QUIET, fontweight="bold", va="bottom", **look)
-    axes.text(0.5, 0.47, "not in this exam", fontsize=8, color=QUIET, va="top", **look)
+    middle = left + half / 2, top + height / 2
+    page.text(middle[0], middle[1] - 0.03, _name(projection), fontsize=11, color=QUIET, weight="bold", ha="center")
+    page.text(middle[0], middle[1] + 0.05, "not in this exam", fontsize=8, color=QUIET, ha="center", va="top")
 
 
 def _draw_probabilities(

@@ -34,7 +34,7 @@ __all__ = [
     "add_colour_bar",
     "describe_class",
     "draw_overlay",
-    "make_overlay",
+    "make_overlays",
     "probability",
     "shared_scale",
 ]
@@ -56,7 +56,7 @@ _BRIGHTEST = 0.86
 _FOR, _AGAINST = (72.0, 27.0, 72.0), (64.0, -8.0, -42.0)
 _OPAQUE = 0.78
 _SOFT = 1.5
-_LINE, _LINE_WIDTHS = "#fff4e0", (0.6, 0.9, 1.2)
+_LINE, _LINE_WIDTHS = "#fff4e0", (0.7, 1.0, 1.3)
 _WORDS = {
     "A": "almost entirely fatty",
     "B": "scattered areas of fibroglandular density",
@@ -74,7 +74,7 @@ class Overlay:
     grey : ndarray of float32, shape (rows, columns)
         The mammogram, 0 to 1 between robust limits inside the breast.
     values : ndarray of float32, shape (rows, columns)
-        The raw signed map; zero outside the breast.
+        The raw signed map, outside the breast too.
     breast : ndarray of float32, shape (rows, columns)
         1 in the breast and 0 outside, with a soft edge.
     size : (float, float)
@@ -94,13 +94,25 @@ class Overlay:
 
     @property
     def peak(self) -> float:
-        """The largest absolute value shown."""
-        return float(np.abs(self.values).max())
+        """The largest absolute value in the breast."""
+        return float(np.nanmax(np.abs(self.inner), initial=0.0))
 
     @property
     def positive(self) -> bool:
-        """Whether anything shown speaks for the class."""
-        return bool((self.values > 0).any())
+        """Whether anything in the breast speaks for the class."""
+        return bool((self.inner > 0).any())
+
+    @property
+    def lack(self) -> str:
+        """What to say where nothing in the breast speaks for the class; else empty."""
+        if self.positive:
+            return ""
+        return "no positive evidence" if self.inside is None else "no positive evidence in the breast"
+
+    @property
+    def inner(self) -> Image:
+        """The map in the breast, NaN outside."""
+        return np.where(self.breast < 0.5, np.float32(np.nan), self.values)
 
     def facing(self, side: Side) -> tuple[Overlay, str]:
         """The same with the chest wall at the left or right, and in words what that took."""
@@ -122,8 +134,8 @@ class Overlay:
         return turned, "turned for display"
 
 
-def make_overlay(mammogram: Mammogram, explanation: Explanation, label: str | None = None) -> Overlay:
-    """Cut a mammogram and the map of a class (the predicted one if None) to the breast, for the screen.
+def make_overlays(mammogram: Mammogram, explanation: Explanation, labels: Sequence[str]) -> list[Overlay]:
+    """Cut a mammogram and the maps of some classes to the breast, for the screen.
 
     Examples
     --------
@@ -131,35 +143,36 @@ def make_overlay(mammogram: Mammogram, explanation: Explanation, label: str | No
     >>> pixels = np.zeros((256, 256), np.uint8); pixels[50:200, :100] = 90; pixels[90:150, :60] = 180
     >>> explanation = Explanation(np.ones((2, 4, 4), np.float32), ("A", "B"), np.array([0.9, 0.1], np.float32),
     ...                           "grad-cam", "add_12", Geometry.stretched((256, 256), (64, 64)), (8, 8), (16, 16))
-    >>> overlay = make_overlay(Mammogram(pixels), explanation)
+    >>> overlay, = make_overlays(Mammogram(pixels), explanation, ["A"])
     >>> overlay.chest_wall, overlay.peak, overlay.inside < 0.5
     ('left', 1.0, True)
     """
     import cv2
 
-    try:
-        breast = breast_mask(mammogram)
-    except DensightError:
-        breast = None
-    values = explanation.map(label)
-    inside = _share_inside(values, breast)
-    box = (slice(None), slice(None)) if breast is None else _box_around(breast)
-    pixels, values = mammogram.pixels[box].astype(np.float32), values[box]
-    shown = np.ones(pixels.shape, bool) if breast is None else breast[box]
+    breast = _find_breast(mammogram)
+    known = np.ones(mammogram.shape, bool) if breast is None else breast
+    box = _box_around(known)
+    pixels, shown = mammogram.pixels[box].astype(np.float32), known[box]
     rows, columns = pixels.shape
     scale = min(1.0, _DISPLAY / max(rows, columns))
     size = (max(1, round(columns * scale)), max(1, round(rows * scale)))
+
+    def reduce(array: Image) -> Image:
+        return np.asarray(cv2.resize(array, size, interpolation=cv2.INTER_AREA), np.float32)
+
     low, high = np.percentile(pixels[shown], WINDOW)
-    grey, values, soft = (
-        np.asarray(cv2.resize(array, size, interpolation=cv2.INTER_AREA), np.float32)
-        for array in (pixels, values, shown.astype(np.float32))
-    )
-    values[soft < 0.5] = 0
+    grey = np.clip((reduce(pixels) - low) / max(high - low, 1e-6), 0, 1).astype(np.float32)
+    soft = reduce(shown.astype(np.float32))
+    wall: Side | None = None
     if breast is not None:
         soft = np.asarray(cv2.GaussianBlur(soft, (0, 0), _SOFT), np.float32)
-    grey = np.clip((grey - low) / max(high - low, 1e-6), 0, 1)
-    wall = None if breast is None else chest_wall(breast)
-    return Overlay(grey, values, soft, (float(rows), float(columns)), wall, inside)
+        wall = chest_wall(breast)
+    overlays = []
+    for label in labels:
+        values = explanation.map(label)
+        inside = _share_inside(values, known)
+        overlays.append(Overlay(grey, reduce(values[box]), soft, (float(rows), float(columns)), wall, inside))
+    return overlays
 
 
 def shared_scale(overlays: Sequence[Overlay]) -> float:
@@ -174,10 +187,10 @@ def draw_overlay(axes: Axes, overlay: Overlay, scale: float) -> None:
     axes.set_axis_off()
     composed = _composed(overlay.grey, overlay.values / scale, overlay.breast)
     axes.imshow(composed, interpolation="antialiased", aspect="auto")
-    levels = [fraction * scale for fraction in CONTOURS if fraction * scale < float(overlay.values.max())]
+    inner = overlay.inner
+    levels = [level for level in np.multiply(CONTOURS, scale) if (inner > level).any()]
     if levels:
-        inside = np.where(overlay.breast < 0.5, np.nan, overlay.values)
-        lines = axes.contour(inside, levels, colors=_LINE, linewidths=_LINE_WIDTHS[: len(levels)])
+        lines = axes.contour(inner, levels, colors=_LINE, linewidths=_LINE_WIDTHS[: len(levels)])
         lines.set_path_effects([patheffects.withStroke(linewidth=2.2, foreground="#00000055")])
 
 
@@ -189,7 +202,7 @@ def add_colour_bar(axes: Axes, scale: float) -> str:
     axes.hlines(CONTOURS, 0, 1, colors=_LINE, linewidth=_LINE_WIDTHS)
     axes.set_xticks([])
     axes.yaxis.tick_right()
-    power = 3 * math.floor(math.log10(scale) / 3) if not 0.01 <= scale < 1000 else 0
+    power = 0 if 0.01 <= scale < 1000 else math.floor(math.log10(scale))
     number = f"{scale / 10**power:.3g}"
     axes.set_yticks([-1, 0, 1], [f"−{number}", "0", f"+{number}"])
     axes.tick_params(length=0, labelsize=8, colors=INK, pad=4)
@@ -219,23 +232,28 @@ def describe_class(label: str, classes: Sequence[str]) -> str:
     return f"{label} {_WORDS[label]}" if tuple(classes) == BIRADS else label
 
 
-def _composed(grey: Image, values: Image, breast: Image) -> npt.NDArray[np.float64]:
-    """The map's colours, -1 to 1, over the grey image, 0 to 1: RGB, 0 to 1."""
+def _composed(grey: Image, values: Image, breast: Image) -> npt.NDArray[np.uint8]:
+    """The map's colours, -1 to 1, over the grey image, 0 to 1: RGB of 8 bits."""
     from skimage.color import lab2rgb
 
-    arms = np.array(lab2rgb(np.array([_FOR, _AGAINST])))
-    known = np.clip(values, -1, 1)[..., None]
-    alpha = _OPAQUE * np.abs(known) * breast[..., None]
-    image = np.repeat(grey[..., None] * _BRIGHTEST, 3, axis=-1)
-    return np.asarray(image * (1 - alpha) + np.where(known > 0, arms[0], arms[1]) * alpha, np.float64)
+    arms = np.asarray(lab2rgb(np.array([_FOR, _AGAINST])), np.float32)
+    alpha = (_OPAQUE * np.clip(np.abs(values), 0, 1) * breast)[..., None]
+    image = (grey * np.float32(_BRIGHTEST))[..., None] * (1 - alpha)
+    image = image + np.where(values[..., None] > 0, arms[0], arms[1]) * alpha
+    return np.asarray(np.rint(255 * image), np.uint8)
 
 
-def _share_inside(values: Image, breast: npt.NDArray[np.bool_] | None) -> float | None:
+def _find_breast(mammogram: Mammogram) -> npt.NDArray[np.bool_] | None:
+    try:
+        return breast_mask(mammogram)
+    except DensightError:  # the drawing says so, see `Overlay.chest_wall`
+        return None
+
+
+def _share_inside(values: Image, breast: npt.NDArray[np.bool_]) -> float | None:
     positive = np.maximum(values, 0)
     total = float(positive.sum(dtype=np.float64))
-    if breast is None or total == 0:
-        return None
-    return float(positive[breast].sum(dtype=np.float64)) / total
+    return float(positive.sum(where=breast, dtype=np.float64)) / total if total > 0 else None
 
 
 def _box_around(breast: npt.NDArray[np.bool_]) -> tuple[slice, slice]:

@@ -22,7 +22,7 @@ from densight.explanation.overlay import (
     add_colour_bar,
     describe_class,
     draw_overlay,
-    make_overlay,
+    make_overlays,
     probability,
     shared_scale,
 )
@@ -46,7 +46,7 @@ __all__ = [
 Image = npt.NDArray[np.float32]
 
 _FORMAT = 1
-_OPAQUE = 0.6
+_OPAQUE = 0.7
 
 
 def exam_picture_name(patient_id: str, exam_id: str) -> str:
@@ -201,7 +201,7 @@ def draw_classes(mammogram: Mammogram, explanation: Explanation) -> Figure:
     """
     from matplotlib.figure import Figure
 
-    overlays = [make_overlay(mammogram, explanation, label) for label in explanation.classes]
+    overlays = make_overlays(mammogram, explanation, explanation.classes)
     scale = shared_scale(overlays)
     rows, columns = overlays[0].size
     wide, edge, head, foot, side = 2.8, 0.2, 0.45, 0.45, 1.0
@@ -216,16 +216,8 @@ def draw_classes(mammogram: Mammogram, explanation: Explanation) -> Figure:
         told = label == explanation.predicted
         words = f"{describe_class(label, explanation.classes)} · {probability(explanation.probabilities[place])}"
         axes.set_title(words, loc="left", fontsize=8, color=INK, fontweight="bold" if told else "normal")
-        if not overlay.positive:
-            axes.annotate(
-                "no positive evidence",
-                (0, 0),
-                (0, -11),
-                xycoords="axes fraction",
-                textcoords="offset points",
-                fontsize=8,
-                color=QUIET,
-            )
+        below: dict[str, Any] = {"xycoords": "axes fraction", "textcoords": "offset points"}
+        axes.annotate(overlay.lack, (0, 0), (0, -11), fontsize=8, color=QUIET, **below)
     bar = min(tall, 1.8)
     left, bottom = (width - side) / width, (foot + (tall - bar) / 2) / height
     unit = add_colour_bar(figure.add_axes((left, bottom, 0.16 / width, bar / height)), scale)
@@ -265,7 +257,7 @@ def _seismic(values: Image) -> npt.NDArray[np.uint8]:
 
 
 def _overlay(grey: npt.NDArray[np.uint8], values: Image) -> npt.NDArray[np.uint8]:
-    alpha = (_OPAQUE * np.sqrt(np.abs(values)))[..., None]
+    alpha = (_OPAQUE * np.abs(values))[..., None]
     image = grey[..., None] * (1 - alpha) + _seismic(values) * alpha
     return np.rint(image).astype(np.uint8)
 

@@ -33,6 +33,11 @@
   field.open.addEventListener("click", () => open(true));
   field.close.addEventListener("click", () => open(false));
 
+  list.addEventListener("click", (event) => {
+    const zoom = event.target.closest(".zoom");
+    if (zoom) zoom.setAttribute("aria-pressed", String(zoom.getAttribute("aria-pressed") !== "true"));
+  });
+
   let closed = [];
   addEventListener("beforeprint", () => {
     closed = exams.filter((exam) => !exam.open);
