@@ -141,10 +141,10 @@ def test_the_tutorial_equals_pillow_and_keras_arithmetic_on_a_real_mammogram(dat
 
 
 def half_ellipse(shape: tuple[int, int] = (300, 250), peak: int = 200) -> np.ndarray:
-    """A breast with its chest wall at the left, brighter inwards."""
+    """A breast with its chest wall at the left, brighter inwards, without a step at its skin."""
     rows, columns = np.indices(shape)
     inside = 1 - ((rows - shape[0] / 2) / (0.4 * shape[0])) ** 2 - (columns / (0.6 * shape[1])) ** 2
-    return np.where(inside > 0, peak * (0.3 + 0.7 * inside), 0).astype(np.uint8)
+    return np.where(inside > 0, peak * np.sqrt(np.maximum(inside, 0)), 0).astype(np.uint8)
 
 
 def test_the_default_keeps_the_aspect_ratio_and_fits_the_breast(films: list[Mammogram]) -> None:
@@ -192,14 +192,15 @@ def test_the_default_sees_a_mirrored_film_as_the_film_itself(films: list[Mammogr
         np.testing.assert_array_equal(mirrored.geometry.seen(), ahead.geometry.seen()[:, ::-1])
 
 
-@settings(max_examples=25, deadline=None)
-@given(st.integers(200, 520), st.integers(150, 420), st.sampled_from(["left", "right", "top", "bottom"]))
+@settings(max_examples=30, deadline=None)
+@given(st.integers(200, 700), st.integers(150, 420), st.sampled_from(["left", "right", "top", "bottom"]))
 def test_the_default_sets_any_breast_upright(rows: int, columns: int, wall: str) -> None:
     pixels = half_ellipse((rows, columns))
     turned = {"left": pixels, "right": pixels[:, ::-1], "top": np.rot90(pixels, 3), "bottom": np.rot90(pixels)}
     upright = prepare(Mammogram(pixels), DEFAULT)
     prepared = prepare(Mammogram(np.ascontiguousarray(turned[wall])), DEFAULT)
-    np.testing.assert_allclose(prepared.tensor, upright.tensor, atol=1e-3)
+    assert np.abs(prepared.image - upright.image).mean() < 0.01
+    np.testing.assert_allclose(prepared.geometry.box, upright.geometry.box, atol=2)
     assert any(f"the chest wall {'is' if wall == 'left' else 'was'} at the {wall}" in said for said in prepared.done)
 
 
