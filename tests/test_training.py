@@ -1,240 +1,35 @@
 from __future__ import annotations
 
 import csv
-import errno
-import json
-import os
 import re
-import signal
-import subprocess
-import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
-from click.testing import Result
-from PIL import Image
-from typer.testing import CliRunner
 
-from densight.cli.main import app
-from densight.intake.catalogue import read_catalogue
 from densight.network.bundle import read_bundle
 from densight.storage import checksum
 from densight.training.recipe import read_recipe
-from densight.training.train import plan, train
-from densight.vocabulary import DensightError
-from tests.examples import draw_breast
-
-SMALL = "base: default\nnetwork: mobilenetv2-035\nshape: [64, 48]\nepochs: 3\nbatch_size: 8\nwarmup_epochs: 1\n"
-TUTORIAL = "base: tutorial\nshape: [64, 64]\nepochs: 2\nbatch_size: 8\nplateau_patience: 1\n"
-HEADER = ("path", "patient_id", "exam_id", "laterality", "view", "density", "split", "classes")
-DENSE = {"F": 0.0, "G": 0.4, "D": 1.0}
-
-
-def make_catalogue(
-    folder: Path, *, labels: str = "FGD", train: int = 8, validation: int = 3, projections: tuple[str, ...] = ("CC_R",)
-) -> Path:
-    """Drawn breasts, so many a class, split and projection."""
-    folder.mkdir()
-    rows = []
-    for projection in projections:
-        view, side = projection.split("_")
-        for label in labels:
-            for i in range(train + validation):
-                seed = len(rows)
-                image = draw_breast(seed, DENSE[label], right=side == "R", shape=(96, 72))
-                Image.fromarray(image).save(folder / f"{seed}.png")
-                split = "train" if i < train else "validation"
-                rows.append((f"{seed}.png", f"P{seed}", f"E{seed}", side, view, label, split, " ".join(labels)))
-    pd.DataFrame(rows, columns=HEADER).to_csv(folder / "catalogue.csv", index=False)
-    return folder / "catalogue.csv"
-
-
-def edit(catalogue: Path, change: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
-    change(pd.read_csv(catalogue, dtype=str)).to_csv(catalogue, index=False)
+from tests.trainings import (
+    SMALL,
+    TUTORIAL,
+    arguments,
+    begin,
+    edit,
+    left_in,
+    make_catalogue,
+    read_record,
+    recipe_file,
+    refused,
+    run,
+)
 
 
 @pytest.fixture
 def catalogue(tmp_path: Path) -> Path:
     return make_catalogue(tmp_path / "images")
-
-
-def recipe_file(folder: Path, text: str = SMALL) -> Path:
-    path = folder / "recipe.yaml"
-    path.write_text(text)
-    return path
-
-
-def arguments(catalogue: Path, recipe: str | Path, output: Path, *further: str) -> list[str]:
-    return ["train", str(catalogue), "--recipe", str(recipe), "-o", str(output), "--projection", "all", *further]
-
-
-def run(*given: str | Path, **environment: str) -> Result:
-    return CliRunner().invoke(app, [str(one) for one in given], env={"COLUMNS": "120"} | environment)
-
-
-def refused(*given: str | Path) -> DensightError:
-    result = run(*given)
-    assert isinstance(result.exception, DensightError), result.output
-    return result.exception
-
-
-def left_in(folder: Path) -> dict[str, str]:
-    """The checksum of every file that must not depend on how often the training was stopped."""
-    files = (path for path in folder.rglob("*") if path.is_file() and "tensorboard" not in path.parts)
-    return {path.relative_to(folder).as_posix(): checksum(path) for path in files}
-
-
-def record(bundle: Path) -> dict[str, Any]:
-    return json.loads((bundle / "model.json").read_text())["training"]
-
-
-# Run in a process of its own: kills it at the given event, for the given time that it happens.
-KILLED = """
-import os, pathlib, signal, sys
-from densight.cli.main import app
-from densight.training import fit
-
-event, times = sys.argv.pop(1), int(sys.argv.pop(1))
-
-def count(happened):
-    global times
-    times -= happened
-    if times == 0:
-        os.kill(os.getpid(), signal.SIGKILL)
-
-rate, replace = fit.learning_rate, pathlib.Path.replace
-
-def counted_rate(*given):
-    count(event == "batch")
-    return rate(*given)
-
-def counted_replace(self, target):
-    count(pathlib.Path(target).name == event)
-    return replace(self, target)
-
-fit.learning_rate, pathlib.Path.replace = counted_rate, counted_replace
-app()
-"""
-
-
-def start(*command: str) -> subprocess.Popen[str]:
-    threads = {"OMP_NUM_THREADS": str(torch.get_num_threads()), "COLUMNS": "120"}
-    return subprocess.Popen(
-        [sys.executable, *command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ | threads
-    )
-
-
-def kill_at(event: str, times: int, given: list[str]) -> str:
-    process = start("-c", KILLED, event, str(times), *given)
-    output, errors = process.communicate(timeout=120)
-    assert process.returncode == -signal.SIGKILL, output + errors
-    return output
-
-
-def test_killed_in_an_epoch_at_a_checkpoint_and_at_the_end_it_leaves_what_an_uninterrupted_run_leaves(
-    catalogue: Path, tmp_path: Path
-) -> None:
-    recipe = recipe_file(tmp_path)
-    straight, stopped = tmp_path / "straight", tmp_path / "stopped"
-    assert run(*arguments(catalogue, recipe, straight)).exit_code == 0
-    command = arguments(catalogue, recipe, stopped)
-
-    output = kill_at("batch", 5, command)  # the second of three batches of the second epoch
-    assert "epoch 1/3" in output
-    assert "epoch 2/3" not in output
-    output = kill_at("state.safetensors", 1, command)  # the second epoch is learnt, and its state about to be renamed
-    assert "all: goes on after epoch 1 of 3" in output
-    assert "epoch 2/3" not in output
-    output = kill_at("model.json", 1, command)  # all but the bundle's last file is there
-    assert "all: goes on after epoch 1 of 3" in output
-    assert "epoch 3/3" in output
-    assert not (stopped / "all" / "model.json").exists()
-    finished = run(*command)
-    assert "all: goes on after epoch 3 of 3" in finished.output
-
-    left = left_in(stopped)
-    assert {"all/weights.safetensors", "all/model.json", "all/MODEL_CARD.md", "all/training/curves.csv"} <= set(left)
-    assert left == left_in(straight)
-    assert steps_in_tensorboard(stopped / "all") == steps_in_tensorboard(straight / "all") == [1, 2, 3]
-
-
-def steps_in_tensorboard(bundle: Path) -> list[int]:
-    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
-    events = accumulator.EventAccumulator(str(bundle / "training" / "tensorboard"))
-    events.Reload()
-    tags = ["accuracy/train", "accuracy/validation", "learning_rate", "loss/train", "loss/validation"]
-    assert sorted(events.Tags()["scalars"]) == tags
-    curves = pd.read_csv(bundle / "training" / "curves.csv")
-    logged = [event.value for event in events.Scalars("loss/validation")]
-    assert logged == pytest.approx(curves["validation_loss"].tolist())
-    return [event.step for event in events.Scalars("loss/train")]
-
-
-def test_ctrl_c_says_where_the_tutorials_network_goes_on_and_a_kill_changes_nothing(
-    catalogue: Path, tmp_path: Path
-) -> None:
-    recipe = recipe_file(tmp_path, TUTORIAL + "epochs: 3\n")
-    command = arguments(catalogue, recipe, tmp_path / "stopped")
-    for number, epoch, status in ((signal.SIGINT, 1, 130), (signal.SIGKILL, 2, -signal.SIGKILL)):
-        process = start("-m", "densight", *command)
-        assert process.stdout is not None
-        for line in process.stdout:
-            if f"epoch {epoch}/3" in line:
-                process.send_signal(number)
-                break
-        output, errors = process.communicate(timeout=120)
-        assert process.returncode == status, output + errors
-        assert "Traceback" not in errors
-        if number == signal.SIGINT:
-            assert output.splitlines()[-1] == "Stopped. The same command goes on with epoch 2 of all."
-    assert "goes on after epoch 2 of 3" in run(*command).output
-    run(*arguments(catalogue, recipe, tmp_path / "straight"))
-    assert left_in(tmp_path / "stopped") == left_in(tmp_path / "straight")
-
-
-class StopAt:
-    """A watcher that stops the training in an epoch."""
-
-    def __init__(self, epoch: int) -> None:
-        self.stop = epoch
-
-    def reading(self, done: int, total: int) -> None:
-        assert done <= total
-
-    def batch(self, epoch: int, batch: int, batches: int, loss: float) -> None:
-        if epoch == self.stop:
-            raise InterruptedError
-
-    def epoch(self, state: Any) -> None:
-        assert state.history
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        "optimizer: sgd\nmomentum: 0.9\nnesterov: true\ndecay: 0.1\nschedule: constant\n",
-        "optimizer: rmsprop\nschedule: plateau\nplateau_patience: 1\nkeep: last\n",
-        "precision: bf16-mixed\nkeep: accuracy\n",
-    ],
-    ids=["sgd", "rmsprop", "bf16"],
-)
-def test_every_optimizer_goes_on_to_the_same_weights(changes: str, catalogue: Path, tmp_path: Path) -> None:
-    recipe = read_recipe(recipe_file(tmp_path, SMALL.replace("warmup_epochs: 1\n", "") + changes))
-    images = read_catalogue(catalogue)
-    (job,) = plan(images, "CC_R")
-    for name, stops in (("straight", [0]), ("stopped", [2, 3, 0])):
-        for stop in stops:
-            try:
-                train(images, job, recipe, tmp_path / name, recipe_name="one", seed=3, watcher=StopAt(stop))
-            except InterruptedError:
-                assert stop
-    assert left_in(tmp_path / "stopped") == left_in(tmp_path / "straight")
-    assert record(tmp_path / "straight")["recipe"]["optimizer"] in changes + "adamw"
 
 
 def test_a_seed_decides_the_weights(catalogue: Path, tmp_path: Path) -> None:
@@ -243,22 +38,22 @@ def test_a_seed_decides_the_weights(catalogue: Path, tmp_path: Path) -> None:
         run(*arguments(catalogue, recipe, tmp_path / name, "--epochs", "1", "--seed", seed))
     digests = [checksum(tmp_path / name / "all" / "weights.safetensors") for name in "abc"]
     assert digests[0] == digests[1] != digests[2]
-    assert record(tmp_path / "c" / "all")["seed"] == 2
+    assert read_record(tmp_path / "c" / "all")["seed"] == 2
 
 
 def test_it_learns_what_can_be_learnt(tmp_path: Path) -> None:
-    catalogue = make_catalogue(tmp_path / "images", labels="FD", train=20, validation=8)
-    recipe = recipe_file(tmp_path, SMALL + "epochs: 12\nlearning_rate: 0.003\n")
+    catalogue = make_catalogue(tmp_path / "images", labels="FD", training=20, validation=8)
+    recipe = recipe_file(tmp_path, SMALL + "epochs: 10\nbatch_size: 4\nlearning_rate: 0.003\n")
     run(*arguments(catalogue, recipe, tmp_path / "models"))
     curves = pd.read_csv(tmp_path / "models" / "all" / "training" / "curves.csv")
     assert curves["train_accuracy"].iloc[0] < 0.7
-    assert curves["train_accuracy"].iloc[-3:].mean() >= 0.85
+    assert curves["train_accuracy"].iloc[-4:].mean() >= 0.8
     assert curves["train_loss"].iloc[-1] < 0.7 * curves["train_loss"].iloc[0]
-    assert record(tmp_path / "models" / "all")["validation_accuracy"] >= 0.85
+    assert read_record(tmp_path / "models" / "all")["validation_accuracy"] >= 0.85
 
 
 def test_each_projection_gets_its_bundle_and_the_bundle_holds_the_whole_record(tmp_path: Path) -> None:
-    catalogue = make_catalogue(tmp_path / "images", train=4, validation=2, projections=("MLO_L", "CC_R"))
+    catalogue = make_catalogue(tmp_path / "images", training=4, validation=2, projections=("MLO_L", "CC_R"))
     recipe = recipe_file(tmp_path)
     command = ("train", catalogue, "--recipe", recipe, "--projection", "each", "--epochs", "2", "-o", tmp_path / "out")
     result = run(*command)
@@ -340,7 +135,7 @@ class TestUnreadableImages:
         assert [row["path"] for row in rows] == [str(images / "3.png"), str(images / "10.png")]
         assert "truncated" in rows[0]["fault"]
         assert all(row["remedy"] for row in rows)
-        told = record(tmp_path / "out" / "all")
+        told = read_record(tmp_path / "out" / "all")
         assert told["images"] == {"train": {"F": 7, "G": 8, "D": 8}, "validation": {"F": 2, "G": 3, "D": 3}}
         assert told["patients"] == {"train": 23, "validation": 8}
         assert told["left_out"] == 2
@@ -352,10 +147,7 @@ class TestUnreadableImages:
         image = catalogue.parent / "3.png"
         whole = image.read_bytes()
         image.write_bytes(b"")
-        images, recipe = read_catalogue(catalogue), read_recipe(recipe_file(tmp_path))
-        (job,) = plan(images, "all")
-        with pytest.raises(InterruptedError):
-            train(images, job, recipe, tmp_path / "out" / "all", recipe_name="one", watcher=StopAt(2))
+        begin(catalogue, recipe_file(tmp_path), tmp_path / "out")
         image.write_bytes(whole)
         error = refused(*arguments(catalogue, tmp_path / "recipe.yaml", tmp_path / "out"))
         assert "3.png: whether it can be read has changed since the training was begun" in str(error)
@@ -376,7 +168,7 @@ class TestRefusals:
     def test_no_validation_image_of_the_last_projection_is_found_before_the_first_is_trained(
         self, tmp_path: Path
     ) -> None:
-        catalogue = make_catalogue(tmp_path / "images", train=1, validation=1, projections=("CC_R", "MLO_L"))
+        catalogue = make_catalogue(tmp_path / "images", training=1, validation=1, projections=("CC_R", "MLO_L"))
         edit(catalogue, lambda table: table[(table["view"] == "CC") | (table["split"] == "train")])
         error = refused("train", catalogue, "--recipe", recipe_file(tmp_path), "-o", tmp_path / "out")
         assert "no validation image among the projections MLO_L" in str(error)
@@ -428,13 +220,10 @@ class TestRefusals:
 
     def test_a_folder_of_another_training(self, catalogue: Path, tmp_path: Path) -> None:
         recipe, out = recipe_file(tmp_path), tmp_path / "out"
-        images = read_catalogue(catalogue)
-        (job,) = plan(images, "all")
-        with pytest.raises(InterruptedError):
-            train(images, job, read_recipe(recipe), out / "all", recipe_name="recipe.yaml", watcher=StopAt(2))
+        state = begin(catalogue, recipe, out)
         before = left_in(out)
         error = refused(*arguments(catalogue, recipe, out, "--seed", "1"))
-        assert error.path == out / "all" / "training" / "state.safetensors"
+        assert error.path == state
         assert "a training with another recipe, seed or other images was begun here" in str(error)
         assert "choose another output folder, or delete this file" in str(error)
         assert left_in(out) == before
@@ -442,44 +231,6 @@ class TestRefusals:
         error = refused(*arguments(catalogue, recipe, out, "--seed", "1"))
         assert error.path == out / "all"
         assert "the folder holds a model of another training" in str(error)
-
-    def test_a_damaged_state(self, catalogue: Path, tmp_path: Path) -> None:
-        recipe, out = recipe_file(tmp_path), tmp_path / "out"
-        images = read_catalogue(catalogue)
-        (job,) = plan(images, "all")
-        with pytest.raises(InterruptedError):
-            train(images, job, read_recipe(recipe), out / "all", recipe_name="recipe.yaml", watcher=StopAt(2))
-        state = out / "all" / "training" / "state.safetensors"
-        content = state.read_bytes()
-        for damaged in (content[: len(content) // 2], b"", b"{}" * 99, b"\0" * len(content)):
-            state.write_bytes(damaged)
-            error = refused(*arguments(catalogue, recipe, out))
-            assert "the saved state is damaged. To mend it: delete it to begin the training anew" in str(error)
-            assert error.path == state
-        state.unlink()
-        assert run(*arguments(catalogue, recipe, out)).exit_code == 0
-
-    def test_a_full_disk(self, catalogue: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        recipe, out = recipe_file(tmp_path), tmp_path / "out"
-        write_bytes, states = Path.write_bytes, []
-
-        def filling_up(path: Path, content: bytes) -> int:
-            if path.suffix == ".safetensors":
-                states.append(path)
-                if len(states) == 2:
-                    write_bytes(path, content[:1000])
-                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            return write_bytes(path, content)
-
-        with monkeypatch.context() as patch:
-            patch.setattr(Path, "write_bytes", filling_up)
-            error = refused(*arguments(catalogue, recipe, out))
-        state = out / "all" / "training" / "state.safetensors"
-        assert f"{state}: cannot be written (No space left on device). To mend it: free some space" in str(error)
-        assert [path.name for path in state.parent.glob("*.safetensors")] == ["state.safetensors"]
-        assert "all: goes on after epoch 1 of 3" in run(*arguments(catalogue, recipe, out)).output
-        run(*arguments(catalogue, recipe, tmp_path / "straight"))
-        assert left_in(out) == left_in(tmp_path / "straight")
 
     def test_a_loss_that_is_no_number(self, catalogue: Path, tmp_path: Path) -> None:
         recipe = recipe_file(tmp_path, SMALL + "optimizer: sgd\nlearning_rate: 1.0e+30\nschedule: constant\n")

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from densight.intake.catalogue import Catalogue, Failure, check_trainable, write_failures
+from densight.intake.catalogue import Catalogue, Failure, check_trainable
 from densight.network.architecture import Architecture, build_network
 from densight.network.bundle import BundleFacts, write_bundle
 from densight.storage import clear_leftovers, read_json
@@ -21,9 +20,11 @@ from densight.vocabulary import PROJECTIONS, DensightError, Projection
 
 if TYPE_CHECKING:
     import pandas as pd
+    from lightning.fabric import Fabric
 
+    from densight.network.blocks import DensityNetwork
     from densight.training.checkpoint import State
-    from densight.training.data import FramedImages
+    from densight.training.material import Material
 
 __all__ = ["Job", "Standing", "Watcher", "look_up", "plan", "train"]
 
@@ -31,6 +32,7 @@ TRAINING = "training"
 """The bundle's folder of what the training leaves: its curves, and its state until it is finished."""
 
 STATE = "state.safetensors"
+LEARNT_FROM = ("train", "validation")
 
 
 @dataclass(frozen=True)
@@ -165,128 +167,78 @@ def train(
     """
     import torch
 
-    from densight.training.fit import fit, open_device
+    from densight.training.fit import open_device
+    from densight.training.material import keep_left_out, read_left_out, read_material
 
-    state_path = folder / TRAINING / STATE
-    for place in (folder, folder / TRAINING):
-        clear_leftovers(place)
+    place = folder / TRAINING
+    clear_leftovers(folder)
+    clear_leftovers(place)
     if look_up(catalogue, job, recipe, folder, seed=seed).record is not None:
-        state_path.unlink(missing_ok=True)
-        return _read_left_out(catalogue, folder)
+        (place / STATE).unlink(missing_ok=True)
+        return read_left_out(catalogue, place)
     fabric = open_device(device, recipe.precision)
     torch.manual_seed(seed)
     architecture = Architecture(recipe.network, len(catalogue.classes), recipe.prepared().channels)
     network = build_network(architecture)
-    images = _read_images(catalogue, job, recipe, seed, watcher)
-    _keep_left_out(catalogue, folder, images.failures)
-    batches = -(-len(images.train) // recipe.batch_size)
-    curves = folder / TRAINING / "curves.csv"
-    with closing(TensorBoardLog(folder / TRAINING / "tensorboard")) as log:
-
-        def on_epoch(state: State) -> None:
-            write_curves(curves, state.history)
-            log.write(state.history)
-            watcher.epoch(state)
-
-        state = fit(
-            network,
-            images.train,
-            images.validation,
-            recipe,
-            fabric=fabric,
-            seed=seed,
-            fingerprint=_fingerprint(catalogue, job, recipe, seed),
-            state_path=state_path,
-            on_batch=lambda epoch, batch, loss: watcher.batch(epoch, batch, batches, loss),
-            on_epoch=on_epoch,
-        )
-        # Once more, for a training that was stopped between the last state and its curves.
-        write_curves(curves, state.history)
-        log.write(state.history)
-    draw_curves(curves.with_suffix(".png"), state.history, state.best_epoch, 1 / len(catalogue.classes))
+    rows = {split: _rows(catalogue, job, split) for split in LEARNT_FROM}
+    material = read_material(catalogue, rows, recipe, seed, watcher.reading)
+    keep_left_out(catalogue, place, material.failures, begun=(place / STATE).is_file())
+    fingerprint = _fingerprint(catalogue, job, recipe, seed)
+    state = _fit(network, material, recipe, place, fabric=fabric, seed=seed, fingerprint=fingerprint, watcher=watcher)
+    draw_curves(place / "curves.png", state.history, state.best_epoch, 1 / len(catalogue.classes))
     record = {"recipe_name": recipe_name, "recipe": recipe.record(), "seed": seed, "device": fabric.device.type}
     facts = BundleFacts(
         architecture,
         recipe.prepared(),
         catalogue.classes,
         job.projections,
-        record | images.record(catalogue.classes) | _outcome(state),
+        record | material.record(catalogue.classes) | _outcome(state),
         licence="that of the training images; none is implied",
     )
     write_bundle(folder, state.best, facts)
-    state_path.unlink(missing_ok=True)
-    return images.failures
+    (place / STATE).unlink(missing_ok=True)
+    return material.failures
 
 
-@dataclass(frozen=True, eq=False)
-class _Images:
-    """What a network learns from and is validated on."""
+def _fit(
+    network: DensityNetwork,
+    material: Material,
+    recipe: Recipe,
+    place: Path,
+    *,
+    fabric: Fabric,
+    seed: int,
+    fingerprint: str,
+    watcher: Watcher,
+) -> State:
+    """Fit the network and keep its learning curves up to date."""
+    from densight.training.fit import fit
 
-    train: FramedImages
-    validation: FramedImages
-    patients: dict[str, int]
-    failures: list[Failure]
+    batches = -(-len(material.train) // recipe.batch_size)
+    with closing(TensorBoardLog(place / "tensorboard")) as log:
 
-    def record(self, classes: tuple[str, ...]) -> dict[str, Any]:
-        """How many images and patients there were; no path and no id, for bundles are passed on."""
-        counts = {
-            split: {label: int((part.labels == index).sum()) for index, label in enumerate(classes)}
-            for split, part in (("train", self.train), ("validation", self.validation))
-        }
-        return {"images": counts, "patients": self.patients, "left_out": len(self.failures)}
+        def keep_curves(state: State) -> None:
+            write_curves(place / "curves.csv", state.history)
+            log.write(state.history)
 
+        def on_epoch(state: State) -> None:
+            keep_curves(state)
+            watcher.epoch(state)
 
-def _read_images(catalogue: Catalogue, job: Job, recipe: Recipe, seed: int, watcher: Watcher) -> _Images:
-    from densight.training.data import load_images
-
-    rows = {split: _rows(catalogue, job, split) for split in ("train", "validation")}
-    total, done = sum(map(len, rows.values())), 0
-
-    def advance() -> None:
-        nonlocal done
-        done += 1
-        watcher.reading(done, total)
-
-    train, failures = load_images(catalogue, rows["train"], recipe, seed, advance)
-    validation, others = load_images(catalogue, rows["validation"], recipe, None, advance)
-    failures += others
-    absent = [label for index, label in enumerate(catalogue.classes) if index not in train.labels]
-    if absent or not len(validation):
-        what = f"training image of class {', '.join(absent)}" if absent else "validation image"
-        raise DensightError(f"no {what} can be read; here {failures[0].fault}", failures[0].path, failures[0].remedy)
-    unread = {failure.path for failure in failures}
-    patients = {
-        split: len({row.patient_id for row in table.itertuples() if catalogue.root / str(row.path) not in unread})
-        for split, table in rows.items()
-    }
-    return _Images(train, validation, patients, failures)
-
-
-def _read_left_out(catalogue: Catalogue, folder: Path) -> list[Failure]:
-    """The images that a training in this folder has left out."""
-    path = folder / TRAINING / "failures.csv"
-    if not path.is_file():
-        return []
-    with path.open(newline="", encoding="utf-8") as file:
-        return [Failure(catalogue.root / row["path"], row["fault"], row["remedy"]) for row in csv.DictReader(file)]
-
-
-def _keep_left_out(catalogue: Catalogue, folder: Path, failures: list[Failure]) -> None:
-    """Note the images that are left out, paths as in the catalogue; a training goes on only with the same ones."""
-    state, path = folder / TRAINING / STATE, folder / TRAINING / "failures.csv"
-    changed = {one.path for one in failures} ^ {one.path for one in _read_left_out(catalogue, folder)}
-    if state.is_file() and changed:
-        raise DensightError(
-            "whether it can be read has changed since the training was begun", min(changed), f"delete {state}"
+        state = fit(
+            network,
+            material.train,
+            material.validation,
+            recipe,
+            fabric=fabric,
+            seed=seed,
+            fingerprint=fingerprint,
+            state_path=place / STATE,
+            on_batch=lambda epoch, batch, loss: watcher.batch(epoch, batch, batches, loss),
+            on_epoch=on_epoch,
         )
-    root = catalogue.root
-    written = [
-        replace(one, path=one.path.relative_to(root) if one.path.is_relative_to(root) else one.path) for one in failures
-    ]
-    if written:
-        write_failures(path, written)
-    else:
-        path.unlink(missing_ok=True)
+        keep_curves(state)  # for a training that was stopped between its last state and its curves
+    return state
 
 
 def _rows(catalogue: Catalogue, job: Job, split: str) -> pd.DataFrame:
@@ -297,7 +249,7 @@ def _rows(catalogue: Catalogue, job: Job, split: str) -> pd.DataFrame:
 
 def _fingerprint(catalogue: Catalogue, job: Job, recipe: Recipe, seed: int) -> str:
     identity = ["path", "density", "split"]
-    rows = [_rows(catalogue, job, split)[identity].to_numpy().tolist() for split in ("train", "validation")]
+    rows = [_rows(catalogue, job, split)[identity].to_numpy().tolist() for split in LEARNT_FROM]
     content = [recipe.record(), seed, catalogue.classes, job.projections, rows]
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 

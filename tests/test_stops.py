@@ -1,0 +1,202 @@
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+
+from densight.intake.catalogue import read_catalogue
+from densight.training.recipe import read_recipe
+from densight.training.train import plan, train
+from tests.trainings import (
+    SMALL,
+    TUTORIAL,
+    StopAt,
+    Stopped,
+    arguments,
+    begin,
+    left_in,
+    make_catalogue,
+    read_record,
+    recipe_file,
+    refused,
+    run,
+)
+
+
+@pytest.fixture
+def catalogue(tmp_path: Path) -> Path:
+    return make_catalogue(tmp_path / "images")
+
+
+# The command, which says "held" and waits where the event happens for the given time, so that it can be stopped there.
+HELD = """
+import pathlib, sys, time
+from densight.cli.main import run
+from densight.training import fit
+
+event, times = sys.argv.pop(1), int(sys.argv.pop(1))
+
+def count(happened):
+    global times
+    times -= happened
+    if happened and times == 0:
+        print("held", flush=True)
+        time.sleep(120)
+
+rate, replace = fit.learning_rate, pathlib.Path.replace
+
+def counted_rate(*given):
+    count(event == "batch")
+    return rate(*given)
+
+def counted_replace(self, target):
+    count(pathlib.Path(target).name == event)
+    return replace(self, target)
+
+fit.learning_rate, pathlib.Path.replace = counted_rate, counted_replace
+run()
+"""
+
+
+def stop(event: str, times: int, by: signal.Signals, given: list[str]) -> tuple[int, list[str]]:
+    """Run the command in a process of its own and stop it at the event; its status and what it said."""
+    threads = {"OMP_NUM_THREADS": str(torch.get_num_threads()), "COLUMNS": "120"}
+    command = [sys.executable, "-c", HELD, event, str(times), *given]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ | threads
+    ) as process:
+        assert process.stdout is not None
+        said = []
+        for line in process.stdout:
+            if line == "held\n":
+                process.send_signal(by)
+            said.append(line.rstrip())
+        _, errors = process.communicate(timeout=120)
+    assert "held" in said, errors
+    assert "Traceback" not in errors
+    return process.returncode, said
+
+
+def kill(event: str, times: int, given: list[str]) -> str:
+    status, said = stop(event, times, signal.SIGKILL, given)
+    assert status == -signal.SIGKILL
+    return "\n".join(said)
+
+
+def test_killed_in_an_epoch_at_a_checkpoint_and_at_the_end_it_leaves_what_an_uninterrupted_run_leaves(
+    catalogue: Path, tmp_path: Path
+) -> None:
+    recipe = recipe_file(tmp_path)
+    straight, stopped = tmp_path / "straight", tmp_path / "stopped"
+    assert run(*arguments(catalogue, recipe, straight)).exit_code == 0
+    command = arguments(catalogue, recipe, stopped)
+
+    output = kill("batch", 5, command)  # the second of three batches of the second epoch
+    assert "epoch 1/3" in output
+    assert "epoch 2/3" not in output
+    output = kill("state.safetensors", 1, command)  # the second epoch is learnt, and its state about to be renamed
+    assert "all: goes on after epoch 1 of 3" in output
+    assert "epoch 2/3" not in output
+    output = kill("model.json", 1, command)  # all but the bundle's last file is there
+    assert "all: goes on after epoch 1 of 3" in output
+    assert "epoch 3/3" in output
+    assert not (stopped / "all" / "model.json").exists()
+    finished = run(*command)
+    assert "all: goes on after epoch 3 of 3" in finished.output
+
+    left = left_in(stopped)
+    assert {"all/weights.safetensors", "all/model.json", "all/MODEL_CARD.md", "all/training/curves.csv"} <= set(left)
+    assert left == left_in(straight)
+    assert steps_in_tensorboard(stopped / "all") == steps_in_tensorboard(straight / "all") == [1, 2, 3]
+
+
+def steps_in_tensorboard(bundle: Path) -> list[int]:
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    events = accumulator.EventAccumulator(str(bundle / "training" / "tensorboard"))
+    events.Reload()
+    tags = ["accuracy/train", "accuracy/validation", "learning_rate", "loss/train", "loss/validation"]
+    assert sorted(events.Tags()["scalars"]) == tags
+    curves = pd.read_csv(bundle / "training" / "curves.csv")
+    logged = [event.value for event in events.Scalars("loss/validation")]
+    assert logged == pytest.approx(curves["validation_loss"].tolist())
+    return [event.step for event in events.Scalars("loss/train")]
+
+
+def test_ctrl_c_says_where_the_tutorials_network_goes_on_and_ends_as_if_nothing_had_been(
+    catalogue: Path, tmp_path: Path
+) -> None:
+    recipe = recipe_file(tmp_path, TUTORIAL)
+    command = arguments(catalogue, recipe, tmp_path / "stopped")
+    status, said = stop("batch", 5, signal.SIGINT, command)
+    assert status == 130
+    assert said[-2:] == ["held", "Stopped. The same command goes on with epoch 2 of all."]
+    assert "goes on after epoch 1 of 2" in kill("batch", 2, command)
+    assert run(*command).exit_code == 0
+    run(*arguments(catalogue, recipe, tmp_path / "straight"))
+    assert left_in(tmp_path / "stopped") == left_in(tmp_path / "straight")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        "optimizer: sgd\nmomentum: 0.9\nnesterov: true\ndecay: 0.1\nschedule: constant\n",
+        "optimizer: rmsprop\nschedule: plateau\nplateau_patience: 1\nkeep: last\n",
+        "precision: bf16-mixed\nkeep: accuracy\n",
+    ],
+    ids=["sgd", "rmsprop", "bf16"],
+)
+def test_every_optimizer_goes_on_to_the_same_weights(changes: str, catalogue: Path, tmp_path: Path) -> None:
+    recipe = read_recipe(recipe_file(tmp_path, SMALL.replace("warmup_epochs: 1\n", "") + changes))
+    images = read_catalogue(catalogue)
+    (job,) = plan(images, "CC_R")
+    for name, stops in (("straight", [0]), ("stopped", [2, 3, 0])):
+        for stop in stops:
+            try:
+                train(images, job, recipe, tmp_path / name, recipe_name="one", seed=3, watcher=StopAt(stop))
+            except Stopped:
+                assert stop
+    assert left_in(tmp_path / "stopped") == left_in(tmp_path / "straight")
+    assert read_record(tmp_path / "straight")["recipe"]["optimizer"] in changes + "adamw"
+
+
+def test_a_damaged_state(catalogue: Path, tmp_path: Path) -> None:
+    recipe, out = recipe_file(tmp_path), tmp_path / "out"
+    state = begin(catalogue, recipe, out)
+    content = state.read_bytes()
+    for damaged in (content[: len(content) // 2], b"", b"{}" * 99, b"\0" * len(content)):
+        state.write_bytes(damaged)
+        error = refused(*arguments(catalogue, recipe, out))
+        assert "the saved state is damaged. To mend it: delete it to begin the training anew" in str(error)
+        assert error.path == state
+    state.unlink()
+    assert run(*arguments(catalogue, recipe, out)).exit_code == 0
+
+
+def test_a_full_disk(catalogue: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe, out = recipe_file(tmp_path), tmp_path / "out"
+    write_bytes, states = Path.write_bytes, []
+
+    def filling_up(path: Path, content: bytes) -> int:
+        if path.suffix == ".safetensors":
+            states.append(path)
+            if len(states) == 2:
+                write_bytes(path, content[:1000])
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return write_bytes(path, content)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_bytes", filling_up)
+        error = refused(*arguments(catalogue, recipe, out))
+    state = out / "all" / "training" / "state.safetensors"
+    assert f"{state}: cannot be written (No space left on device). To mend it: free some space" in str(error)
+    assert [path.name for path in state.parent.glob("*.safetensors")] == ["state.safetensors"]
+    assert "all: goes on after epoch 1 of 3" in run(*arguments(catalogue, recipe, out)).output
+    run(*arguments(catalogue, recipe, tmp_path / "straight"))
+    assert left_in(out) == left_in(tmp_path / "straight")
