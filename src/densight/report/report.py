@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from importlib import resources
@@ -28,8 +29,9 @@ REPORT = "report.html"
 
 _EXAM_PICTURES = "maps/exams"
 _PAGE_BUDGET = 20_000_000
-_HANGING_LIMITS = (70_000, 240_000)
-_CLASSES_LIMITS = (45_000, 120_000)
+"""Bytes of all pictures, before base64 makes four of three."""
+_HANGING_LIMITS = (35_000, 200_000)
+_CLASSES_LIMITS = (25_000, 100_000)
 _MEASURES = {
     "accuracy": "accuracy",
     "balanced_accuracy": "balanced accuracy",
@@ -100,15 +102,22 @@ def _embed_pictures(run: Path, contents: Contents) -> _Pictures:
         for image in contents.images
         if image.maps and (path := run / f"{image.maps}_classes.png").is_file()
     ]
-    of_exam = _within(_PAGE_BUDGET / max(len(exams), 1), _HANGING_LIMITS)
+    of_exam = _within(_PAGE_BUDGET / max(len(exams), 1) / (2 if images else 1), _HANGING_LIMITS)
     left = (_PAGE_BUDGET - of_exam * len(exams)) / max(len(images), 1)
-    shown = images if left >= _CLASSES_LIMITS[0] else []
-    return _Pictures(
-        {place: embed_picture(path, _describe_exam(exam), of_exam) for place, (exam, path) in exams.items()},
-        {
-            image.maps: embed_picture(path, _describe_image(image, contents.classes), _within(left, _CLASSES_LIMITS))
+    of_image = _within(left, _CLASSES_LIMITS)
+    shown = images if left >= of_image else []
+    with ThreadPoolExecutor() as pool:
+        hangings = {
+            place: pool.submit(embed_picture, path, _describe_exam(exam), of_exam)
+            for place, (exam, path) in exams.items()
+        }
+        classes = {
+            image.maps: pool.submit(embed_picture, path, _describe_image(image, contents.classes), of_image)
             for image, path in shown
-        },
+        }
+    return _Pictures(
+        {place: one.result() for place, one in hangings.items()},
+        {maps: one.result() for maps, one in classes.items()},
         len(images) - len(shown),
     )
 

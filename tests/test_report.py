@@ -1,0 +1,309 @@
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import re
+import time
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from densight.assessment.fusion import probability_columns
+from densight.assessment.tables import write_assessments
+from densight.explanation.pictures import exam_picture_name
+from densight.figures.levels import figures_of_run, write_figures
+from densight.figures.plots import save_plots
+from densight.intake.catalogue import Failure, write_failures
+from densight.report.embed import embed_picture
+from densight.report.report import write_report
+from densight.storage import write_json
+from densight.vocabulary import BIRADS, PROJECTIONS, DensightError
+
+VOID = {"meta", "link", "img", "br", "input", "hr", "base"}
+LOADING = {"src", "srcset", "href", "data", "poster", "action", "formaction", "background", "xlink:href"}
+NASTY = '<script>alert("x")</script>'
+
+
+class Page(HTMLParser):
+    """The page as a browser sees it: text, tags with their attributes; complains where tags do not match."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(convert_charrefs=True)
+        self.source = path.read_text(encoding="utf-8")
+        self.tags: list[tuple[str, dict[str, str]]] = []
+        self.open: list[str] = []
+        self.words: list[str] = []
+        self.script = ""
+        self.feed(self.source)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, {name: value or "" for name, value in attrs}))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] == "script":
+            self.script += data
+        elif not self.open or self.open[-1] != "style":
+            self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.words).split())
+
+    def all(self, tag: str) -> list[dict[str, str]]:
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+def table(exams: int, classes: tuple[str, ...] = BIRADS, projections: int = 4, label: bool = True) -> pd.DataFrame:
+    rng = np.random.default_rng(3)
+    rows: list[dict[str, Any]] = []
+    for exam in range(exams):
+        for projection in PROJECTIONS[:projections]:
+            p = rng.dirichlet(np.ones(len(classes)))
+            name = f"{exam}_{projection}"
+            rows.append(
+                {
+                    "path": f"test/{name}.png",
+                    "patient_id": f"P{exam:03}",
+                    "exam_id": f"E{exam:03}",
+                    "laterality": projection.laterality.value,
+                    "view": projection.view.value,
+                    "density": classes[exam % len(classes)] if label else "",
+                    **dict(zip(probability_columns(classes), p, strict=True)),
+                    "predicted": classes[int(p.argmax())],
+                    "percent_density": None,
+                    "preparation": f"preset default; cropped to {exam + 10} rows",
+                    "warnings": "",
+                    "model": "starter@0123abcd",
+                    "maps": f"maps/{projection}/{classes[int(p.argmax())]}_{name}",
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def facts(**more: Any) -> dict[str, Any]:
+    training = {
+        "recipe_name": "default",
+        "recipe": {"batch_size": 16, "learning_rate": 0.001},
+        "seed": 7,
+        "images": {"train": {"A": 3, "B": 4}},
+        "versions": {"torch": "2.6.0"},
+    }
+    model = {"name": "starter", "sha256": "ab" * 32, "network": "mobilenetv2-050", "preparation": "default, 384×256"}
+    model |= {"projections": ["CC_R", "CC_L"], "licence": "not stated", "training": training}
+    said = {"densight": "0.1.0", "command": "explain", "input": "a folder", "split": "test", "device": "cpu"}
+    said |= {"method": "grad-cam", "classes": list(BIRADS), "models": [model]}
+    return said | {"started": "2026-01-02T03:04:05+00:00", "finished": "2026-01-02T03:09:05+00:00"} | more
+
+
+def make_run(folder: Path, images: pd.DataFrame, classes: tuple[str, ...] = BIRADS, **more: Any) -> Path:
+    write_assessments(folder, images, classes)
+    write_json(folder / "run.json", facts(classes=list(classes)) | more)
+    return folder
+
+
+def draw_picture(path: Path, size: tuple[int, int] = (1650, 1500), noise: float = 0.0) -> None:
+    rows, columns = np.mgrid[: size[1], : size[0]]
+    image = 120 * (1 + np.sin(rows / 90) * np.cos(columns / 70))
+    image += np.random.default_rng(1).normal(0, noise, image.shape) if noise else 0
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.clip(image, 0, 255).astype(np.uint8)).convert("RGB").save(path)
+
+
+def decoded(source: str) -> tuple[Image.Image, int]:
+    kind, _, content = source.partition(";base64,")
+    assert kind == "data:image/webp"
+    data = base64.b64decode(content, validate=True)
+    return Image.open(io.BytesIO(data)), len(data)
+
+
+def check_self_contained(page: Page) -> None:
+    """Nothing but data URIs and places in the page itself, and a policy that lets a browser load nothing else."""
+    for tag, attributes in page.tags:
+        assert tag not in {"link", "iframe", "object", "embed", "base", "video", "audio"}
+        for name, value in attributes.items():
+            assert name not in LOADING or value.startswith(("data:image/", "#")), (tag, name, value[:80])
+            assert not name.startswith("on")
+    styles = "".join(re.findall(r"<style>(.*?)</style>", page.source, re.DOTALL))
+    assert styles
+    assert "url(" not in styles
+    assert "@import" not in styles
+    (policy,) = (meta["content"] for meta in page.all("meta") if "content-security-policy" in str(meta).lower())
+    assert "default-src 'none'" in policy
+    digest = base64.b64encode(hashlib.sha256(page.script.encode()).digest()).decode()
+    assert f"script-src 'sha256-{digest}'" in policy
+
+
+def test_a_run_with_everything_becomes_one_page(tmp_path: Path) -> None:
+    images = table(5).assign(percent_density=[float(i % 60) for i in range(20)])
+    images.loc[0, "warnings"] = "the film's edge was cut"
+    run = make_run(tmp_path, images)
+    draw_picture(run / "maps" / "exams" / exam_picture_name("P000", "E000"))
+    draw_picture(run / f"{images.loc[0, 'maps']}_classes.png", (1200, 500))
+    write_failures(run / "failures.csv", [Failure(Path("bad.png"), "the file is empty (0 bytes)", "export it again")])
+
+    path = write_report(run)
+    assert path == run / "report.html"
+    page = Page(path)
+    check_self_contained(page)
+    for said in (
+        "5 exams, 20 images, test split · model starter · Grad-CAM · 2026-01-02, 03:09 UTC",
+        "Research software, not a medical device",
+        "C heterogeneously dense",
+        "the film's edge was cut",
+        "bad.png the file is empty (0 bytes) export it again",
+        "cropped to … rows (20 images)",
+        "densight explain 'a folder' --model starter --split test --method grad-cam --device cpu -o run/",
+        "ab" * 32,
+        "batch_size 16, learning_rate 0.001",
+        "seed 7",
+        "torch 2.6.0",
+        "Scapicchio, F. Lizzi, M. E. Fantacci",
+        "Selvaraju",
+    ):
+        assert said in page.text
+    for exam in range(5):
+        assert f"E{exam:03} patient P{exam:03}" in page.text
+        for projection in PROJECTIONS:
+            assert f"test/{exam}_{projection}.png" in page.text
+    pictures = page.all("img")
+    assert all(one["alt"] and one["width"] and one["height"] and one["loading"] == "lazy" for one in pictures)
+    assert "Exam E000 as radiologists hang it (R-CC, L-CC, R-MLO, L-MLO)" in pictures[0]["alt"]
+    assert pictures[1]["alt"].startswith("R-CC, test/0_CC_R.png: the map of every class")
+    assert len(pictures) == 2
+    assert "2 pictures" in page.text
+
+
+def test_figures_of_merit_are_shown_with_their_intervals_and_plots(tmp_path: Path) -> None:
+    run = make_run(tmp_path, table(12, projections=1))
+    figures = figures_of_run(run)
+    write_figures(figures, run)
+    save_plots(figures, run)
+    page = Page(write_report(run))
+    check_self_contained(page)
+    for level, merit in figures.levels.items():
+        assert level in page.text
+        assert merit.accuracy.interval is not None
+        low, high = merit.accuracy.interval
+        assert f"{merit.accuracy.value:.4f} [{low:.3f}, {high:.3f}]" in page.text
+    for remark in figures.assumed:
+        assert remark in page.text
+    assert [one["src"].partition(";")[0] for one in page.all("img")] == ["data:image/svg+xml"] * 2
+    assert int(page.all("img")[0]["width"]) > 500
+
+
+def test_a_run_with_assessments_alone_becomes_a_page(tmp_path: Path) -> None:
+    images = table(2, ("F", "G", "D"), projections=2, label=False)
+    write_assessments(tmp_path, images, ["F", "G", "D"])
+    (tmp_path / "exams.csv").unlink()
+    write_json(tmp_path / "run.json", {})
+    page = Page(write_report(tmp_path))
+    check_self_contained(page)
+    assert page.all("img") == []
+    assert "no pictures" in page.text
+    assert "R-MLO, L-MLO" in page.text
+    for absent in ("reference", "Figures of merit", "Failures", "undefined", "None", "heterogeneously"):
+        assert absent not in page.text
+    assert "densight assess INPUT -o run/" in page.text
+
+
+@pytest.mark.parametrize("missing", ["assessments.csv", "run.json"])
+def test_what_a_report_needs_is_named_where_it_is_missing(tmp_path: Path, missing: str) -> None:
+    run = make_run(tmp_path, table(1))
+    (run / missing).unlink()
+    with pytest.raises(DensightError, match="cannot be read") as caught:
+        write_report(run)
+    assert caught.value.path == run / missing
+    assert not (run / "report.html").exists()
+
+
+def test_whatever_ids_hold_is_text(tmp_path: Path) -> None:
+    images = table(1).assign(patient_id=NASTY, exam_id=f"'\"&{NASTY}", warnings=NASTY, preparation=NASTY)
+    images["path"] = [f"{i}{NASTY.replace('/', '')}.png" for i in range(4)]
+    run = make_run(tmp_path, images, input=NASTY, split=NASTY, densight=NASTY)
+    write_failures(run / "failures.csv", [Failure(Path("a.png"), NASTY, NASTY)])
+    draw_picture(run / "maps" / "exams" / exam_picture_name(NASTY, f"'\"&{NASTY}"), (200, 100))
+    page = Page(write_report(run))
+    check_self_contained(page)
+    assert len(page.all("script")) == 1
+    assert "alert" not in page.script
+    (details,) = page.all("details")
+    assert details["data-id"] == f"'\"&{NASTY}\n{NASTY}"
+    assert f"'\"&{NASTY} patient {NASTY}" in page.text
+    assert NASTY in page.all("img")[0]["alt"]
+
+
+def test_no_folder_of_the_machine_is_shown(tmp_path: Path) -> None:
+    images = table(1)
+    images["path"] = ["/home/jane/a.png", "../../home/jane/b.png", "C:\\Users\\jane\\c.png", "below/d.png"]
+    run = make_run(tmp_path, images)
+    failure = Failure(Path("/home/jane/e.png"), "/home/jane/e.png holds 3 pages", "open /home/jane/e.png")
+    write_failures(run / "failures.csv", [failure])
+    page = Page(write_report(run))
+    assert "jane" not in page.source
+    assert str(tmp_path) not in page.source
+    for name in ("a.png", "b.png", "c.png", "below/d.png", "e.png holds 3 pages", "open e.png"):
+        assert name in page.text
+
+
+def test_a_picture_is_sharp_where_it_may_be_large_and_fits_where_it_may_not(tmp_path: Path) -> None:
+    draw_picture(tmp_path / "a.png", noise=10)
+    sizes = []
+    for budget in (900_000, 200_000, 60_000):
+        picture = embed_picture(tmp_path / "a.png", "words", budget)
+        image, size = decoded(picture.source)
+        assert size <= budget
+        assert (picture.width, picture.height, picture.alt) == (1650, 1500, "words")
+        sizes.append(image.size)
+    assert sizes[0] == (1650, 1500)
+    assert sizes[0] > sizes[1] > sizes[2] > (500, 400)
+
+
+@pytest.mark.parametrize(("exams", "of_exams", "of_classes"), [(2, 2, 2), (450, 450, 0)])
+def test_pictures_of_all_classes_are_left_out_where_the_page_would_become_too_large(
+    tmp_path: Path, exams: int, of_exams: int, of_classes: int
+) -> None:
+    images = table(exams, projections=1)
+    run = make_run(tmp_path, images)
+    for row in images.to_dict("records"):
+        draw_picture(run / "maps" / "exams" / exam_picture_name(row["patient_id"], row["exam_id"]), (8, 6))
+        draw_picture(run / f"{row['maps']}_classes.png", (8, 6))
+    page = Page(write_report(run))
+    hung = [one for one in page.all("img") if one["alt"].startswith("Exam")]
+    assert (len(hung), len(page.all("img")) - len(hung)) == (of_exams, of_classes)
+    assert ("450 pictures of all classes, one an image, are left out" in page.text) == (of_classes == 0)
+
+
+def test_five_hundred_exams_are_quick(tmp_path: Path) -> None:
+    run = make_run(tmp_path, table(500))
+    start = time.process_time()
+    page = Page(write_report(run))
+    assert time.process_time() - start < 10
+    assert len(page.all("details")) == 500
+    assert len(page.source) < 6_000_000
+
+
+def test_the_list_tells_what_it_can_be_sorted_and_filtered_by(tmp_path: Path) -> None:
+    images = table(2, projections=1)
+    images[probability_columns(BIRADS)] = [[0.1, 0.2, 0.3, 0.4], [0.7, 0.1, 0.1, 0.1]]
+    images["predicted"], images["density"] = ["D", "A"], ["D", "B"]
+    page = Page(write_report(make_run(tmp_path, images)))
+    first, second = page.all("details")
+    assert (first["data-predicted"], first["data-dense"], first["data-doubt"]) == ("D", "2.0000", "0.4000")
+    assert "data-wrong" not in first
+    assert "data-wrong" in second
+    for key in ("place", "id", "predicted", "dense", "doubt", "wrong"):
+        assert f"data-{key}" in second
+        assert re.search(rf'dataset\.{key}\b|"{key}"', page.script)
