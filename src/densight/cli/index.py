@@ -12,9 +12,10 @@ from densight.cli.terminal import TABLE, count, print_failures, print_line
 from densight.vocabulary import SPLITS, DensightError
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table
 
-    from densight.intake.catalogue import Catalogue
+    from densight.intake.catalogue import Catalogue, Failure
 
 __all__ = ["index"]
 
@@ -70,6 +71,8 @@ def index(
         write_catalogue(catalogue, output)
         console.print(_count_table(catalogue, f"{folder.resolve().name}, layout {layout}"))
         print_line(console, f"Catalogue of {count(len(catalogue), 'image')}: {output}")
+        if layout == "catalogue":
+            _note_unlisted(console, folder, catalogue, failures)
     else:
         print_line(console, "No catalogue was written: no image can be used.")
     if not failures:
@@ -86,6 +89,17 @@ def _read_fractions(text: str) -> list[float]:
         return [float(part) / 100 for part in text.split(",")]
     except ValueError:
         raise DensightError(f"--split {text!r} is not three numbers", remedy="write it as --split 60,15,25") from None
+
+
+def _note_unlisted(console: Console, folder: Path, catalogue: Catalogue, failures: list[Failure]) -> None:
+    """Say it where a folder's own catalogue does not list all of its images."""
+    from densight.intake.naming import find_images
+
+    listed = {path.resolve() for path in (*catalogue.paths, *(failure.path for failure in failures))}
+    unlisted = sum(path.resolve() not in listed for path in find_images(folder))
+    if unlisted:
+        verbs = "is not in its catalogue and was" if unlisted == 1 else "are not in its catalogue and were"
+        print_line(console, f"note: {count(unlisted, 'image')} in the folder {verbs} left out")
 
 
 def _count_table(catalogue: Catalogue, title: str) -> Table:

@@ -14,6 +14,7 @@ from densight.intake.image import read_pixels
 from densight.intake.naming import (
     DICOM_SUFFIXES,
     Entry,
+    check_folder,
     find_images,
     is_projection,
     read_names,
@@ -176,7 +177,7 @@ def index(
     faults = [reading for reading in readings if isinstance(reading, Failure)]
     readable = [not isinstance(reading, Failure) for reading in readings]
     table = _note(listing.table, ["" if isinstance(said, Failure) else "; ".join(said) for said in readings])
-    table = table[readable].reset_index(drop=True)
+    table = table.loc[readable].reset_index(drop=True)
     Catalogue(table, listing.classes, folder)
     divided = split_by_patient(table, listing.classes, fractions, seed)
     given = set(table.loc[table["split"] != "", "patient_id"])
@@ -195,8 +196,7 @@ def detect(folder: str | Path) -> str:
         If there is no such folder.
     """
     folder = Path(folder)
-    if not folder.is_dir():
-        raise DensightError("there is no such folder", folder, "check the path; names are case-sensitive")
+    check_folder(folder)
     if any(child.is_dir() and is_projection(child.name) for child in folder.iterdir()):
         return "tutorial"
     for name, dataset in DATA_SETS.items():

@@ -16,6 +16,7 @@ __all__ = [
     "IMAGE_SUFFIXES",
     "Entry",
     "TutorialName",
+    "check_folder",
     "find_images",
     "is_projection",
     "projection_of",
@@ -130,6 +131,21 @@ def projection_of(path: Path) -> tuple[Projection | None, tuple[str, ...]]:
     return None, ()
 
 
+def check_folder(folder: Path) -> None:
+    """Check that a folder is there.
+
+    Raises
+    ------
+    DensightError
+        If it is missing or a file.
+    """
+    if folder.is_dir():
+        return
+    if folder.exists():
+        raise DensightError("this is a file, not a folder", folder, "give the folder that holds the images")
+    raise DensightError("there is no such folder", folder, "check the path; names are case-sensitive")
+
+
 def find_images(folder: Path) -> list[Path]:
     """All files below a folder that are images by their suffix, in order.
 
@@ -141,9 +157,7 @@ def find_images(folder: Path) -> list[Path]:
     DensightError
         If the folder is missing, is a file, or cannot be listed.
     """
-    if not folder.is_dir():
-        fault = "this is a file, not a folder" if folder.exists() else "there is no such folder"
-        raise DensightError(fault, folder, "give the folder that holds the images")
+    check_folder(folder)
 
     def refuse(error: OSError) -> None:
         raise DensightError(f"the folder cannot be listed ({error.strerror})", error.filename, "check its permissions")
