@@ -16,6 +16,7 @@ Source: Keras 2.2.4 ``engine/saving.py``; Keras 2.15 ``saving/legacy/hdf5_format
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,14 +26,19 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from densight.intake.naming import projection_of
+from densight.network.architecture import Architecture
+from densight.network.bundle import Bundle, BundleFacts
 from densight.network.keras_graph import BLOCKS, another_network, read_graph
 from densight.network.resnet import TutorialResNet
-from densight.vocabulary import DensightError
+from densight.preparation.prepare import Preparation
+from densight.storage import checksum
+from densight.vocabulary import BIRADS, PROJECTIONS, DensightError, Projection, check_classes
 
 if TYPE_CHECKING:
     import h5py
 
-__all__ = ["KerasWeights", "read_keras_weights"]
+__all__ = ["KerasWeights", "read_keras_bundle", "read_keras_weights"]
 
 Layer = dict[str, npt.NDArray[np.float32]]
 """A layer's arrays by Keras' names for them, without the layer's own name."""
@@ -121,6 +127,92 @@ def read_keras_weights(path: str | Path) -> KerasWeights:
         raise
     except (OSError, KeyError, RuntimeError, TypeError, UnicodeDecodeError) as error:
         raise DensightError(f"the HDF5 file is truncated or damaged ({error})", path, _SAVE_AGAIN) from error
+
+
+def read_keras_bundle(
+    path: str | Path, *, classes: Sequence[str] | None = None, projections: Sequence[Projection] = ()
+) -> Bundle:
+    """Read a Keras file as a model bundle, ready to assess or to be written.
+
+    Parameters
+    ----------
+    path : path-like
+        See `read_keras_weights`.
+    classes : sequence of str, optional
+        The labels from the least to the most dense; A B C D where there are four outputs and none are given. The
+        outputs are taken to be in alphabetical order of them, as Keras' ``flow_from_directory`` makes it of the
+        folders' names, and are brought into the order of density.
+    projections : sequence of Projection, optional
+        What the network was trained for. Where none is given, the file's name tells it (``CC_R.h5``), else the nearest
+        folder that names one (``CC_R_model/weights-improvement-46-0.80.h5``).
+
+    Returns
+    -------
+    Bundle
+        Its network in evaluation mode, its checksum and ``folder`` those of the Keras file.
+
+    Raises
+    ------
+    DensightError
+        As `read_keras_weights`, and where classes or projection are neither given nor told, or do not fit.
+    """
+    path = Path(path)
+    weights = read_keras_weights(path)
+    labels = _labels(classes, weights.classes, path)
+    projections, told = (tuple(projections), "as given") if projections else _named_projection(path)
+    network = TutorialResNet(weights.classes)
+    network.load_state_dict(weights.state)
+    rows = [sorted(labels).index(label) for label in labels]
+    with torch.no_grad():
+        for parameter in network.classifier.parameters():
+            parameter.copy_(parameter[rows].clone())
+    digest = checksum(path)
+    facts = BundleFacts(
+        Architecture("tutorial-resnet", weights.classes, 3),
+        Preparation("tutorial", weights.shape),
+        labels,
+        projections,
+        {
+            "converted_from": {
+                "file": path.name,
+                "sha256": digest,
+                "form": weights.form,
+                "keras_version": weights.version,
+            },
+            "input_shape": "told by the file"
+            if weights.shape_told
+            else "the tutorial's, for the file does not tell it",
+            "outputs": f"in the file's order {', '.join(sorted(labels))} (alphabetical, as Keras reads folders)",
+            "projections": told,
+        },
+    )
+    return Bundle(facts, network.eval(), digest, path)
+
+
+def _named_projection(path: Path) -> tuple[tuple[Projection, ...], str]:
+    found, assumed = projection_of(path)
+    if found is None:
+        raise DensightError(
+            "neither the file's name nor its folder's tells the projection",
+            path,
+            f"give --projection {', '.join(PROJECTIONS)} or all",
+        )
+    return (found,), " ".join(assumed) or "told by the file's name"
+
+
+def _labels(classes: Sequence[str] | None, outputs: int, path: Path) -> tuple[str, ...]:
+    if classes is None and outputs != len(BIRADS):
+        raise DensightError(
+            f"the network has {outputs} outputs and no classes are given", path, "name them, such as --classes F,G,D"
+        )
+    labels = check_classes(BIRADS if classes is None else classes)
+    if len(labels) != outputs:
+        raise DensightError(
+            f"the network has {outputs} outputs, and {len(labels)} classes are given ({', '.join(labels)})",
+            path,
+            f"name {outputs} classes",
+        )
+    return labels
 
 
 def _check_bytes(path: Path) -> None:

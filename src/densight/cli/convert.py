@@ -1,0 +1,123 @@
+"""``densight convert``: Keras weights in, ONNX out."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from densight.vocabulary import PROJECTIONS, DensightError, Projection, find_projection
+
+if TYPE_CHECKING:
+    from densight.network.bundle import Bundle
+
+__all__ = ["convert"]
+
+
+def convert(
+    model: Annotated[
+        Path,
+        typer.Argument(
+            metavar="MODEL", help="A Keras weights file (.h5) or the folder of a model bundle.", show_default=False
+        ),
+    ],
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="PATH",
+            help="The model bundle to write, a folder; or an ONNX file, by the suffix .onnx.",
+            show_default=False,
+        ),
+    ],
+    projection: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="What the Keras network was trained for: CC_R, CC_L, MLO_R, MLO_L, or all. By default what the name "
+            "of the file tells, or of its folder.",
+            show_default=False,
+        ),
+    ] = None,
+    classes: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LIST",
+            help="The class labels from the least to the most dense, such as F,G,D. The Keras network's outputs are "
+            "taken to be in alphabetical order of them, as Keras reads folders. By default A,B,C,D.",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Convert the tutorial's Keras weights to a model bundle, or a model to ONNX.
+
+    Reads the .h5 files of Keras 2.2 to 2.15 without Keras: full models, weights
+    only, and .weights.h5. A network that is not the tutorial's is refused.
+
+    densight convert CC_R_model/weights-improvement-46-0.80.h5 -o models/CC_R
+
+    densight convert models/CC_R -o CC_R.onnx
+    """
+    from rich.console import Console
+
+    from densight.cli.terminal import print_line
+
+    console = Console(highlight=False)
+    to_onnx = output.suffix.lower() == ".onnx"
+    if model.is_dir() and not to_onnx:
+        raise DensightError("this is a model bundle already", model, "give -o FILE.onnx to write it as ONNX")
+    bundle = _read(model, projection, classes)
+    for line in _describe(bundle):
+        print_line(console, line)
+    if to_onnx:
+        from densight.explanation.gradcam import grad_cam
+        from densight.network.onnx import write_onnx
+
+        write_onnx(bundle, output, grad_cam if bundle.network.linear_head else None)
+    else:
+        from densight.network.bundle import write_bundle
+
+        write_bundle(output, bundle.network.state_dict(), bundle.facts)
+    print_line(console, f"{'ONNX' if to_onnx else 'Model bundle'}: {output}")
+
+
+def _read(model: Path, projection: str | None, classes: str | None) -> Bundle:
+    from densight.network.bundle import read_bundle
+    from densight.network.keras import read_keras_bundle
+
+    if not model.is_dir():
+        labels = None if classes is None else re.split(r"[,\s]+", classes.strip())
+        return read_keras_bundle(model, classes=labels, projections=_projections(projection))
+    if projection or classes:
+        raise DensightError("a model bundle knows its projections and classes", model, "leave these options out")
+    return read_bundle(model)
+
+
+def _projections(text: str | None) -> tuple[Projection, ...]:
+    if text is None or text.strip().lower() == "all":
+        return () if text is None else PROJECTIONS
+    found = find_projection(text)
+    if found is None:
+        raise DensightError(f"unknown projection {text!r}", remedy=f"use one of {', '.join(PROJECTIONS)}, or all")
+    return (found,)
+
+
+def _describe(bundle: Bundle) -> list[str]:
+    """What a model is, in lines for the terminal."""
+    facts = bundle.facts
+    rows, columns = facts.preparation.shape
+    parameters = sum(value.numel() for value in bundle.network.state_dict().values() if value.is_floating_point())
+    lines = [
+        f"Network: {facts.architecture.name}, {parameters:,} parameters",
+        f"Input: {rows}×{columns} pixels, {facts.architecture.channels} channel(s), preset {facts.preparation.preset}",
+        f"Classes: {', '.join(facts.classes)}. Projections: {', '.join(facts.projections)}",
+    ]
+    if "converted_from" in facts.training:
+        told = facts.training
+        lines[0] += f"; Keras {told['converted_from']['keras_version']}, {told['converted_from']['form']}"
+        lines[1] += f" ({told['input_shape']})"
+        lines[2] += f" ({told['projections']}); outputs {told['outputs']}"
+    return lines

@@ -1,0 +1,142 @@
+"""Any convolutional network of timm (PyTorch Image Models), through the extra ``densight[timm]``.
+
+Weights start fresh: nothing is fetched. Grad-CAM is by differentiation, for timm's heads have many forms.
+
+Source: timm documentation, "Feature extraction" (``forward_features``, ``forward_head``).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from densight.network.blocks import DensityNetwork
+from densight.vocabulary import DensightError
+
+__all__ = ["TimmNetwork", "build_timm"]
+
+PROBE = (128, 160)
+"""Rows and columns of the blank image that shows what a network makes: its axes can be told apart."""
+
+
+class TimmNetwork(DensityNetwork):
+    """A network of timm with the two halves that densight asks for.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        With timm's ``forward_features``, giving ``(B, channels, rows, columns)``, and ``forward_head``.
+    channels : int
+        Input channels.
+    """
+
+    feature_layer = "last feature map, as timm's forward_features gives it"
+    linear_head = False
+
+    def __init__(self, model: Any, channels: int) -> None:
+        super().__init__()
+        self.model = model
+        self.channels = channels
+        self._strides: dict[int, list[tuple[int, int, int]]] = {}
+
+    def forward_features(self, x: Tensor) -> Tensor:
+        """``(B, channels, rows, columns)`` in, timm's last feature map out, its activation included."""
+        features: Tensor = self.model.forward_features(x)
+        return features
+
+    def forward_head(self, features: Tensor) -> Tensor:
+        """The feature map in, logits ``(B, classes)`` out."""
+        logits: Tensor = self.model.forward_head(features)
+        return logits
+
+    def strides(self, size: int) -> list[tuple[int, int, int]]:
+        """(kernel, stride, padding before) of the layers that make the map smaller, seen in a blank image's pass.
+
+        Where several start from one size, the one with the largest kernel is on the main path; the others are
+        shortcuts.
+        """
+        if size not in self._strides:
+            self._strides[size] = self._see_strides(size)
+        return self._strides[size]
+
+    def _see_strides(self, size: int) -> list[tuple[int, int, int]]:
+        found: dict[int, tuple[int, int, int]] = {}
+
+        def note(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+            before, after = inputs[0].shape[-1], output.shape[-1]
+            kernel, stride, padding = (_last(getattr(module, name)) for name in ("kernel_size", "stride", "padding"))
+            if after < before and kernel > found.get(before, (0, 0, 0))[0]:
+                # "Same" padding is made outside the layer, which then says less than its output needs.
+                needed = max((after - 1) * stride + kernel - before, 0)
+                found[before] = (kernel, stride, padding if 2 * padding >= needed else needed // 2)
+
+        kinds = (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d)
+        hooks = [module.register_forward_hook(note) for module in self.model.modules() if isinstance(module, kinds)]
+        try:
+            self._probe((size, size))
+        finally:
+            for hook in hooks:
+                hook.remove()
+        return list(found.values())
+
+    def _probe(self, shape: tuple[int, int]) -> Tensor:
+        """The feature map of a blank image."""
+        training = self.training
+        device = next(self.parameters()).device
+        with torch.inference_mode():
+            features = self.eval().forward_features(torch.zeros(1, self.channels, *shape, device=device))
+        self.train(training)
+        return features
+
+
+def _last(value: int | tuple[int, ...] | str) -> int:
+    """The value for columns of an option that may be given for both axes at once, or as a word."""
+    if isinstance(value, str):
+        return 0
+    return value if isinstance(value, int) else value[-1]
+
+
+def build_timm(name: str, classes: int, channels: int) -> TimmNetwork:
+    """Build a network of timm by its name there, with fresh weights.
+
+    Parameters
+    ----------
+    name : str
+        Such as ``resnet18``; ``timm.list_models()`` gives all.
+    classes, channels : int
+
+    Raises
+    ------
+    DensightError
+        If timm is not installed or cannot be imported, has no such network, or the network does not make a feature map
+        of ``(B, channels, rows, columns)`` of an image of any size, as transformers do not.
+    """
+    try:
+        import timm
+    except Exception as error:  # a torchvision that does not fit PyTorch fails with a RuntimeError
+        raise DensightError(
+            f"timm cannot be imported ({error})",
+            remedy="pip install 'densight[timm]', with a torchvision that fits the installed PyTorch",
+        ) from error
+    # Names such as hf-hub:… would be fetched; is_model knows only those that timm itself brings.
+    if not timm.is_model(name):
+        raise DensightError(f"timm has no network {name!r}", remedy="take a name that timm.list_models() gives")
+    network = TimmNetwork(timm.create_model(name, num_classes=classes, in_chans=channels), channels)
+    if not _makes_map(network):
+        raise DensightError(
+            f"the timm network {name!r} does not make a feature map (batch, channels, rows, columns) of an image of any "
+            "size",
+            remedy="take a convolutional network, such as timm:resnet18, timm:efficientnet_b0 or timm:convnext_tiny",
+        )
+    return network
+
+
+def _makes_map(network: TimmNetwork) -> bool:
+    try:
+        features = network._probe(PROBE)
+    except (AssertionError, RuntimeError, TypeError, ValueError):  # what a network of one fixed size says
+        return False
+    channels = int(network.model.num_features)
+    return features.ndim == 4 and features.shape[1] == channels and features.shape[2] < features.shape[3]
