@@ -10,6 +10,7 @@ from pathlib import Path
 __all__ = [
     "BIRADS",
     "PROJECTIONS",
+    "PROJECTION_WORDS",
     "SPLITS",
     "DensightError",
     "Laterality",
@@ -115,10 +116,12 @@ class Projection(StrEnum):
 PROJECTIONS: tuple[Projection, ...] = tuple(Projection)
 """The four standard projections, in the tutorial's order."""
 
-_PROJECTION_WORDS = re.compile(
-    r"(?<![A-Za-z])(?:(?P<view>CC|MLO)[ _-]?(?P<side>[RL])|(?P<side2>[RL])[ _-]?(?P<view2>CC|MLO))(?![A-Za-z])",
+PROJECTION_WORDS = re.compile(
+    r"(?<![A-Za-z])(?:(?P<view>CC|MLO)[ _-]?(?P<side>RIGHT|LEFT|R|L)"
+    r"|(?P<side2>RIGHT|LEFT|R|L)[ _-]?(?P<view2>CC|MLO))(?![A-Za-z])",
     re.IGNORECASE,
 )
+"""How file and folder names spell a projection: view and side in either order, the side as a letter or a word."""
 
 
 def find_projection(text: str) -> Projection | None:
@@ -127,7 +130,7 @@ def find_projection(text: str) -> Projection | None:
     Parameters
     ----------
     text : str
-        For instance ``"1302_1_D_MLO_R"``, ``"predictions_ccl"`` or ``"RCC"``.
+        For instance ``"1302_1_D_MLO_R"``, ``"predictions_ccl"``, ``"RCC"`` or ``"LEFT_MLO"``.
 
     Returns
     -------
@@ -143,11 +146,11 @@ def find_projection(text: str) -> Projection | None:
     >>> find_projection("holiday") is None
     True
     """
-    found = list(_PROJECTION_WORDS.finditer(text))
+    found = list(PROJECTION_WORDS.finditer(text))
     if not found:
         return None
     words = found[-1].groupdict()
-    return Projection.of(words["view"] or words["view2"], words["side"] or words["side2"])
+    return Projection.of(words["view"] or words["view2"], (words["side"] or words["side2"])[0])
 
 
 def check_classes(classes: Sequence[str]) -> tuple[str, ...]:

@@ -369,7 +369,7 @@ def _check_table(table: pd.DataFrame, classes: tuple[str, ...], source: Path | N
     for column, (word, values, remedy) in words.items():
         known = ", ".join(value for value in values if value)
         checks.append((~table[column].isin(values), f"has the unknown {word} {{{column}!r}}", remedy.format(known)))
-    duplicates = table["path"].map(os.path.normpath).duplicated()
+    duplicates = table["path"].map(lambda path: os.path.normpath(root / path)).duplicated()
     checks.append((duplicates, "is a duplicate of an earlier row", "keep one of them"))
     for wrong, fault, remedy in checks:
         if wrong.any():
@@ -395,5 +395,5 @@ def _check_patients(table: pd.DataFrame, source: Path | None, root: Path) -> Non
                 f"the patient {patient!r} is in two splits: {splits[earlier]} ({_place(table, earlier, source)}) "
                 f"and {split} ({_place(table, position, source)})",
                 source or root,
-                "keep all images of a patient in one split, for else the test tests what was learnt by heart",
+                "keep all images of a patient in one split, and give different patients different ids",
             )

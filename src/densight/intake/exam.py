@@ -103,7 +103,7 @@ def find_labelled(path: str | Path, split: str | None, classes: Sequence[str]) -
 def entries_of(catalogue: Catalogue) -> list[Entry]:
     """The rows of a catalogue as entries, in its order."""
     table = catalogue.table
-    notes = table["assumed"] if "assumed" in table else [""] * len(table)
+    notes = table["assumed"].fillna("") if "assumed" in table else [""] * len(table)
     columns = [table[name] for name in ("view", "laterality", "patient_id", "exam_id", "density", "split")]
     return [
         Entry(
@@ -187,9 +187,10 @@ def read_exam(source: str | Path | Sequence[str | Path]) -> Exam:
         exams = group_exams(entries)
         unknown = any(entry.projection is None for entry in entries)
         if len(exams) > 1 and not unknown:
-            names = ", ".join(exam[0].exam_id for exam in exams[:5]) + (", …" if len(exams) > 5 else "")
             raise DensightError(
-                f"this holds {len(exams)} exams ({names})", source, "give one exam's folder, or the list of its images"
+                f"this holds {len(exams)} exams ({_some(exam[0].exam_id for exam in exams)}){_repeated(entries)}",
+                source,
+                "give one exam's folder, or the list of its images, one of each projection",
             )
     else:
         entries = [_single(Path(path)) for path in source]
@@ -204,6 +205,21 @@ def read_exam(source: str | Path | Sequence[str | Path]) -> Exam:
         patient_id=_common(entry.patient_id for entry in entries),
         density=_common(entry.density or "" for entry in entries) or None,
     )
+
+
+def _some(words: Iterable[str]) -> str:
+    """The first five words."""
+    words = list(words)
+    return ", ".join(words[:5]) + (", …" if len(words) > 5 else "")
+
+
+def _repeated(entries: Sequence[Entry]) -> str:
+    """Say which images share a projection, of the first projection for which some do; empty where none do."""
+    for projection in Projection:
+        names = [entry.path.name for entry in entries if entry.projection is projection]
+        if len(names) > 1:
+            return f"; {len(names)} of its images are {projection} ({_some(names)})"
+    return ""
 
 
 def _common(values: Iterable[str]) -> str:
@@ -224,6 +240,8 @@ def _in_folder(folder: Path, classes: Sequence[str]) -> tuple[list[Entry], tuple
     layout = detect(folder)
     if layout in DATA_SETS or layout == "catalogue":
         listing = list_folder(folder, layout)
+        for failure in listing.failures:
+            raise DensightError(failure.fault, failure.path, failure.remedy)
         return entries_of(Catalogue(listing.table, listing.classes, folder)), listing.classes
     images = find_images(folder)
     if not images:

@@ -100,7 +100,7 @@ class Exam:
     def __post_init__(self) -> None:
         if not self.mammograms:
             raise DensightError("the exam has no mammogram", remedy="give at least one image")
-        seen: set[Projection] = set()
+        seen: dict[Projection, Mammogram] = {}
         for mammogram in self.mammograms:
             if mammogram.projection is None:
                 raise DensightError(
@@ -108,13 +108,13 @@ class Exam:
                     mammogram.path,
                     "name it in the file's name (…_MLO_R.png), its folder, or a catalogue",
                 )
-            if mammogram.projection in seen:
+            other = seen.setdefault(mammogram.projection, mammogram)
+            if other is not mammogram:
                 raise DensightError(
-                    f"the exam has two images of {mammogram.projection}",
+                    f"the exam has two images of {mammogram.projection}, this and {other.path or other.name}",
                     mammogram.path,
                     "keep one, or give the two visits different exam_id in a catalogue",
                 )
-            seen.add(mammogram.projection)
 
     def __iter__(self) -> Iterator[Mammogram]:
         return iter(self.mammograms)

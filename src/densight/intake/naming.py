@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from densight.vocabulary import _PROJECTION_WORDS, BIRADS, SPLITS, DensightError, Projection, find_projection
+from densight.vocabulary import BIRADS, PROJECTION_WORDS, SPLITS, DensightError, Projection, find_projection
 
 __all__ = [
     "DICOM_SUFFIXES",
@@ -98,7 +98,7 @@ def strip_projection(stem: str) -> str:
     >>> strip_projection("P07-left_RCC"), strip_projection("07MLO_L_b"), strip_projection("CC_R")
     ('P07-left', '07_b', '')
     """
-    left = _PROJECTION_WORDS.sub("", stem)
+    left = PROJECTION_WORDS.sub("", stem)
     return re.sub(r"([ _.-])[ _.-]+", r"\1", left).strip(" _.-")
 
 
@@ -190,6 +190,9 @@ def read_names(paths: Sequence[Path], root: Path, classes: Sequence[str] = BIRAD
     - Otherwise, where all projections are different, the folder is an exam.
     - Otherwise each image is an exam of its own.
 
+    Exams of the same name in several folders are told apart by their folder's name, which is then taken as the
+    patient, but for names of the tutorial's form.
+
     Parameters
     ----------
     paths : sequence of Path
@@ -215,16 +218,12 @@ def read_names(paths: Sequence[Path], root: Path, classes: Sequence[str] = BIRAD
         folders = path.relative_to(root).parts[:-1]
         home = tuple(name for name in folders if not (is_projection(name) or name in SPLITS or name in classes))
         homes[home].append(_read_name(path, folders, classes))
-    grouped = [(home, entry) for home, entries in homes.items() for entry in _group(entries, _home_name(home, root))]
+    grouped = [(home, entry) for home, entries in homes.items() for entry in _group(entries, home, root)]
     places: dict[str, set[tuple[str, ...]]] = defaultdict(set)
     for home, entry in grouped:
         places[entry.exam_id].add(home)
     read = {e.path: _part(e, home) if len(places[e.exam_id]) > 1 else e for home, e in grouped}
     return [read[path] for path in paths]
-
-
-def _home_name(home: tuple[str, ...], root: Path) -> str:
-    return "_".join(home) or root.resolve().name
 
 
 def _part(entry: Entry, home: tuple[str, ...]) -> Entry:
@@ -243,7 +242,7 @@ def _read_name(path: Path, folders: tuple[str, ...], classes: Sequence[str]) -> 
     return Entry(path, projection, "", "", density, split, assumed)
 
 
-def _group(entries: list[Entry], home: str) -> list[Entry]:
+def _group(entries: list[Entry], home: tuple[str, ...], root: Path) -> list[Entry]:
     """Give the images of one folder their exams, in the same order."""
     tutorial = {entry.path: read_tutorial_name(entry.path.stem) for entry in entries}
     others = [entry for entry in entries if tutorial[entry.path] is None]
@@ -254,9 +253,13 @@ def _group(entries: list[Entry], home: str) -> list[Entry]:
     if len(groups) < len(others) and "" not in groups and all(map(_may_be_exam, groups.values())):
         ids, said = keys, "exam and patient taken from the file's name"
     elif _may_be_exam(others):
-        ids, said = dict.fromkeys(keys, home), "exam and patient taken from the folder's name"
+        ids, said = (
+            dict.fromkeys(keys, "_".join(home) or root.resolve().name),
+            "exam and patient taken from the folder's name",
+        )
     else:
-        ids = {entry.path: _own_name(entry.path, others) for entry in others}
+        stems = Counter(path.stem for path in keys)
+        ids = {path: path.stem if stems[path.stem] == 1 else "_".join(path.relative_to(root).parts) for path in keys}
         said = "each image taken as an exam and a patient of its own"
     repeated = _repeated_exams([name for name in tutorial.values() if name])
     named = []
@@ -269,11 +272,6 @@ def _group(entries: list[Entry], home: str) -> list[Entry]:
             exam = f"{name.exam}_{name.number}" if name.exam in repeated else name.exam
             named.append(replace(entry, patient_id=name.exam, exam_id=exam))
     return named
-
-
-def _own_name(path: Path, others: list[Entry]) -> str:
-    alone = sum(other.path.stem == path.stem for other in others) == 1
-    return path.stem if alone else f"{path.parent.name}_{path.stem}"
 
 
 def _may_be_exam(entries: list[Entry]) -> bool:
