@@ -113,11 +113,12 @@ def _count_table(catalogue: Catalogue, title: str) -> Table:
         table.add_column(column, justify="right")
     parts = {projection.value: catalogue.select(projection=projection).table for projection in catalogue.projections}
     for name, part in {**parts, "all": catalogue.table}.items():
-        for split in (*SPLITS, "", "all"):
-            rows = part if split == "all" else part[part["split"] == split]
-            if len(rows) and not (split == "all" and name != "all"):
-                counts = [int((rows["density"] == label).sum()) for label in labels]
-                numbers = map(str, (*counts, len(rows), rows["patient_id"].nunique()))
-                table.add_row(name, split or "none", *numbers)
+        splits = [split for split in (*SPLITS, "") if (part["split"] == split).any()]
+        rows = {split or "none": part[part["split"] == split] for split in splits}
+        if name == "all" and len(splits) > 1:
+            rows["all"] = part
+        for split, images in rows.items():
+            counts = [int((images["density"] == label).sum()) for label in labels]
+            table.add_row(name, split, *map(str, (*counts, len(images), images["patient_id"].nunique())))
         table.add_section()
     return table

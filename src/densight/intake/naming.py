@@ -32,7 +32,9 @@ IMAGE_SUFFIXES = DICOM_SUFFIXES | frozenset(
 )
 """Files that ought to be mammograms, those of kinds that are not read among them, so that none is passed over."""
 
-_TUTORIAL_NAME = re.compile(r"(?P<exam>[^_]+)_(?P<number>\d+)_(?P<density>[^_]+)_(?P<projection>(?:CC|MLO)_[RL])")
+_TUTORIAL_NAME = re.compile(
+    r"(?P<exam>[^_]+)_(?P<number>\d+)_(?P<density>[A-Za-z][^_]*)_(?P<projection>(?:CC|MLO)_[RL])"
+)
 
 
 @dataclass(frozen=True)
