@@ -82,7 +82,7 @@ def draw_confusions(figures: Figures) -> Figure:
     columns = min(4, len(levels))
     rows = -(-len(levels) // columns)
     spacing = ConstrainedLayoutEngine(wspace=0.04, hspace=0.06)
-    figure = Figure(figsize=(3.1 * columns, 0.8 + 3.4 * rows), layout=spacing)
+    figure = Figure(figsize=(3.1 * columns, 0.9 + 3.6 * rows), layout=spacing)
     grid = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes, level in zip(grid, levels, strict=False):
         _confusion(axes, figures, level, scale=0.8)
