@@ -39,7 +39,9 @@ def test_a_tutorial_name_is_read_back(exam: str, number: int, density: str, proj
     assert (name.exam, name.number, name.density, name.projection) == (exam, str(number), density, projection)
 
 
-@pytest.mark.parametrize("stem", ["1302_1_D_MLO_X", "1302_D_MLO_R", "1302_x_D_MLO_R", "A_0002_1_MLO_R", "1302_1_D_MLO_R_650", ""])
+@pytest.mark.parametrize(
+    "stem", ["1302_1_D_MLO_X", "1302_D_MLO_R", "1302_x_D_MLO_R", "A_0002_1_MLO_R", "1302_1_D_MLO_R_650", ""]
+)
 def test_other_names_are_not_the_tutorial_s(stem: str) -> None:
     assert read_tutorial_name(stem) is None
 

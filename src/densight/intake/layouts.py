@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -92,7 +93,6 @@ _UNDERSTOOD = (
     "(MLO_R/train/B/P07.png), or put a catalogue.csv into it"
 )
 
-
 _INHERITED = "split taken from the patient's other images"
 
 
@@ -131,7 +131,7 @@ def index(
     ``tutorial``
         ``<PROJECTION>/[train|validation|test]/<CLASS>/*``. File names ``<exam>_<number>_<CLASS>_<PROJECTION>`` tell
         the exam, which is taken as the patient, too; of another name, what is left without its projection is the
-        patient and the exam.
+        patient and the exam, of each class where that would give an exam one projection twice.
     ``mias``
         Mini-MIAS with a ``manifest.csv`` (path, patient_id, laterality, view, tissue); an exam a patient.
     ``catalogue``
@@ -243,7 +243,16 @@ def _list_tutorial(images: list[Path], root: Path, classes: tuple[str, ...]) -> 
             entries.append(_place_in_tutorial(path, told[path], root, classes))
         except DensightError as error:
             failures.append(Failure.of(error, path))
-    return entries, failures
+    seen = Counter((entry.exam_id, entry.projection) for entry in entries)
+    alike = {exam for (exam, _), times in seen.items() if times > 1}
+    return [_by_class(one) if one.exam_id in alike and one.assumed else one for one in entries], failures
+
+
+def _by_class(entry: Entry) -> Entry:
+    """Tell apart the patients, taken from the files' names, of class folders that number their files alike."""
+    patient = f"{entry.density}_{entry.patient_id}"
+    said = "patient told apart by the class, for other folders hold the same file names"
+    return replace(entry, patient_id=patient, exam_id=patient, assumed=(*entry.assumed, said))
 
 
 def _place_in_tutorial(path: Path, told: Entry, root: Path, classes: tuple[str, ...]) -> Entry:
