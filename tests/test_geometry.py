@@ -36,12 +36,14 @@ def centres(shape: tuple[int, int]) -> np.ndarray:
     return np.stack(np.indices(shape), axis=-1).reshape(-1, 2).astype(float)
 
 
+@settings(deadline=None)
 @given(geometries())
 def test_image_to_frame_to_image_is_exact(geometry: Geometry) -> None:
     points = centres(geometry.image_shape)
     np.testing.assert_allclose(geometry.to_image(geometry.to_frame(points)), points, rtol=0, atol=1e-9)
 
 
+@settings(deadline=None)
 @given(geometries())
 def test_frame_to_image_to_frame_is_exact(geometry: Geometry) -> None:
     points = centres(geometry.frame_shape)
@@ -61,6 +63,7 @@ def test_the_round_trip_is_exact_at_a_detectors_size(image: tuple[int, int], mir
         np.testing.assert_allclose(geometry.to_image(geometry.to_frame(points)), points, rtol=0, atol=1e-9)
 
 
+@settings(deadline=None)
 @given(geometries())
 def test_the_box_fills_its_place_in_the_frame_from_edge_to_edge(geometry: Geometry) -> None:
     inside = geometry.to_frame(np.argwhere(geometry.seen()).astype(float))
@@ -71,6 +74,7 @@ def test_the_box_fills_its_place_in_the_frame_from_edge_to_edge(geometry: Geomet
         assert 0 <= geometry.offset[axis] <= geometry.frame_shape[axis] - geometry.content_shape[axis]
 
 
+@settings(deadline=None)
 @given(geometries())
 def test_what_was_seen_is_the_box_and_nothing_else(geometry: Geometry) -> None:
     points = centres(geometry.image_shape)
@@ -80,6 +84,7 @@ def test_what_was_seen_is_the_box_and_nothing_else(geometry: Geometry) -> None:
     assert geometry.seen().sum() == geometry.box[2] * geometry.box[3]
 
 
+@settings(deadline=None)
 @given(geometries(), st.integers(0, 1000))
 def test_a_map_of_one_value_a_frame_pixel_comes_back_where_to_frame_says(geometry: Geometry, seed: int) -> None:
     grid = np.random.default_rng(seed).normal(size=geometry.frame_shape).astype(np.float32)
@@ -100,6 +105,7 @@ def _bilinear(grid: np.ndarray, row: float, column: float) -> float:
     return float((1 - v) * upper + v * ((1 - u) * grid[below, j] + u * grid[below, right]))
 
 
+@settings(deadline=None)
 @given(geometries(), st.floats(-5, 5, width=32))
 def test_a_constant_map_comes_back_constant_where_seen_and_zero_elsewhere(geometry: Geometry, value: float) -> None:
     image = geometry.map_to_image(np.full((3, 2), value, np.float32), (1.5, 2.0), (4.0, 7.0))
@@ -141,6 +147,7 @@ def test_a_turned_map_comes_back_turned_back() -> None:
     np.testing.assert_array_equal(geometry.to_frame(np.array([[0.0, 2.0], [1.0, 2.0]])), [[0, 0], [0, 1]])
 
 
+@settings(deadline=None)
 @given(shapes, st.integers(0, 3), st.booleans())
 def test_points_go_where_the_pixels_go(image: tuple[int, int], turns: int, mirrored: bool) -> None:
     pixels = np.arange(image[0] * image[1]).reshape(image)
@@ -150,6 +157,7 @@ def test_points_go_where_the_pixels_go(image: tuple[int, int], turns: int, mirro
     np.testing.assert_array_equal(upright[places[:, 0], places[:, 1]], pixels.ravel())
 
 
+@settings(deadline=None)
 @given(shapes, shapes)
 def test_fitting_keeps_the_aspect_ratio_but_for_whole_pixels(image: tuple[int, int], frame: tuple[int, int]) -> None:
     geometry = Geometry.fitted(image, frame, (0, 0, *image), mirrored=False)

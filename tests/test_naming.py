@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from densight.intake.naming import (
@@ -30,6 +30,7 @@ def exams(*names: str) -> list[str]:
     return [entry.exam_id for entry in told(*names)]
 
 
+@settings(deadline=None)
 @given(
     st.text("abc019-", min_size=1), st.integers(0, 99), st.sampled_from("ABCDFG"), st.sampled_from(list(PROJECTIONS))
 )
@@ -130,6 +131,7 @@ names = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(names, st.randoms(use_true_random=False))
 def test_what_names_tell_does_not_depend_on_their_order(listed: list[str], order: object) -> None:
     straight = {entry.path: entry for entry in told(*listed)}
@@ -139,6 +141,7 @@ def test_what_names_tell_does_not_depend_on_their_order(listed: list[str], order
     assert all(entry.exam_id and entry.patient_id for entry in straight.values())
 
 
+@settings(deadline=None)
 @given(names)
 def test_an_exam_is_of_one_patient_and_has_no_projection_twice(listed: list[str]) -> None:
     entries = told(*listed)
