@@ -249,12 +249,14 @@ def test_no_folder_of_the_machine_is_shown(tmp_path: Path) -> None:
     images = table(1)
     images["path"] = ["/home/jane/a.png", "../../home/jane/b.png", "C:\\Users\\jane\\c.png", "below/d.png"]
     run = make_run(tmp_path, images)
-    failure = Failure(Path("/home/jane/e.png"), "/home/jane/e.png holds 3 pages", "open /home/jane/e.png")
+    failure = Failure(
+        Path("/home/jane/e.png"), "/home/jane/e.png holds 3 pages", "see C:\\jane\\f.png and/or /home/jane/g.png"
+    )
     write_failures(run / "failures.csv", [failure])
     page = Page(write_report(run))
     assert "jane" not in page.source
     assert str(tmp_path) not in page.source
-    for name in ("a.png", "b.png", "c.png", "below/d.png", "e.png holds 3 pages", "open e.png"):
+    for name in ("a.png", "b.png", "c.png", "below/d.png", "e.png holds 3 pages", "see f.png and/or g.png"):
         assert name in page.text
 
 
@@ -269,6 +271,24 @@ def test_a_picture_is_sharp_where_it_may_be_large_and_fits_where_it_may_not(tmp_
         sizes.append(image.size)
     assert sizes[0] == (1650, 1500)
     assert sizes[0] > sizes[1] > sizes[2] > (500, 400)
+
+
+def test_a_damaged_picture_is_named(tmp_path: Path) -> None:
+    run = make_run(tmp_path, table(1))
+    path = run / "maps" / "exams" / exam_picture_name("P000", "E000")
+    draw_picture(path, (200, 100))
+    path.write_bytes(path.read_bytes()[:300])
+    with pytest.raises(DensightError, match="the picture is truncated or damaged") as caught:
+        write_report(run)
+    assert caught.value.path == path
+
+
+def test_no_picture_from_outside_the_run_folder_is_taken(tmp_path: Path) -> None:
+    images = table(1)
+    draw_picture(tmp_path / "outside_classes.png", (200, 100))
+    images["maps"] = ["../outside", "maps/../../outside", str(tmp_path / "outside"), ""]
+    page = Page(write_report(make_run(tmp_path / "run", images)))
+    assert page.all("img") == []
 
 
 @pytest.mark.parametrize(("exams", "of_exams", "of_classes"), [(2, 2, 2), (450, 450, 0)])

@@ -22,7 +22,9 @@ from densight.explanation.overlay import (
     add_colour_bar,
     describe_class,
     draw_overlay,
+    film_name,
     make_overlays,
+    method_name,
     probability,
     shared_scale,
 )
@@ -39,7 +41,7 @@ __all__ = ["draw_hanging"]
 _IMAGES, _SIDE, _EDGE, _GAP = 7.6, 2.9, 0.25, 0.08
 _TALLEST, _EMPTY, _HEAD, _FOOT = 4.4, 0.8, 0.8, 0.5
 _LEAST_BODY = 4.9
-_BAR = "#e8963a"
+_TOLD, _DIM, _FAINT = "#e8963a", "#7d8592", "#2b2f37"
 
 
 class _Page:
@@ -88,7 +90,7 @@ def draw_hanging(
     """Hang an exam: CC above, MLO below, chest walls back to back, the right breast at the viewer's left.
 
     All images carry the map of one class, the one predicted for the exam, on one scale. An image whose chest wall
-    lies on the other side is mirrored, and the drawing says so.
+    lies on the other side is mirrored, and the drawing says so. The images of a row have one magnification.
 
     Parameters
     ----------
@@ -107,11 +109,6 @@ def draw_hanging(
     ------
     DensightError
         If there is no view, a projection is unknown or occurs twice, or the classes differ.
-
-    References
-    ----------
-    American College of Radiology, *Mammography Quality Control Manual* (1999), on viewing conditions: like views
-    together, mirror images of each other.
 
     Examples
     --------
@@ -198,7 +195,7 @@ def _draw_hung(
     draw_overlay(page.axes(inner, top + (height - rows) / 2, columns, rows), one.overlay, scale)
     outer = _EDGE + 0.06 if right else _EDGE + _IMAGES - 0.06
     side = "left" if right else "right"
-    page.text(outer, top + 0.22, _name(projection), fontsize=13, weight="bold", ha=side)
+    page.text(outer, top + 0.22, film_name(projection), fontsize=13, weight="bold", ha=side)
     page.text(outer, top + 0.29, _say_probability(one.explanation, label), fontsize=8.5, ha=side, va="top")
     page.text(outer, top + height - 0.06, _say_map(one), fontsize=7, color=QUIET, ha=side, va="bottom")
 
@@ -223,9 +220,9 @@ def _draw_missing(page: _Page, top: float, projection: Projection, height: float
     left = _EDGE if projection.laterality is Laterality.R else _EDGE + half + _GAP
     axes = page.axes(left, top, half, height)
     axes.set(facecolor=GROUND, xticks=[], yticks=[])
-    axes.spines[:].set(color="#2b2f37", linestyle=(0, (3, 3)))
+    axes.spines[:].set(color=_FAINT, linestyle=(0, (3, 3)))
     middle = left + half / 2, top + height / 2
-    page.text(middle[0], middle[1] - 0.03, _name(projection), fontsize=11, color=QUIET, weight="bold", ha="center")
+    page.text(middle[0], middle[1] - 0.03, film_name(projection), fontsize=11, color=QUIET, weight="bold", ha="center")
     page.text(middle[0], middle[1] + 0.05, "not in this exam", fontsize=8, color=QUIET, ha="center", va="top")
 
 
@@ -234,7 +231,7 @@ def _draw_probabilities(
 ) -> None:
     """A table of small bars: a row for the exam and each image, a column a class."""
     rows = [("exam", fused)]
-    rows += [(_name(p), hung[p].explanation.probabilities.astype(np.float64)) for p in Projection if p in hung]
+    rows += [(film_name(p), hung[p].explanation.probabilities.astype(np.float64)) for p in Projection if p in hung]
     axes = page.axes(_EDGE + _IMAGES + 0.35, _HEAD, _SIDE - 0.35, 0.44 * len(rows) + 0.3)
     axes.set(xlim=(-1.15, len(classes)), ylim=(len(rows) - 0.35, -1.0))
     axes.set_axis_off()
@@ -254,9 +251,9 @@ def _draw_probabilities(
                 fontweight="bold" if told else "normal",
                 va="bottom",
             )
-            axes.barh(place + 0.16, 0.86, height=0.13, left=column + 0.04, color="#2b2f37")
-            axes.barh(place + 0.16, 0.86 * value, height=0.13, left=column + 0.04, color=_BAR if told else "#7d8592")
-    axes.axhline(0.5, color="#2b2f37", linewidth=0.8)
+            axes.barh(place + 0.16, 0.86, height=0.13, left=column + 0.04, color=_FAINT)
+            axes.barh(place + 0.16, 0.86 * value, height=0.13, left=column + 0.04, color=_TOLD if told else _DIM)
+    axes.axhline(0.5, color=_FAINT, linewidth=0.8)
 
 
 def _draw_scale(page: _Page, body: float, scale: float, label: str) -> None:
@@ -274,17 +271,12 @@ def _draw_scale(page: _Page, body: float, scale: float, label: str) -> None:
 def _write_head_and_foot(page: _Page, title: str, words: str, value: float, one: Explanation) -> None:
     page.text(_EDGE, 0.47, title or "Exam", fontsize=17, fontweight="bold")
     page.text(page.width - _EDGE, 0.47, f"{words} · {probability(value)}", fontsize=13, ha="right")
-    method = "Grad-CAM" if one.method == "grad-cam" else one.method
     page.text(
         _EDGE,
         page.height - 0.2,
-        f"{method} at {one.layer}, raw and signed, inside the breast; one scale for all images. Grey values from the "
-        f"{WINDOW[0]:g} % to the {WINDOW[1]:g} % quantile in the breast. Research software, not a medical device.",
+        f"{method_name(one.method)} at {one.layer}, raw and signed, inside the breast; one scale for all images. "
+        f"Grey values from the {WINDOW[0]:g} % to the {WINDOW[1]:g} % quantile in the breast. "
+        "Research software, not a medical device.",
         fontsize=7,
         color=QUIET,
     )
-
-
-def _name(projection: Projection) -> str:
-    """The label as on a film: R-CC."""
-    return f"{projection.laterality}-{projection.view}"

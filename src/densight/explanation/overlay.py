@@ -18,7 +18,7 @@ import numpy.typing as npt
 from densight.anatomy import Side, breast_mask, chest_wall
 from densight.explanation.explanation import Explanation
 from densight.intake.mammogram import Mammogram
-from densight.vocabulary import BIRADS, DensightError
+from densight.vocabulary import BIRADS, DensightError, Projection
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,7 +34,9 @@ __all__ = [
     "add_colour_bar",
     "describe_class",
     "draw_overlay",
+    "film_name",
     "make_overlays",
+    "method_name",
     "probability",
     "shared_scale",
 ]
@@ -57,6 +59,7 @@ _FOR, _AGAINST = (72.0, 27.0, 72.0), (64.0, -8.0, -42.0)
 _OPAQUE = 0.78
 _SOFT = 1.5
 _LINE, _LINE_WIDTHS = "#fff4e0", (0.7, 1.0, 1.3)
+_METHODS = {"grad-cam": "Grad-CAM"}
 _WORDS = {
     "A": "almost entirely fatty",
     "B": "scattered areas of fibroglandular density",
@@ -230,6 +233,28 @@ def describe_class(label: str, classes: Sequence[str]) -> str:
     ('D extremely dense', 'D')
     """
     return f"{label} {_WORDS[label]}" if tuple(classes) == BIRADS else label
+
+
+def film_name(projection: Projection) -> str:
+    """A projection as it is written on a film.
+
+    Examples
+    --------
+    >>> film_name(Projection.MLO_L)
+    'L-MLO'
+    """
+    return f"{projection.laterality}-{projection.view}"
+
+
+def method_name(method: str) -> str:
+    """A method as papers write it.
+
+    Examples
+    --------
+    >>> method_name("grad-cam")
+    'Grad-CAM'
+    """
+    return _METHODS.get(method, method)
 
 
 def _composed(grey: Image, values: Image, breast: Image) -> npt.NDArray[np.uint8]:

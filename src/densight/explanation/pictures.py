@@ -215,7 +215,7 @@ def draw_classes(mammogram: Mammogram, explanation: Explanation) -> Figure:
         draw_overlay(axes, overlay, scale)
         told = label == explanation.predicted
         words = f"{describe_class(label, explanation.classes)} · {probability(explanation.probabilities[place])}"
-        axes.set_title(words, loc="left", fontsize=8, color=INK, fontweight="bold" if told else "normal")
+        axes.set_title(words, loc="left", fontsize=8, color=INK if told else QUIET)
         below: dict[str, Any] = {"xycoords": "axes fraction", "textcoords": "offset points"}
         axes.annotate(overlay.lack, (0, 0), (0, -11), fontsize=8, color=QUIET, **below)
     bar = min(tall, 1.8)

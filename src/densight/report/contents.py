@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import re
 import shlex
 from collections import Counter
@@ -13,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from densight.assessment.fusion import fuse_exams, probability_columns
 from densight.assessment.run import FAILURES, RUN
-from densight.assessment.tables import EXAMS, read_assessments, read_exams
+from densight.assessment.tables import EXAMS, read_assessments, read_exams, read_table
+from densight.explanation.overlay import film_name
 from densight.figures.levels import FIGURES
 from densight.storage import read_json
 from densight.vocabulary import Projection
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["Contents", "ExamRow", "FailureRow", "ImageRow", "read_contents"]
+
+_PATHS = re.compile(r"(?<![\w.])(?:[A-Za-z]:\\(?:[^\s\\]+\\)*|/(?:[^\s/]+/)+)")
+"""The folders of an absolute path within a sentence."""
 
 
 @dataclass(frozen=True)
@@ -177,14 +180,14 @@ def _exam_rows(exams: pd.DataFrame, images: pd.DataFrame, classes: Sequence[str]
     for row in images.to_dict("records"):
         projection = Projection.of(row["view"], row["laterality"])
         image = ImageRow(
-            _film_name(projection),
+            film_name(projection),
             _without_folders(row["path"]),
             tuple(row[name] for name in names),
             row["predicted"],
             row["percent_density"] if row["percent_density"] == row["percent_density"] else None,
             row["preparation"],
             row["warnings"],
-            row.get("maps", ""),
+            _without_folders(row.get("maps", "")),
         )
         by_exam.setdefault((row["patient_id"], row["exam_id"]), []).append((projection, image))
     order = list(Projection)
@@ -196,29 +199,26 @@ def _exam_rows(exams: pd.DataFrame, images: pd.DataFrame, classes: Sequence[str]
             row["density"],
             row["predicted"],
             tuple(row[name] for name in names),
-            tuple(_film_name(Projection(name)) for name in row["missing"].split()),
+            tuple(film_name(Projection(name)) for name in row["missing"].split()),
             row["assumed"],
             tuple(image for _, image in found),
         )
 
 
 def _failure_rows(run: Path) -> tuple[FailureRow, ...]:
-    path = run / FAILURES
-    if not path.is_file():
+    if not (run / FAILURES).is_file():
         return ()
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
+    rows = read_table(run / FAILURES, ["path", "fault", "remedy"], "assess again, which writes it anew")
     return tuple(
         FailureRow(
             _without_folders(row["path"]),
-            *(row[name].replace(row["path"], _without_folders(row["path"])) for name in ("fault", "remedy")),
+            *(
+                _PATHS.sub("", row[name].replace(row["path"], _without_folders(row["path"])))
+                for name in ("fault", "remedy")
+            ),
         )
-        for row in rows
+        for row in rows.to_dict("records")
     )
-
-
-def _film_name(projection: Projection) -> str:
-    return f"{projection.laterality}-{projection.view}"
 
 
 def _parts(words: str) -> list[str]:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from densight.vocabulary import DensightError
+
 if TYPE_CHECKING:
     from PIL import Image
 
@@ -43,11 +45,20 @@ class Picture:
 
 
 def embed_picture(path: Path, alt: str, budget: int) -> Picture:
-    """A drawing as WebP of at most ``budget`` bytes, made smaller where it must be."""
+    """A drawing as WebP of at most ``budget`` bytes, made smaller where it must be.
+
+    Raises
+    ------
+    DensightError
+        If the file is no whole picture.
+    """
     from PIL import Image
 
-    with Image.open(path) as opened:
-        image = opened.convert("RGB")
+    try:
+        with Image.open(path) as opened:
+            image = opened.convert("RGB")
+    except OSError as error:
+        raise DensightError("the picture is truncated or damaged", path, "delete it and explain again") from error
     scale = min(1.0, math.sqrt(budget / (_BYTES_A_PIXEL * image.width * image.height)))
     content = _as_webp(image, scale)
     while len(content) > budget and scale > _SMALLEST:

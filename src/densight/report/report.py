@@ -12,7 +12,7 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from densight.explanation.overlay import describe_class, probability
+from densight.explanation.overlay import describe_class, method_name, probability
 from densight.explanation.pictures import exam_picture_name
 from densight.figures.plots import PLOTS
 from densight.report.contents import Contents, ExamRow, ImageRow, read_contents
@@ -43,7 +43,6 @@ _PLOTS = {
     "confusion": "Confusion matrices of every level: true classes in rows, predicted classes in columns",
 }
 _FACTS = ("densight", "input", "split", "device", "method", "started", "finished")
-_METHODS = {"grad-cam": "Grad-CAM"}
 
 
 def write_report(run: str | Path) -> Path:
@@ -100,7 +99,7 @@ def _embed_pictures(run: Path, contents: Contents) -> _Pictures:
     images = [
         (image, path)
         for image in contents.images
-        if image.maps and (path := run / f"{image.maps}_classes.png").is_file()
+        if image.maps.startswith("maps/") and (path := run / f"{image.maps}_classes.png").is_file()
     ]
     of_exam = _within(_PAGE_BUDGET / max(len(exams), 1) / (2 if images else 1), _HANGING_LIMITS)
     left = (_PAGE_BUDGET - of_exam * len(exams)) / max(len(images), 1)
@@ -189,7 +188,7 @@ def _environment() -> Environment:
         "interval": _interval,
         "moment": _moment,
         "count": lambda number, noun: f"{number} {noun}{'' if number == 1 else 's'}",
-        "method": lambda name: _METHODS.get(name, name),
+        "method": method_name,
     }
     return environment
 
