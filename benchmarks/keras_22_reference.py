@@ -3,12 +3,15 @@
 Runs under Python 3.6 with ``tensorflow==1.12.3 keras==2.2.4 h5py<3 numpy==1.16.6 scipy==1.2.1 pillow``, without
 densight:
 
-``keras_22_reference.py WEIGHTS IMAGES OUT`` takes the weights that ``keras_reference.py equality`` drew (its
-``weights_only.h5``), and writes ``model.h5``, ``weights_only.h5`` and what Keras 2.2.4 makes of every image of the
-tutorial's folders below IMAGES (``reference.npz``).
+- ``keras_22_reference.py equality WEIGHTS IMAGES OUT`` takes the weights that ``keras_reference.py equality`` drew (its
+  ``model.h5``), and writes ``model.h5``, ``weights_only.h5`` and what Keras 2.2.4 makes of every image of the
+  tutorial's folders below IMAGES (``reference.npz``);
+- ``keras_22_reference.py fixture OUT`` writes the weights of the fixture in OUT as Keras 2.2.4 does.
 """
 
-import sys
+import argparse
+import lzma
+import tempfile
 from pathlib import Path
 
 import h5py
@@ -48,10 +51,12 @@ def tutorial_network():
 
 
 def take_weights(model, path):
-    """Set the weights that a later Keras wrote, layer for layer in the order of both."""
+    """Set the weights of a full model that a later Keras wrote, layer for layer in the order of both."""
     with h5py.File(str(path), "r") as file:
-        for i, name in enumerate(file.attrs["layer_names"]):
-            model.layers[i].set_weights([file[name][weight][()] for weight in file[name].attrs["weight_names"]])
+        layers_of = file["model_weights"]
+        for i, name in enumerate(layers_of.attrs["layer_names"]):
+            group = layers_of[name]
+            model.layers[i].set_weights([group[weight][()] for weight in group.attrs["weight_names"]])
 
 
 def tutorial_inputs(root):
@@ -79,9 +84,8 @@ def grad_cam(model, inputs):
     return np.stack([np.concatenate(evaluate([image[None], 0])) for image in inputs])
 
 
-def main():
-    """The command line."""
-    weights, images, out = map(Path, sys.argv[1:])
+def make_equality(weights, images, out):
+    """Weights files and reference values over real images."""
     names, inputs = tutorial_inputs(images)
     model = tutorial_network()
     take_weights(model, weights)
@@ -96,6 +100,34 @@ def main():
         maps=grad_cam(model, inputs),
         versions=["tensorflow " + tf.__version__, "keras " + keras.__version__, "numpy " + np.__version__],
     )
+
+
+def make_fixture(out):
+    """The fixture of Keras 2.15 as Keras 2.2.4 writes it."""
+    model = tutorial_network()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.h5"
+        path.write_bytes(lzma.decompress((out / "tutorial_keras_2.15.h5.xz").read_bytes()))
+        take_weights(model, path)
+        model.save(str(path))
+        packed = lzma.compress(path.read_bytes(), preset=9 | lzma.PRESET_EXTREME)
+    (out / "tutorial_keras_2.2.h5.xz").write_bytes(packed)
+    print(len(packed), "bytes")
+
+
+def main():
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parts = parser.add_subparsers(dest="part")
+    equality = parts.add_parser("equality")
+    for name in ("weights", "images", "out"):
+        equality.add_argument(name, type=Path)
+    parts.add_parser("fixture").add_argument("out", type=Path)
+    options = parser.parse_args()
+    if options.part == "equality":
+        make_equality(options.weights, options.images, options.out)
+    else:
+        make_fixture(options.out)
 
 
 if __name__ == "__main__":

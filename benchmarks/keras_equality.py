@@ -1,8 +1,8 @@
 """How close densight is to Keras: the same files, the same images, probabilities and Grad-CAM side by side.
 
 ``python benchmarks/keras_equality.py IMAGES OUT …`` in densight's environment, after ``keras_reference.py equality
-IMAGES OUT`` (Keras 2.15) and ``keras_22_reference.py OUT/weights_only.h5 IMAGES OUT22`` (Keras 2.2.4). Prints a table,
-a row a weights file, and fails where a limit is passed.
+IMAGES OUT`` (Keras 2.15) and ``keras_22_reference.py equality OUT/model.h5 IMAGES OUT22`` (Keras 2.2.4). Prints a
+table, a row a weights file, and fails where a limit is passed.
 
 The inputs differ in the last digit of an image's mean, which NumPy's versions sum in another order.
 """

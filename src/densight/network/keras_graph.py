@@ -154,7 +154,8 @@ class _Walk:
 
     def ends_in_addition(self, name: str) -> bool:
         """Whether a convolution goes through its batch norm alone into an addition."""
-        return self.kinds[self.after(self.after(name))] == "Add"
+        norms = self.followers[name]
+        return len(norms) == 1 and [self.kinds[after] for after in self.followers[norms[0]]] == ["Add"]
 
     def convolve(self, at: str, role: str, stride: int, name: str | None = None) -> str:
         """Pass a convolution with its batch norm, and note whose weights they are; the batch norm."""

@@ -126,8 +126,7 @@ def build_timm(name: str, classes: int, channels: int) -> TimmNetwork:
     network = TimmNetwork(timm.create_model(name, num_classes=classes, in_chans=channels), channels)
     if not _makes_map(network):
         raise DensightError(
-            f"the timm network {name!r} does not make a feature map (batch, channels, rows, columns) of an image of any "
-            "size",
+            f"the timm network {name!r} does not make a feature map (channels, rows, columns) of an image of any size",
             remedy="take a convolutional network, such as timm:resnet18, timm:efficientnet_b0 or timm:convnext_tiny",
         )
     return network
