@@ -98,7 +98,7 @@ class Explanation:
         """The positive part of :meth:`map` as parts of :meth:`strength`, 0 to 1; all zero where there is none."""
         positive = np.maximum(self.map(label), 0)
         strength = self.strength(label)
-        return positive / np.float32(strength) if strength > 0 else positive
+        return np.asarray(positive / np.float32(strength), np.float32) if strength > 0 else positive
 
     def strength(self, label: str | None = None) -> float:
         """The largest raw value of a class's map, in units of the score before the softmax; 0 where none is positive.
