@@ -166,6 +166,12 @@ def test_every_optimizer_goes_on_to_the_same_weights(changes: str, catalogue: Pa
     assert read_record(tmp_path / "straight")["recipe"]["optimizer"] in changes + "adamw"
 
 
+def test_the_curves_so_far_are_there_while_it_trains(catalogue: Path, tmp_path: Path) -> None:
+    state = begin(catalogue, recipe_file(tmp_path), tmp_path / "out")
+    assert pd.read_csv(state.parent / "curves.csv")["epoch"].tolist() == [1]
+    assert steps_in_tensorboard(state.parents[1]) == [1]
+
+
 def test_a_damaged_state(catalogue: Path, tmp_path: Path) -> None:
     recipe, out = recipe_file(tmp_path), tmp_path / "out"
     state = begin(catalogue, recipe, out)
@@ -179,24 +185,31 @@ def test_a_damaged_state(catalogue: Path, tmp_path: Path) -> None:
     assert run(*arguments(catalogue, recipe, out)).exit_code == 0
 
 
-def test_a_full_disk(catalogue: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    recipe, out = recipe_file(tmp_path), tmp_path / "out"
-    write_bytes, states = Path.write_bytes, []
+@pytest.mark.parametrize(
+    ("name", "time", "epochs"),
+    [("state.safetensors", 2, 1), ("weights.safetensors", 1, 2)],
+    ids=["at the second state", "at the bundle"],
+)
+def test_a_full_disk_costs_nothing_that_was_there(
+    name: str, time: int, epochs: int, catalogue: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = arguments(catalogue, recipe_file(tmp_path), tmp_path / "out", "--epochs", "2")
+    write_bytes, writes = Path.write_bytes, []
 
     def filling_up(path: Path, content: bytes) -> int:
-        if path.suffix == ".safetensors":
-            states.append(path)
-            if len(states) == 2:
+        if path.name.startswith(f".{Path(name).stem}-"):
+            writes.append(path)
+            if len(writes) == time:
                 write_bytes(path, content[:1000])
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         return write_bytes(path, content)
 
     with monkeypatch.context() as patch:
         patch.setattr(Path, "write_bytes", filling_up)
-        error = refused(*arguments(catalogue, recipe, out))
-    state = out / "all" / "training" / "state.safetensors"
-    assert f"{state}: cannot be written (No space left on device). To mend it: free some space" in str(error)
-    assert [path.name for path in state.parent.glob("*.safetensors")] == ["state.safetensors"]
-    assert "all: goes on after epoch 1 of 3" in run(*arguments(catalogue, recipe, out)).output
-    run(*arguments(catalogue, recipe, tmp_path / "straight"))
-    assert left_in(out) == left_in(tmp_path / "straight")
+        error = refused(*command)
+    assert f"{name}: cannot be written (No space left on device). To mend it: free some space" in str(error)
+    there = {path.name for path in (tmp_path / "out" / "all").rglob("*.safetensors")}
+    assert there == {"state.safetensors"}
+    assert f"all: goes on after epoch {epochs} of 2" in run(*command).output
+    run(*arguments(catalogue, tmp_path / "recipe.yaml", tmp_path / "straight", "--epochs", "2"))
+    assert left_in(tmp_path / "out") == left_in(tmp_path / "straight")

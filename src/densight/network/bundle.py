@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from densight.network.architecture import Architecture, build_network
 from densight.network.card import model_card
 from densight.preparation.prepare import Preparation
-from densight.storage import checksum, replacing, write_json, write_text
+from densight.storage import checksum, write_bytes, write_json, write_text
 from densight.vocabulary import DensightError, Projection, check_classes
 
 if TYPE_CHECKING:
@@ -105,11 +105,12 @@ def write_bundle(folder: str | Path, weights: dict[str, Tensor], facts: BundleFa
         The network's ``state_dict``.
     facts : BundleFacts
     """
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     folder = Path(folder)
-    with replacing(folder / "weights.safetensors") as temporary:
-        save_file({name: value.detach().cpu().contiguous() for name, value in weights.items()}, temporary)
+    # Not save_file: it does not report a full disk as the OSError that it is.
+    content = save({name: value.detach().cpu().contiguous() for name, value in weights.items()})
+    write_bytes(folder / "weights.safetensors", content)
     digest = checksum(folder / "weights.safetensors")
     write_text(folder / "MODEL_CARD.md", model_card(facts.to_json(), digest))
     write_json(folder / "model.json", facts.to_json() | {"weights_sha256": digest})
