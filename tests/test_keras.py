@@ -364,6 +364,13 @@ def test_files_that_are_no_hdf5_are_refused(keras_file: Path, tmp_path: Path) ->
         read_keras_weights(tmp_path)
 
 
+def test_another_programs_hdf5_is_refused(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "other.h5", "w") as file:
+        file["layers"] = np.arange(3)
+    with pytest.raises(DensightError, match=r"other\.h5: the HDF5 file is truncated or damaged"):
+        read_keras_weights(tmp_path / "other.h5")
+
+
 def with_three_outputs(path: Path) -> tuple[np.ndarray, np.ndarray]:
     kernel, bias = np.arange(768, dtype=np.float32).reshape(256, 3), np.array([7, 8, 9], np.float32)
     spoil(path, lambda file: (replace(file, "dense", "kernel", kernel), replace(file, "dense", "bias", bias)))
@@ -397,7 +404,7 @@ def test_the_command_writes_a_bundle_that_says_where_it_comes_from(
 ) -> None:
     said, error = convert(copied, "-o", tmp_path / "bundle", "--projection", "MLO_R")
     assert error is None
-    assert "2,262,660 parameters; Keras 2.15.0, full model" in said
+    assert "2,262,660 parameters (full model, Keras version 2.15.0)" in said
     assert "Input: 650×650 pixels" in said
     bundle = read_bundle(tmp_path / "bundle")
     assert bundle.facts.projections == (Projection.MLO_R,)

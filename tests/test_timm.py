@@ -10,12 +10,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+import densight
 from densight.explanation.gradcam import grad_cam
 from densight.network.architecture import Architecture, build_network
 from densight.network.blocks import feature_centres
 from densight.network.bundle import BundleFacts, read_bundle, write_bundle
 from densight.preparation.prepare import Preparation
 from densight.vocabulary import PROJECTIONS, DensightError
+from tests.examples import write_exam
 
 
 class Convolutions(nn.Module):
@@ -37,6 +39,9 @@ class Convolutions(nn.Module):
 
     def forward_head(self, x: Tensor) -> Tensor:
         return self.fc(x.mean(dim=(2, 3)))
+
+    def get_classifier(self) -> nn.Module:
+        return self.fc
 
 
 class Patches(Convolutions):
@@ -75,13 +80,21 @@ class ChannelsLast(Convolutions):
         return super().forward_features(x).permute(0, 2, 3, 1)
 
 
+class TwoLayers(Convolutions):
+    def get_classifier(self) -> nn.Module:
+        return nn.Sequential(self.fc)
+
+
 class OneSize(Convolutions):
     def forward_features(self, x: Tensor) -> Tensor:
         assert x.shape[2:] == (224, 224), "Input height doesn't match model"
         return super().forward_features(x)
 
 
-MODELS = {model.__name__.lower(): model for model in (Convolutions, Patches, SamePadded, Tokens, ChannelsLast, OneSize)}
+MODELS = {
+    model.__name__.lower(): model
+    for model in (Convolutions, Patches, SamePadded, Tokens, ChannelsLast, OneSize, TwoLayers)
+}
 
 
 @pytest.fixture
@@ -142,8 +155,8 @@ def test_the_cells_lie_where_the_strided_layers_put_them(
 
 
 @pytest.mark.usefixtures("stand_in")
-@pytest.mark.parametrize("name", ["tokens", "channelslast", "onesize"])
-def test_networks_without_a_feature_map_of_any_size_are_refused(name: str) -> None:
+@pytest.mark.parametrize("name", ["tokens", "channelslast", "onesize", "twolayers"])
+def test_networks_without_a_feature_map_of_any_size_or_a_linear_layer_are_refused(name: str) -> None:
     with pytest.raises(DensightError, match=rf"'{name}' does not make a feature map.*convolutional network"):
         build(name)
 
@@ -171,7 +184,7 @@ def test_a_timm_that_fails_on_import_is_told_apart(monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.usefixtures("stand_in")
-def test_a_bundle_holds_a_timm_network(tmp_path: Path) -> None:
+def test_a_bundle_holds_a_timm_network_that_assesses_and_explains(tmp_path: Path) -> None:
     network = build("convolutions")
     architecture = Architecture("timm:convolutions", 4, 1)
     facts = BundleFacts(architecture, Preparation("default", (96, 64)), ("A", "B", "C", "D"), PROJECTIONS)
@@ -179,6 +192,11 @@ def test_a_bundle_holds_a_timm_network(tmp_path: Path) -> None:
     images = torch.randn(1, 1, 96, 64)
     with torch.inference_mode():
         assert torch.equal(read_bundle(tmp_path / "bundle").network(images), network(images))
+    image = densight.read_mammogram(write_exam(tmp_path / "exam", 1, 0.5, ("CC_R",)) / "CC_R.png")
+    model = densight.load_model(tmp_path / "bundle")
+    assert model.assess(image).probabilities.sum() == pytest.approx(1)
+    assert model.explain(image).map("B").shape == image.shape
+    assert network.classifier.out_features == 4
 
 
 @pytest.mark.parametrize("name", ["resnet18", "convnext_atto"])

@@ -97,8 +97,10 @@ def _read(model: Path, projection: str | None, classes: str | None) -> Bundle:
 
 
 def _projections(text: str | None) -> tuple[Projection, ...]:
-    if text is None or text.strip().lower() == "all":
-        return () if text is None else PROJECTIONS
+    if text is None:
+        return ()
+    if text.strip().lower() == "all":
+        return PROJECTIONS
     found = find_projection(text)
     if found is None:
         raise DensightError(f"unknown projection {text!r}", remedy=f"use one of {', '.join(PROJECTIONS)}, or all")
@@ -117,7 +119,7 @@ def _describe(bundle: Bundle) -> list[str]:
     ]
     if "converted_from" in facts.training:
         told = facts.training
-        lines[0] += f"; Keras {told['converted_from']['keras_version']}, {told['converted_from']['form']}"
+        lines[0] += f" ({told['converted_from']['form']}, Keras version {told['converted_from']['keras_version']})"
         lines[1] += f" ({told['input_shape']})"
         lines[2] += f" ({told['projections']}); outputs {told['outputs']}"
     return lines

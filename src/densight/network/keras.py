@@ -123,9 +123,9 @@ def read_keras_weights(path: str | Path) -> KerasWeights:
     try:
         with h5py.File(path, "r") as file:
             return _read(file, path)
-    except DensightError:
-        raise
-    except (OSError, KeyError, RuntimeError, TypeError, UnicodeDecodeError) as error:
+    except (OSError, KeyError, RuntimeError, TypeError, AttributeError, ValueError) as error:
+        if isinstance(error, DensightError):
+            raise
         raise DensightError(f"the HDF5 file is truncated or damaged ({error})", path, _SAVE_AGAIN) from error
 
 
@@ -179,9 +179,7 @@ def read_keras_bundle(
                 "form": weights.form,
                 "keras_version": weights.version,
             },
-            "input_shape": "told by the file"
-            if weights.shape_told
-            else "the tutorial's, for the file does not tell it",
+            "input_shape": "told by the file" if weights.shape_told else "the tutorial's; the file does not tell it",
             "outputs": f"in the file's order {', '.join(sorted(labels))} (alphabetical, as Keras reads folders)",
             "projections": told,
         },

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 __all__ = ["write_onnx"]
 
+METADATA = ("classes", "projections", "preparation", "architecture", "licence")
+"""What the file keeps of ``model.json``."""
+
 MapsOf = Callable[["DensityNetwork", Tensor], Tensor]
 
 
@@ -70,14 +73,11 @@ def write_onnx(bundle: Bundle, path: str | Path, maps_of: MapsOf | None = None) 
         except torch.onnx.OnnxExporterError as error:
             raise DensightError(f"PyTorch cannot export {facts.architecture.name} ({error})", bundle.folder) from error
         assert program is not None
-        told = {name: value for name, value in facts.to_json().items() if name in _METADATA}
+        told = {name: value for name, value in facts.to_json().items() if name in METADATA}
         told |= {"weights_sha256": bundle.checksum, "use": "Research software. Not a medical device."}
         program.model.metadata_props.update({name: json.dumps(value) for name, value in told.items()})
         with replacing(path) as temporary:
             program.save(temporary, external_data=False)
-
-
-_METADATA = ("classes", "projections", "preparation", "architecture", "licence")
 
 
 class _Exported(nn.Module):

@@ -41,6 +41,12 @@ class TimmNetwork(DensityNetwork):
         self.channels = channels
         self._strides: dict[int, list[tuple[int, int, int]]] = {}
 
+    @property
+    def classifier(self) -> nn.Linear:  # type: ignore[override]
+        """The last layer, which is the wrapped network's own."""
+        layer: nn.Linear = self.model.get_classifier()
+        return layer
+
     def forward_features(self, x: Tensor) -> Tensor:
         """``(B, channels, rows, columns)`` in, timm's last feature map out, its activation included."""
         features: Tensor = self.model.forward_features(x)
@@ -111,7 +117,8 @@ def build_timm(name: str, classes: int, channels: int) -> TimmNetwork:
     ------
     DensightError
         If timm is not installed or cannot be imported, has no such network, or the network does not make a feature map
-        of ``(B, channels, rows, columns)`` of an image of any size, as transformers do not.
+        of ``(B, channels, rows, columns)`` of an image of any size, as transformers do not, or does not end in a linear
+        layer.
     """
     try:
         import timm
@@ -124,9 +131,10 @@ def build_timm(name: str, classes: int, channels: int) -> TimmNetwork:
     if not timm.is_model(name):
         raise DensightError(f"timm has no network {name!r}", remedy="take a name that timm.list_models() gives")
     network = TimmNetwork(timm.create_model(name, num_classes=classes, in_chans=channels), channels)
-    if not _makes_map(network):
+    if not (_makes_map(network) and isinstance(network.classifier, nn.Linear)):
         raise DensightError(
-            f"the timm network {name!r} does not make a feature map (channels, rows, columns) of an image of any size",
+            f"the timm network {name!r} does not make a feature map (channels, rows, columns) of an image of any size, "
+            "with a linear layer at its end",
             remedy="take a convolutional network, such as timm:resnet18, timm:efficientnet_b0 or timm:convnext_tiny",
         )
     return network
