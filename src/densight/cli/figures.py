@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from densight.cli.terminal import TABLE, print_line
+from densight.cli.terminal import TABLE, count, print_line
 from densight.vocabulary import DensightError
 
 if TYPE_CHECKING:
@@ -75,8 +75,10 @@ def figures(
     """
     from rich.console import Console
 
+    from densight.assessment.run import RUN
     from densight.figures.levels import write_figures
     from densight.figures.plots import PLOTS, save_plots
+    from densight.report.report import write_report
 
     folder = _output_folder(run, predictions, labels, output)
     result = _measure(run, predictions, labels, classes)
@@ -89,7 +91,9 @@ def figures(
         console.print(_confusion_table(result, "exam"))
     for remark in result.assumed:
         print_line(console, f"note: {remark}")
-    print_line(console, f"wrote {written} and {len(plots)} plots in {folder / PLOTS}")
+    print_line(console, f"Figures: {written}, {count(len(plots), 'plot')} in {folder / PLOTS}")
+    if folder == run and (run / RUN).is_file():
+        print_line(console, f"Report: {write_report(run)}")
 
 
 def _output_folder(run: Path | None, predictions: list[Path] | None, labels: Path | None, output: Path | None) -> Path:

@@ -18,8 +18,8 @@ from densight.vocabulary import DensightError
 
 __all__ = ["app", "run"]
 
-FAULT, INTERRUPTED = 2, 130
-"""Exit statuses: the command could not do its work; the user stopped it. Some images failed: 1."""
+FAULT = 2
+"""The exit status of a command that could not do its work; 1 is that of one that could but for some images."""
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -59,6 +59,3 @@ def run() -> None:
     except DensightError as error:
         print(f"densight: {error}", file=sys.stderr)  # noqa: T201
         sys.exit(FAULT)
-    except KeyboardInterrupt:
-        print("densight: stopped", file=sys.stderr)  # noqa: T201
-        sys.exit(INTERRUPTED)

@@ -6,10 +6,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from densight.cli.terminal import count, print_failures, print_line
+from densight.cli.terminal import INTERRUPTED, count, print_failures, print_line
 from densight.vocabulary import SPLITS, DensightError
 
 if TYPE_CHECKING:
@@ -58,7 +59,11 @@ def run_input(
 
         on_exam = None if method is None else explaining(output, check_method(method))
         base = source if source.is_dir() else source.parent
-        result = assess_run(models, entries, output, facts, base=base, on_exam=on_exam, progress=show)
+        try:
+            result = assess_run(models, entries, output, facts, base=base, on_exam=on_exam, progress=show)
+        except KeyboardInterrupt:
+            print_line(console, "Stopped. The same command goes on with the exams that are left.")
+            raise typer.Exit(INTERRUPTED) from None
     _tell(console, result, output)
     if result.images is not None:
         print_line(console, f"Report: {write_report(output)}")

@@ -13,10 +13,13 @@ if TYPE_CHECKING:
 
     from densight.intake.catalogue import Failure
 
-__all__ = ["TABLE", "count", "print_failures", "print_line"]
+__all__ = ["INTERRUPTED", "TABLE", "count", "print_failures", "print_line"]
 
 TABLE: dict[str, Any] = {"title_justify": "left", "caption_justify": "left", "box": SIMPLE_HEAD, "pad_edge": False}
 """The look of every table."""
+
+INTERRUPTED = 130
+"""The exit status of a command that Ctrl-C stopped: 128 and the signal's number."""
 
 SHOWN_FAILURES = 10
 

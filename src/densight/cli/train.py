@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from densight.cli.terminal import TABLE, count, print_failures, print_line
+from densight.cli.terminal import INTERRUPTED, TABLE, count, print_failures, print_line
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from densight.training.train import Job, Standing, Watcher
 
 __all__ = ["train"]
-
-INTERRUPTED = 130
-"""The exit status of a command that Ctrl-C stopped: 128 and the signal's number."""
 
 
 def train(

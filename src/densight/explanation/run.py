@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from densight.assessment.assess import Examined
+from densight.assessment.fusion import mean_of
 from densight.assessment.run import OnExam
 from densight.explanation.explain import explain
 from densight.explanation.explanation import Explanation
@@ -49,13 +50,12 @@ def explaining(folder: Path, method: str) -> OnExam:
 
     def on_exam(examined: list[tuple[Entry, Examined]]) -> dict[Path, str]:
         maps: dict[Path, str] = {}
-        views: dict[Projection, tuple[Mammogram, Explanation]] = {}
+        views: dict[Projection, list[tuple[Mammogram, Explanation]]] = {}
         for entry, one in examined:
             explanation = explain(one, method)
             maps[entry.path] = _save_image(folder, image_name(entry), one, explanation)
-            # Of several images of one projection the first is hung; the table has them all.
-            views.setdefault(one.assessment.projection, (one.mammogram, explanation))
-        _save_exam(folder, examined[0][0], views)
+            views.setdefault(one.assessment.projection, []).append((one.mammogram, explanation))
+        _save_exam(folder, examined[0][0], list(views.values()))
         return maps
 
     return on_exam
@@ -88,11 +88,16 @@ def _save_image(folder: Path, name: str, examined: Examined, explanation: Explan
     return f"{MAPS}/{projection}/{start}"
 
 
-def _save_exam(folder: Path, entry: Entry, views: dict[Projection, tuple[Mammogram, Explanation]]) -> None:
+def _save_exam(folder: Path, entry: Entry, views: list[list[tuple[Mammogram, Explanation]]]) -> None:
+    """Hang the first image of each projection; the probabilities are the exam's, of all images."""
+    fused = mean_of([mean_of([explanation.probabilities for _, explanation in images]) for images in views])
     path = folder / MAPS / "exams" / exam_picture_name(entry.patient_id, entry.exam_id)
-    _save_figure(path, draw_hanging(list(views.values()), title=f"Exam {entry.exam_id}"))
+    title = f"Exam {entry.exam_id}"
+    _save_figure(path, draw_hanging([images[0] for images in views], title=title, probabilities=fused))
 
 
 def _save_figure(path: Path, figure: Figure) -> None:
     with replacing(path) as temporary:
-        figure.savefig(temporary, dpi=DOTS_PER_INCH, facecolor=figure.get_facecolor())
+        # The first level of compression: the others take many times as long for a tenth of the size.
+        quickly = {"compress_level": 1}
+        figure.savefig(temporary, dpi=DOTS_PER_INCH, facecolor=figure.get_facecolor(), pil_kwargs=quickly)
