@@ -1,34 +1,31 @@
 from __future__ import annotations
 
 import json
-import lzma
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import h5py
 import numpy as np
 import pytest
 import torch
-from typer.testing import CliRunner
 
-from densight.cli.main import app
 from densight.explanation.gradcam import grad_cam
-from densight.network.bundle import read_bundle
-from densight.network.keras import read_keras_bundle, read_keras_weights
+from densight.network.keras import read_keras_weights
 from densight.network.resnet import TutorialResNet
-from densight.vocabulary import PROJECTIONS, DensightError, Projection
-
-FIXTURES = Path(__file__).parent / "fixtures"
-
-Layers = dict[str, dict[str, Any]]
-
-
-def unpack(name: str, folder: Path) -> Path:
-    path = folder / f"{name}.h5"
-    path.write_bytes(lzma.decompress((FIXTURES / f"{name}.h5.xz").read_bytes()))
-    return path
+from densight.vocabulary import DensightError
+from tests.keras_files import (
+    FIXTURES,
+    Layers,
+    as_container,
+    as_weights_only,
+    edit_graph,
+    numbered_on,
+    replace,
+    spoil,
+    unpack,
+    without_graph,
+)
 
 
 @pytest.fixture(scope="module")
@@ -64,56 +61,6 @@ def assess(state: dict[str, torch.Tensor]) -> tuple[np.ndarray, np.ndarray, np.n
         probabilities = torch.softmax(network.forward_head(features), dim=1)[0]
         maps = grad_cam(network, features)[0]
     return probabilities.numpy(), features.mean(dim=(2, 3))[0, :8].numpy(), maps.numpy()
-
-
-def edit_graph(path: Path, change: Callable[[Layers], None]) -> None:
-    with h5py.File(path, "r+") as file:
-        content = json.loads(file.attrs["model_config"])
-        change({layer["name"]: layer for layer in content["config"]["layers"]})
-        file.attrs["model_config"] = json.dumps(content)
-
-
-def without_graph(path: Path) -> None:
-    with h5py.File(path, "r+") as file:
-        del file.attrs["model_config"]
-
-
-def as_weights_only(source: Path, target: Path, rename: Callable[[str], str] = str) -> Path:
-    """What save_weights writes: the groups of the layers at the root, here with other names for them."""
-    with h5py.File(source) as old, h5py.File(target, "w") as new:
-        layers = old["model_weights"]
-        names = [str(name) for name in layers.attrs["layer_names"]]
-        new.attrs["layer_names"] = np.array([rename(name).encode() for name in names])
-        new.attrs["keras_version"], new.attrs["backend"] = b"2.2.4", b"tensorflow"
-        for name in names:
-            group = new.create_group(rename(name))
-            weights = [str(weight) for weight in layers[name].attrs["weight_names"]]
-            group.attrs["weight_names"] = [weight.replace(name, rename(name), 1).encode() for weight in weights]
-            for weight in weights:
-                group[weight.replace(name, rename(name), 1)] = layers[name][weight][()]
-    return target
-
-
-def as_container(source: Path, target: Path, root: str = "layers") -> Path:
-    """What save_weights writes to .weights.h5: layers numbered by kind in the model's order, whatever their names."""
-    counts: dict[str, int] = {}
-    with h5py.File(source) as old, h5py.File(target, "w") as new:
-        layers = old["model_weights"]
-        for name in layers.attrs["layer_names"]:
-            kind = "_".join(part for part in str(name).split("_") if not part.isdigit())
-            number = counts[kind] = counts.get(kind, -1) + 1
-            group = new.create_group(f"{root}/{kind}{f'_{number}' if number else ''}/vars")
-            for i, weight in enumerate(layers[name].attrs["weight_names"]):
-                group[str(i)] = layers[name][weight][()]
-    return target
-
-
-def numbered_on(name: str, by: int) -> str:
-    """A layer's name after ``by`` further layers of its kind in the session; by one, as Keras 2.2 counts."""
-    *kind, last = name.split("_")
-    if last.isdigit() and kind:
-        return "_".join([*kind, str(int(last) + by)])
-    return f"{name}_{by}"
 
 
 def test_the_fixture_of_keras_gives_what_keras_gave(state: dict[str, torch.Tensor]) -> None:
@@ -257,17 +204,6 @@ def test_a_layer_aside_of_the_path_is_refused(copied: Path) -> None:
         read_keras_weights(copied)
 
 
-def spoil(path: Path, change: Callable[[h5py.File], None]) -> None:
-    with h5py.File(path, "r+") as file:
-        change(file)
-
-
-def replace(file: h5py.File, layer: str, array: str, values: np.ndarray) -> None:
-    group = file["model_weights"][layer][layer]
-    del group[f"{array}:0"]
-    group[f"{array}:0"] = values
-
-
 def drop_bias(file: h5py.File) -> None:
     file["model_weights"]["conv2d_9"].attrs["weight_names"] = ["conv2d_9/kernel:0"]
 
@@ -369,87 +305,3 @@ def test_another_programs_hdf5_is_refused(tmp_path: Path) -> None:
         file["layers"] = np.arange(3)
     with pytest.raises(DensightError, match=r"other\.h5: the HDF5 file is truncated or damaged"):
         read_keras_weights(tmp_path / "other.h5")
-
-
-def with_three_outputs(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    kernel, bias = np.arange(768, dtype=np.float32).reshape(256, 3), np.array([7, 8, 9], np.float32)
-    spoil(path, lambda file: (replace(file, "dense", "kernel", kernel), replace(file, "dense", "bias", bias)))
-    return kernel, bias
-
-
-def test_other_classes_are_brought_from_alphabetical_order_into_that_of_density(copied: Path) -> None:
-    kernel, bias = with_three_outputs(copied)
-    bundle = read_keras_bundle(copied, classes=("F", "G", "D"), projections=PROJECTIONS)
-    assert bundle.facts.classes == ("F", "G", "D")
-    # Keras read the folders as D, F, G.
-    np.testing.assert_array_equal(bundle.network.classifier.bias.detach(), bias[[1, 2, 0]])
-    np.testing.assert_array_equal(bundle.network.classifier.weight.detach(), kernel.T[[1, 2, 0]])
-
-
-def test_classes_that_do_not_fit_the_outputs_are_refused(copied: Path) -> None:
-    with pytest.raises(DensightError, match="4 outputs, and 3 classes are given"):
-        read_keras_bundle(copied, classes=("F", "G", "D"), projections=PROJECTIONS)
-    with_three_outputs(copied)
-    with pytest.raises(DensightError, match=r"3 outputs and no classes are given.*--classes F,G,D"):
-        read_keras_bundle(copied, projections=PROJECTIONS)
-
-
-def convert(*arguments: str | Path) -> tuple[str, BaseException | None]:
-    result = CliRunner().invoke(app, ["convert", *map(str, arguments)], env={"COLUMNS": "100"})
-    return result.output, result.exception
-
-
-def test_the_command_writes_a_bundle_that_says_where_it_comes_from(
-    copied: Path, state: dict[str, torch.Tensor], tmp_path: Path
-) -> None:
-    said, error = convert(copied, "-o", tmp_path / "bundle", "--projection", "MLO_R")
-    assert error is None
-    assert "2,262,660 parameters (full model, Keras version 2.15.0)" in said
-    assert "Input: 650×650 pixels" in said
-    bundle = read_bundle(tmp_path / "bundle")
-    assert bundle.facts.projections == (Projection.MLO_R,)
-    assert bundle.facts.classes == ("A", "B", "C", "D")
-    told = bundle.facts.training["converted_from"]
-    assert (told["file"], told["form"], told["keras_version"]) == ("model.h5", "full model", "2.15.0")
-    assert len(told["sha256"]) == 64
-    assert "keras version: 2.15.0" in (tmp_path / "bundle" / "MODEL_CARD.md").read_text()
-    assert all(torch.equal(bundle.network.state_dict()[name], value) for name, value in state.items())
-
-
-@pytest.mark.parametrize(
-    ("name", "options", "expected"),
-    [
-        ("CC_L.h5", (), "CC_L"),
-        ("weights-mlor.h5", (), "MLO_R"),
-        ("CC_R_model/weights-improvement-46-0.80.h5", (), "CC_R"),
-        ("CC_L.h5", ("--projection", "mlo-l"), "MLO_L"),
-        ("model.h5", ("--projection", "all"), "CC_R, CC_L, MLO_R, MLO_L"),
-    ],
-)
-def test_the_projection_comes_from_the_option_the_file_or_the_folder(
-    keras_file: Path, tmp_path: Path, name: str, options: tuple[str, ...], expected: str
-) -> None:
-    path = tmp_path / name
-    path.parent.mkdir(exist_ok=True)
-    path.symlink_to(keras_file)
-    said, error = convert(path, "-o", tmp_path / "bundle", *options)
-    assert error is None
-    assert ", ".join(read_bundle(tmp_path / "bundle").facts.projections) == expected
-    assert f"Projections: {expected} (" in said
-
-
-def test_the_command_refuses_what_it_cannot_do(keras_file: Path, model_folder: Path, tmp_path: Path) -> None:
-    refusals = {
-        (keras_file,): r"tells the projection.*--projection CC_R, CC_L, MLO_R, MLO_L or all",
-        (keras_file, "--projection", "lateral"): "unknown projection 'lateral'",
-        (keras_file, "--projection", "all", "--classes", "A,B"): "4 outputs, and 2 classes are given",
-        (model_folder,): r"model bundle already.*-o FILE\.onnx",
-    }
-    for arguments, message in refusals.items():
-        _, error = convert(*arguments, "-o", tmp_path / "bundle")
-        assert isinstance(error, DensightError)
-        with pytest.raises(DensightError, match=message):
-            raise error
-    _, error = convert(model_folder, "-o", tmp_path / "m.onnx", "--projection", "CC_R")
-    assert "knows its projections and classes" in str(error)
-    assert not (tmp_path / "bundle").exists()

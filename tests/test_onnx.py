@@ -16,7 +16,7 @@ from densight.network.bundle import Bundle, read_bundle
 from densight.network.keras import read_keras_bundle
 from densight.network.onnx import write_onnx
 from densight.vocabulary import PROJECTIONS, DensightError
-from tests.test_keras import edit_graph, unpack
+from tests.keras_files import edit_graph, unpack
 from tests.test_network import built
 
 onnxruntime = pytest.importorskip("onnxruntime", reason="the extra densight[onnx] is not installed")
