@@ -8,9 +8,10 @@ import numpy as np
 import torch
 from PIL import Image
 
+from densight.intake.mammogram import Mammogram
 from densight.network.architecture import Architecture, build_network
 from densight.network.bundle import BundleFacts, write_bundle
-from densight.preparation.prepare import Preparation
+from densight.preparation.prepare import Preparation, prepare
 from densight.vocabulary import BIRADS, PROJECTIONS, Projection
 
 
@@ -44,13 +45,23 @@ def write_model(
     seed: int = 0,
     preset: str = "default",
 ) -> Path:
-    """A bundle with random weights: it says something of every image, and something else of another."""
+    """A bundle with random weights, scaled so that it says something else of each image."""
     torch.manual_seed(seed)
     preparation = Preparation(preset, (96, 64))
     name = "tutorial-resnet" if preset == "tutorial" else "mobilenetv2-035"
     architecture = Architecture(name, len(classes), preparation.channels)
     network = build_network(architecture)
-    torch.nn.init.normal_(network.classifier.weight, 0, 2)
+    drawn = [prepare(Mammogram(draw_breast(i, i / 5)), preparation).tensor for i in range(6)]
+    images = torch.from_numpy(np.stack(drawn))
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.momentum = 1.0
+    with torch.no_grad():
+        network.train()(images)
+        logits = network.eval()(images)
+        spread = 1.5 / logits.std(dim=0)
+        network.classifier.weight *= spread[:, None]
+        network.classifier.bias.copy_(-(logits - network.classifier.bias).mean(dim=0) * spread)
     facts = BundleFacts(architecture, preparation, classes, tuple(map(Projection, projections)))
     write_bundle(folder, network.state_dict(), facts)
     return folder

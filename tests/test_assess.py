@@ -11,6 +11,7 @@ from densight.assessment.models import load_models
 from densight.intake.mammogram import Exam, Mammogram
 from densight.vocabulary import DensightError, Projection
 from tests.examples import draw_breast, write_exam, write_model
+from tests.keras_files import unpack
 
 
 def test_the_four_lines_of_the_readme(model_folder: Path, exams_folder: Path) -> None:
@@ -93,6 +94,15 @@ def test_each_projection_has_its_own_model(tmp_path: Path, exams_folder: Path) -
     np.testing.assert_array_equal(listed.probabilities, found.probabilities)
 
 
+def test_keras_weights_are_a_model_whose_name_tells_its_projection(tmp_path: Path) -> None:
+    keras = unpack("tutorial_keras_2.15", tmp_path).rename(tmp_path / "weights_mlol.h5")
+
+    model = densight.load_model(keras)
+
+    assert (model.projections, model.classes) == (("MLO_L",), ("A", "B", "C", "D"))
+    assert model.models.bundles[0].facts.preparation.shape == (650, 650)
+
+
 def test_models_that_do_not_go_together_are_refused(tmp_path: Path) -> None:
     one = write_model(tmp_path / "one", ("CC_R", "CC_L"))
     same = write_model(tmp_path / "same", ("CC_L",))
@@ -104,7 +114,7 @@ def test_models_that_do_not_go_together_are_refused(tmp_path: Path) -> None:
         densight.load_model([one, other])
     with pytest.raises(DensightError, match=r"nothing: there is no model bundle \(no model.json\)"):
         densight.load_model(tmp_path / "nothing")
-    with pytest.raises(DensightError, match=r"this is a file, not a model bundle.*convert Keras weights first"):
+    with pytest.raises(DensightError, match=r"model.json: .*HDF5"):
         densight.load_model(one / "model.json")
     with pytest.raises(DensightError, match=r"the device 'abacus' cannot be used.*use --device cpu"):
         densight.load_model(one, device="abacus")

@@ -103,7 +103,8 @@ def load_model(source: str | Path | Sequence[str | Path], device: str = "cpu") -
     Parameters
     ----------
     source : path-like or sequence of path-like
-        A bundle folder; a folder of bundle folders, one a projection; or several of these.
+        A bundle folder; a folder of bundle folders, one a projection; a Keras ``.h5`` file whose name or folder tells
+        its projection; or several of these.
     device : {"cpu", "cuda", "mps"}
 
     Returns

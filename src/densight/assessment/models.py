@@ -94,7 +94,8 @@ def load_models(sources: Sequence[str | Path], device: str = "cpu") -> Models:
     Parameters
     ----------
     sources : sequence of path-like
-        Bundle folders, or folders of bundle folders such as ``densight train --projection each -o models/`` makes.
+        Bundle folders; folders of bundle folders such as ``densight train --projection each -o models/`` makes; or
+        Keras weights, as `densight.network.keras.read_keras_bundle` reads them.
     device : {"cpu", "cuda", "mps"}
 
     Raises
@@ -104,8 +105,7 @@ def load_models(sources: Sequence[str | Path], device: str = "cpu") -> Models:
     """
     import torch
 
-    folders = [folder for source in sources for folder in _bundle_folders(Path(source))]
-    models = Models(tuple(read_bundle(folder) for folder in folders))
+    models = Models(tuple(bundle for source in sources for bundle in _read(Path(source))))
     try:
         for bundle in models.bundles:
             bundle.network.to(torch.device(device))
@@ -115,11 +115,12 @@ def load_models(sources: Sequence[str | Path], device: str = "cpu") -> Models:
     return models
 
 
-def _bundle_folders(source: Path) -> list[Path]:
+def _read(source: Path) -> list[Bundle]:
     if source.is_file():
-        raise DensightError(
-            "this is a file, not a model bundle", source, f"convert Keras weights first: densight convert {source.name}"
-        )
-    if (source / "model.json").is_file() or not source.is_dir():
-        return [source]
-    return sorted(path.parent for path in source.glob("*/model.json")) or [source]
+        from densight.network.keras import read_keras_bundle
+
+        return [read_keras_bundle(source)]
+    if (source / "model.json").is_file():
+        return [read_bundle(source)]
+    folders = sorted(path.parent for path in source.glob("*/model.json"))
+    return [read_bundle(folder) for folder in folders or [source]]

@@ -21,7 +21,8 @@ ModelOption = Annotated[
         "--model",
         "-m",
         metavar="DIR",
-        help="A model bundle, or a folder of bundles. Give the option once a projection where each has its own.",
+        help="A model bundle, a folder of bundles, or Keras weights (.h5). Give the option once a projection where "
+        "each has its own.",
         show_default=False,
     ),
 ]
