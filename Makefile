@@ -16,8 +16,8 @@ test: lint
 	$(BIN)/pytest -n 2 --dist worksteal --cov --cov-report=term
 
 lint: .venv/ready
-	$(BIN)/ruff format --check src tests benchmarks
-	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
