@@ -6,6 +6,7 @@ go on to the very weights of one that was not, and every number that decides thi
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -56,6 +57,8 @@ def open_device(device: str, precision: str) -> Fabric:
     """
     if device not in DEVICES:
         raise DensightError(f"unknown device {device!r}", remedy=f"use one of {', '.join(DEVICES)}")
+    # What Lightning says of precisions is in the recipe.
+    logging.getLogger("lightning.fabric").setLevel(logging.WARNING)
     try:
         return Fabric(accelerator=device, devices=1, precision=precision)  # type: ignore[arg-type]
     except Exception as error:  # Lightning raises several kinds for a device that is not there
