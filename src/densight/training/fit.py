@@ -57,8 +57,9 @@ def open_device(device: str, precision: str) -> Fabric:
     """
     if device not in DEVICES:
         raise DensightError(f"unknown device {device!r}", remedy=f"use one of {', '.join(DEVICES)}")
-    # What Lightning says of precisions is in the recipe.
-    logging.getLogger("lightning.fabric").setLevel(logging.WARNING)
+    # What Lightning says of precisions is in the recipe; which of its loggers says it depends on what was imported.
+    for name in ("lightning.fabric", "lightning.pytorch"):
+        logging.getLogger(name).setLevel(logging.WARNING)
     try:
         return Fabric(accelerator=device, devices=1, precision=precision)  # type: ignore[arg-type]
     except Exception as error:  # Lightning raises several kinds for a device that is not there
