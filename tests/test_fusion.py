@@ -93,7 +93,7 @@ def test_the_reference_is_the_labelled_images_one() -> None:
     assert fuse_breasts(images, BIRADS)["density"].tolist() == ["", "C"]
 
 
-def test_contradicting_references_are_refused_for_the_exam_but_breasts_have_their_own() -> None:
+def test_an_exam_of_different_labels_has_no_reference_but_breasts_have_their_own() -> None:
     images = pd.DataFrame(
         [
             image("CC_R", FOUR["CC_R"], exam="7", patient="p", density="B"),
@@ -101,11 +101,13 @@ def test_contradicting_references_are_refused_for_the_exam_but_breasts_have_thei
         ]
     )
     assert fuse_breasts(images, BIRADS)["density"].tolist() == ["B", "C"]
-    with pytest.raises(DensightError, match=r"exam '7' of patient 'p' carry different densities, B and C.*To mend it"):
-        fuse_exams(images, BIRADS)
+    (exam,) = fuse_exams(images, BIRADS).to_dict("records")
+    assert exam["density"] == ""
+    assert exam["assumed"] == "no reference, for the images carry different densities, B and C"
     images["laterality"] = "R"
-    with pytest.raises(DensightError, match="R breast of exam '7'"):
-        fuse_breasts(images, BIRADS)
+    (breast,) = fuse_breasts(images, BIRADS).to_dict("records")
+    assert breast["density"] == ""
+    assert breast["assumed"].startswith("2 images of CC_R averaged; no reference, for ")
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,6 @@ from densight.explanation.overlay import draw_overlay, make_overlays
 from densight.explanation.pictures import (
     draw_classes,
     draw_hanging,
-    exam_picture_name,
     read_raw,
     save_raw,
     save_tutorial_pictures,
@@ -190,11 +189,6 @@ def test_the_description_of_raw_maps_can_be_read_by_others(tmp_path: Path) -> No
     assert content["cells"] == "C_a_raw.npy"
     assert content["unit"] == "score before softmax, per cell"
     assert content["geometry"]["image_shape"] == [260, 200]
-
-
-def test_an_exams_picture_has_a_safe_name() -> None:
-    assert exam_picture_name("P 7", "../7:1") == "P-7_..-7-1.png"
-    assert exam_picture_name("äß", "") == "--_.png"
 
 
 def test_the_map_colours_the_breast_only_and_zero_is_transparent() -> None:

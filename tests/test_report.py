@@ -16,7 +16,7 @@ from PIL import Image
 
 from densight.assessment.fusion import probability_columns
 from densight.assessment.tables import write_assessments
-from densight.explanation.pictures import exam_picture_name
+from densight.explanation.naming import exam_picture_name
 from densight.figures.levels import figures_of_run, write_figures
 from densight.figures.plots import save_plots
 from densight.intake.catalogue import Failure, write_failures

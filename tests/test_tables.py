@@ -122,15 +122,12 @@ def test_a_missing_table_is_refused(tmp_path: Path) -> None:
         read_assessments(tmp_path / "assessments.csv")
 
 
-def test_writing_is_strict_and_keeps_the_images_where_they_cannot_be_fused(tmp_path: Path) -> None:
+def test_writing_is_strict(tmp_path: Path) -> None:
     with pytest.raises(DensightError, match="the images have no column model"):
         write_assessments(tmp_path, assessed().drop(columns="model"))
     with pytest.raises(DensightError, match="row 1: the probabilities sum to"):
         write_assessments(tmp_path, assessed().assign(p_A=0.9))
     assert list(tmp_path.iterdir()) == []
-    with pytest.raises(DensightError, match="different densities"):
-        write_assessments(tmp_path, assessed().assign(density=["A", "A", "B"]))
-    assert len(read_assessments(tmp_path)[0]) == 3
 
 
 def test_a_spreadsheets_byte_order_mark_and_blanks_do_not_matter(tmp_path: Path) -> None:

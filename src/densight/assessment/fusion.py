@@ -140,14 +140,15 @@ def fuse_breasts(images: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Columns ``exam_id``, ``patient_id``, ``laterality``, ``density`` (the reference), ``p_<class>``, ``predicted``,
-        ``projections`` (those there are), ``missing`` (those there are not) and ``assumed``, in the order in which the
-        breasts first occur.
+        Columns ``exam_id``, ``patient_id``, ``laterality``, ``density`` (the reference; empty where no image has a
+        label, and where labels differ, which ``assumed`` then says), ``p_<class>``, ``predicted``, ``projections``
+        (those there are), ``missing`` (those there are not) and ``assumed``, in the order in which the breasts first
+        occur.
 
     Raises
     ------
     DensightError
-        If an image has no exam or no known projection, or the images of a breast carry different densities.
+        If an image has no exam or no known projection.
 
     Examples
     --------
@@ -181,7 +182,7 @@ def fuse_exams(images: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:
     Raises
     ------
     DensightError
-        If an image has no exam or no known projection, or the images of an exam carry different densities.
+        If an image has no exam or no known projection.
 
     Examples
     --------
@@ -206,7 +207,8 @@ def _fuse(images: pd.DataFrame, classes: Sequence[str], keys: list[str]) -> pd.D
     np.add.at(counts, (units, places), 1)
 
     table = images[keys].drop_duplicates(ignore_index=True)
-    table["density"] = _references(images, units.tolist(), table)
+    labels = _labels(images, units.tolist(), len(table), classes)
+    table["density"] = [of_unit[0] if len(of_unit) == 1 else "" for of_unit in labels]
     table[columns] = fused
     table["predicted"] = predicted_class(fused, classes)
     sides = table["laterality"] if "laterality" in keys else [""] * len(table)
@@ -215,10 +217,7 @@ def _fuse(images: pd.DataFrame, classes: Sequence[str], keys: list[str]) -> pd.D
         " ".join(p for p, n in zip(PROJECTIONS, row, strict=True) if not n and p.laterality.value in (side or "RL"))
         for row, side in zip(counts, sides, strict=True)
     ]
-    table["assumed"] = [
-        "; ".join(f"{n} images of {p} averaged" for p, n in zip(PROJECTIONS, row, strict=True) if n > 1)
-        for row in counts
-    ]
+    table["assumed"] = [_assumed(row, of_unit) for row, of_unit in zip(counts, labels, strict=True)]
     return table
 
 
@@ -234,18 +233,17 @@ def _projection_numbers(images: pd.DataFrame) -> npt.NDArray[np.int64]:
     return np.array([PROJECTIONS.index(Projection.of(view, side)) for view, side in pairs])
 
 
-def _references(images: pd.DataFrame, units: Sequence[int], table: pd.DataFrame) -> list[str]:
-    """The one density that the labelled images of each unit carry, empty where none is labelled."""
-    references = [""] * len(table)
+def _assumed(counts: npt.NDArray[np.int64], labels: Sequence[str]) -> str:
+    """What was assumed of a breast or exam with so many images of each projection, and these labels."""
+    said = [f"{n} images of {p} averaged" for p, n in zip(PROJECTIONS, counts, strict=True) if n > 1]
+    if len(labels) > 1:
+        said.append(f"no reference, for the images carry different densities, {' and '.join(labels)}")
+    return "; ".join(said)
+
+
+def _labels(images: pd.DataFrame, units: Sequence[int], count: int, classes: Sequence[str]) -> list[list[str]]:
+    """The different densities that the images of each breast or exam carry, the least dense first."""
+    found: list[set[str]] = [set() for _ in range(count)]
     for unit, density in zip(units, images["density"].fillna(""), strict=True):
-        known = references[unit]
-        if known and density and known != density:
-            row = table.iloc[unit]
-            side = f" {row['laterality']} breast of" if "laterality" in table else ""
-            raise DensightError(
-                f"the images of{side} exam {row['exam_id']!r} of patient {row['patient_id']!r} carry different "
-                f"densities, {known} and {density}",
-                remedy="give them one density in the catalogue, for BI-RADS that of the denser breast",
-            )
-        references[unit] = known or density
-    return references
+        found[unit].add(density)
+    return [[label for label in classes if label in labels] for labels in found]

@@ -154,7 +154,7 @@ def write_assessments(run: str | Path, images: pd.DataFrame, classes: Sequence[s
     Raises
     ------
     DensightError
-        If a row is not an assessment, or the images of an exam carry different densities.
+        If a row is not an assessment.
 
     Examples
     --------

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from densight.cli.terminal import INTERRUPTED, count, print_failures, print_line
+from densight.cli.terminal import INTERRUPTED, count, open_console, print_failures, print_line
 from densight.vocabulary import SPLITS, DensightError
 
 if TYPE_CHECKING:
     import pandas as pd
+    from rich.console import Console
     from rich.table import Table
 
     from densight.assessment.run import RunResult
@@ -38,10 +39,11 @@ def run_input(
     if split not in (None, *SPLITS):
         raise DensightError(f"unknown split {split!r}", remedy=f"use one of {', '.join(SPLITS)}")
     models = load_models(model, device)
-    console = Console(highlight=False)
+    console = open_console()
     entries, left_out = find_labelled(source, split, models.classes)
     if left_out:
         print_line(console, f"note: {left_out}")
+    base = source if source.is_dir() else source.parent
     facts: dict[str, Any] = {
         "densight": version("densight"),
         "command": "assess" if method is None else "explain",
@@ -57,8 +59,7 @@ def run_input(
         def show(done: int, total: int) -> None:
             bar.update(task, completed=done, total=total)
 
-        on_exam = None if method is None else explaining(output, check_method(method))
-        base = source if source.is_dir() else source.parent
+        on_exam = None if method is None else explaining(output, entries, base, check_method(method))
         try:
             result = assess_run(models, entries, output, facts, base=base, on_exam=on_exam, progress=show)
         except KeyboardInterrupt:
@@ -83,6 +84,9 @@ def _tell(console: Console, result: RunResult, output: Path) -> None:
         console.print(_exams_table(exams, classes))
         if len(exams) > SHOWN_EXAMS:
             print_line(console, f"… and {len(exams) - SHOWN_EXAMS} more exams in {output / EXAMS}")
+        assumed = Counter(text for texts in exams["assumed"] for text in filter(None, texts.split("; ")))
+        for text, times in assumed.items():
+            print_line(console, f"note: {count(times, 'exam')}: {text}")
         told = ", ".join(f"{int((exams['predicted'] == label).sum())} {label}" for label in classes)
         print_line(console, f"{count(len(result.images), 'image')} of {count(len(exams), 'exam')}: {told}")
     if result.failures:

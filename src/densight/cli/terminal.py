@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from densight.intake.catalogue import Failure
 
-__all__ = ["INTERRUPTED", "TABLE", "count", "print_failures", "print_line"]
+__all__ = ["INTERRUPTED", "TABLE", "count", "open_console", "print_failures", "print_line"]
 
 TABLE: dict[str, Any] = {"title_justify": "left", "caption_justify": "left", "box": SIMPLE_HEAD, "pad_edge": False}
 """The look of every table."""
@@ -24,9 +24,16 @@ INTERRUPTED = 130
 SHOWN_FAILURES = 10
 
 
+def open_console() -> Console:
+    """A console that shows words as they are: in ids and paths, ``[b]`` is no markup and ``:x:`` no pictograph."""
+    from rich.console import Console
+
+    return Console(markup=False, emoji=False, highlight=False)
+
+
 def print_line(console: Console, text: str) -> None:
-    """A line as it is: paths are not broken, and brackets in them are no markup."""
-    console.print(text, markup=False, highlight=False, soft_wrap=True)
+    """A line that is not broken, for it may hold a path."""
+    console.print(text, soft_wrap=True)
 
 
 def print_failures(console: Console, failures: Sequence[Failure], listed: Path) -> None:

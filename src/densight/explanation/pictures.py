@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,7 +36,6 @@ if TYPE_CHECKING:
 __all__ = [
     "draw_classes",
     "draw_hanging",
-    "exam_picture_name",
     "read_raw",
     "save_raw",
     "save_tutorial_pictures",
@@ -47,17 +45,6 @@ Image = npt.NDArray[np.float32]
 
 _FORMAT = 1
 _OPAQUE = 0.7
-
-
-def exam_picture_name(patient_id: str, exam_id: str) -> str:
-    """The file name of an exam's hanging in ``maps/exams``.
-
-    Examples
-    --------
-    >>> exam_picture_name("P 7", "7/1")
-    'P-7_7-1.png'
-    """
-    return re.sub(r"[^A-Za-z0-9._-]", "-", f"{patient_id}_{exam_id}") + ".png"
 
 
 def save_tutorial_pictures(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,10 +11,10 @@ from densight.assessment.fusion import mean_of
 from densight.assessment.run import OnExam
 from densight.explanation.explain import explain
 from densight.explanation.explanation import Explanation
+from densight.explanation.naming import exam_picture_name, image_names
 from densight.explanation.pictures import (
     draw_classes,
     draw_hanging,
-    exam_picture_name,
     save_raw,
     save_tutorial_pictures,
 )
@@ -26,7 +26,7 @@ from densight.vocabulary import Projection
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["MAPS", "explaining", "image_name"]
+__all__ = ["MAPS", "explaining"]
 
 MAPS = "maps"
 """The folder's name in a run folder."""
@@ -34,7 +34,7 @@ MAPS = "maps"
 DOTS_PER_INCH = 150
 
 
-def explaining(folder: Path, method: str) -> OnExam:
+def explaining(folder: Path, entries: Sequence[Entry], base: Path, method: str) -> OnExam:
     """What `densight.assessment.run.assess_run` calls with each exam in order to explain it.
 
     Every image gets the tutorial's four pictures, its maps of all classes as a picture and as raw numbers, under
@@ -44,37 +44,26 @@ def explaining(folder: Path, method: str) -> OnExam:
     ----------
     folder : Path
         The run folder.
+    entries : sequence of Entry
+        All images of the run.
+    base : Path
+        The folder to which the images' paths in the run's tables are relative.
     method : str
         One of `densight.explanation.explain.METHODS`.
     """
+    names = image_names(entries, base)
 
     def on_exam(examined: list[tuple[Entry, Examined]]) -> dict[Path, str]:
         maps: dict[Path, str] = {}
         views: dict[Projection, list[tuple[Mammogram, Explanation]]] = {}
         for entry, one in examined:
             explanation = explain(one, method)
-            maps[entry.path] = _save_image(folder, image_name(entry), one, explanation)
+            maps[entry.path] = _save_image(folder, names[entry.path], one, explanation)
             views.setdefault(one.assessment.projection, []).append((one.mammogram, explanation))
         _save_exam(folder, examined[0][0], list(views.values()))
         return maps
 
     return on_exam
-
-
-def image_name(entry: Entry) -> str:
-    """A name for an image's pictures: its own, with the ids of patient and exam before it where it does not hold them.
-
-    Examples
-    --------
-    >>> image_name(Entry(Path("TestSet/1302_1_D_MLO_R.png"), None, "1302", "1302"))
-    '1302_1_D_MLO_R'
-    >>> image_name(Entry(Path("exam 7/CC_R.png"), None, "P1", "7"))
-    'P1_7_CC_R'
-    """
-    stem = entry.path.stem
-    ids = dict.fromkeys(filter(None, (entry.patient_id, entry.exam_id)))
-    lacking = [one for one in ids if not re.search(rf"(?<![A-Za-z0-9]){re.escape(one)}(?![A-Za-z0-9])", stem)]
-    return re.sub(r"[^A-Za-z0-9._-]", "-", "_".join((*lacking, stem)))
 
 
 def _save_image(folder: Path, name: str, examined: Examined, explanation: Explanation) -> str:

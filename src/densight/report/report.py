@@ -12,8 +12,8 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from densight.explanation.naming import exam_picture_name
 from densight.explanation.overlay import describe_class, method_name, probability
-from densight.explanation.pictures import exam_picture_name
 from densight.figures.plots import PLOTS
 from densight.report.contents import Contents, ExamRow, ImageRow, read_contents
 from densight.report.embed import Picture, embed_picture, embed_plot

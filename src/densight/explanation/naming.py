@@ -1,0 +1,72 @@
+"""The names of the pictures' files: readable, safe on every file system, and different for different images."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from densight.intake.naming import Entry
+
+__all__ = ["exam_picture_name", "image_names"]
+
+
+def exam_picture_name(patient_id: str, exam_id: str) -> str:
+    """The file name of an exam's hanging in ``maps/exams``.
+
+    Where the ids cannot be read off the name, a part of their checksum ends it.
+
+    Examples
+    --------
+    >>> exam_picture_name("P7", "7_1"), exam_picture_name("P 7", "7/1")
+    ('P7_7_1.png', 'P-7_7-1-b62bb397.png')
+    """
+    ids = f"{patient_id}_{exam_id}"
+    plain = _safe(ids) == ids and "_" not in patient_id
+    return f"{ids if plain else _told_apart(_safe(ids), patient_id, exam_id)}.png"
+
+
+def image_names(entries: Sequence[Entry], base: Path) -> dict[Path, str]:
+    """What the names of each image's pictures hold: its own, before it those ids that its own does not hold.
+
+    Where images of one projection would share a name, a part of the checksum of its path ends each of theirs.
+
+    Parameters
+    ----------
+    entries : sequence of Entry
+        All images of a run.
+    base : Path
+        The folder to which paths in the run's tables are relative.
+
+    Examples
+    --------
+    >>> entries = [Entry(Path("in/1302_1_D_MLO_R.png"), None, "1302", "1302"),
+    ...            Entry(Path("in/7/R.png"), None, "P1", "7"),
+    ...            Entry(Path("in/8/R.png"), None, "P1", "8"), Entry(Path("in/8/R.tif"), None, "P1", "8")]
+    >>> list(image_names(entries, Path("in")).values())
+    ['1302_1_D_MLO_R', 'P1_7_R', 'P1_8_R-fca234c4', 'P1_8_R-8a7eed09']
+    """
+    names = {entry.path: (entry.projection, _image_name(entry)) for entry in entries}
+    times = Counter(names.values())
+    return {
+        path: _told_apart(place[1], Path(os.path.relpath(path, base)).as_posix()) if times[place] > 1 else place[1]
+        for path, place in names.items()
+    }
+
+
+def _image_name(entry: Entry) -> str:
+    stem = entry.path.stem
+    ids = dict.fromkeys(filter(None, (entry.patient_id, entry.exam_id)))
+    lacking = [one for one in ids if not re.search(rf"(?<![A-Za-z0-9]){re.escape(one)}(?![A-Za-z0-9])", stem)]
+    return _safe("_".join((*lacking, stem)))
+
+
+def _safe(words: str) -> str:
+    return re.sub(r"[^A-Za-z0-9._-]", "-", words)
+
+
+def _told_apart(name: str, *identity: str) -> str:
+    return f"{name}-{hashlib.sha256(repr(identity).encode()).hexdigest()[:8]}"
