@@ -31,13 +31,15 @@ def test_the_help_names_every_verb_and_is_no_device() -> None:
     assert "not a medical device" in said
 
 
-@pytest.mark.parametrize("verb", VERBS)
-def test_every_verb_explains_itself_and_its_options(verb: str) -> None:
-    said = CliRunner().invoke(app, [verb, "--help"]).output
-    options = [line for line in said.splitlines() if re.match(r"  -", line)]
+@pytest.mark.parametrize("verb", ["", *VERBS])
+def test_help_fits_80_columns_cuts_no_sentence_and_explains_every_option(verb: str) -> None:
+    said = CliRunner().invoke(app, [*filter(None, [verb]), "--help"], env={"COLUMNS": "80"}).output
+    lines = said.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert "..." not in said.replace("[ARGS]...", "")
+    options = [line for line in lines if re.match(r"  -", line)]
     assert options
-    assert all(len(line.split("  ", 3)) > 2 or said for line in options)
-    assert "Traceback" not in said
+    assert all(re.fullmatch(r"  (-\w, )?--[a-z]+( [A-Z]+)? {2,}\S.*", line) for line in options)
 
 
 def test_help_and_import_load_nothing_heavy() -> None:
@@ -56,6 +58,65 @@ def test_a_fault_is_one_message_and_status_2(tmp_path: Path) -> None:
     assert "no model.json" in done.stderr
     assert "To mend it:" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def write_odd_catalogue(exams: Path) -> Path:
+    """A catalogue as a spreadsheet of Windows writes it, with ids that mean something to terminals and pages."""
+    rows = [
+        ("E1/CC_R.png", "p/1", "<script>alert(1)</script>", "A"),
+        ("E1/CC_L.png", "p/1", "<script>alert(1)</script>", "A"),
+        ("E2/CC_R.png", "ä", "e[/b]:x:", "B"),
+        ("E2/CC_L.png", "ä", "e[/b]:x:", "C"),
+        ("E3/CC_R.png", "ü", "e[/b]:x:", "D"),
+    ]
+    lines = [f"{path},{patient},{exam},{path[6]},{path[3:5]},{density}," for path, patient, exam, density in rows]
+    text = "\r\n".join(["path,patient_id,exam_id,laterality,view,density,split", *lines, ""])
+    path = exams / "odd [1] catalogue.csv"
+    path.write_bytes(text.encode("utf-8-sig"))
+    return path
+
+
+def test_odd_ids_and_paths_are_shown_as_they_are_and_every_exam_has_its_pictures(
+    model_folder: Path, exams_folder: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "run [/b] ä"
+
+    said = densight("explain", write_odd_catalogue(exams_folder), "--model", model_folder, "-o", out).stdout
+
+    assert "e[/b]:x:" in said
+    assert str(out / "report.html") in said
+    assert len(list((out / "maps" / "exams").iterdir())) == 3
+    assert len(list((out / "maps" / "CC_R").glob("*_classes.png"))) == 3
+    report = (out / "report.html").read_text()
+    assert "<script>alert" not in report
+    assert report.count("<figure><") == 3
+
+
+def test_an_exam_whose_images_carry_different_labels_is_assessed_and_left_out_of_the_figures(
+    model_folder: Path, exams_folder: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "run"
+
+    said = densight("assess", write_odd_catalogue(exams_folder), "--model", model_folder, "-o", out).stdout
+    figures = densight("figures", out).stdout
+
+    assert "note: 1 exam: no reference, for the images carry different densities, B and C" in said
+    assert "exam: 1 of 3 without a reference density, left out" in figures
+    assert pd.read_csv(out / "exams.csv", keep_default_na=False)["density"].tolist() == ["A", "", "D"]
+    assert pd.read_csv(out / "breasts.csv")["density"].tolist() == ["A", "A", "B", "C", "D"]
+
+
+def test_an_output_folder_that_is_a_file_is_refused(model_folder: Path, exams_folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    for output in (tmp_path / "file", tmp_path / "file" / "run"):
+        said = densight("assess", exams_folder, "--model", model_folder, "-o", output, status=2).stderr
+        assert "a file stands where a folder is needed. To mend it: choose another folder." in said
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_an_unknown_device_is_refused(model_folder: Path, exams_folder: Path, tmp_path: Path) -> None:
+    said = densight("assess", exams_folder, "-m", model_folder, "-o", tmp_path, "--device", "tpu", status=2).stderr
+    assert "unknown device 'tpu'. To mend it: use one of cpu, cuda, mps." in said
 
 
 def test_the_version_is_said() -> None:
@@ -155,6 +216,8 @@ def test_one_model_a_projection_by_repeating_the_option(exams_folder: Path, tmp_
     options = [part for model in models for part in ("--model", model)]
 
     densight("assess", exams_folder, *options, "-o", tmp_path / "run")
+    again = densight("assess", exams_folder, "--model", tmp_path, "-o", tmp_path / "run").stdout
 
+    assert "10 images had been done by an earlier run" in again
     told = pd.read_csv(tmp_path / "run" / "assessments.csv")
     assert (told["model"].str.split("@").str[0] == told["view"] + "_" + told["laterality"]).all()

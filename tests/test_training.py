@@ -59,8 +59,8 @@ def test_each_projection_gets_its_bundle_and_the_bundle_holds_the_whole_record(t
     result = run(*command)
     assert result.exit_code == 0, result.output
     assert re.findall(r"^(\w+): recipe (.+)$", result.output, re.MULTILINE) == [
-        ("CC_R", "recipe.yaml, 2 epochs instead of 3, 2 epochs"),
-        ("MLO_L", "recipe.yaml, 2 epochs instead of 3, 2 epochs"),
+        ("CC_R", "recipe.yaml --epochs 2, 2 epochs"),
+        ("MLO_L", "recipe.yaml --epochs 2, 2 epochs"),
     ]
     assert len(re.findall(r"^MLO_L epoch [12]/2: loss \d\.\d{4}, accuracy [01]\.\d{3}; ", result.output, re.M)) == 2
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["CC_R", "MLO_L"]
@@ -69,7 +69,7 @@ def test_each_projection_gets_its_bundle_and_the_bundle_holds_the_whole_record(t
     assert bundle.facts.classes == ("F", "G", "D")
     assert bundle.facts.preparation.shape == (64, 48)
     told = bundle.facts.training
-    assert told["recipe_name"] == "recipe.yaml, 2 epochs instead of 3"
+    assert told["recipe_name"] == "recipe.yaml --epochs 2"
     assert told["recipe"]["epochs"] == told["epochs"] == 2
     assert told["recipe"] == read_recipe(recipe).record() | {"epochs": 2}
     assert told["images"] == {"train": {"F": 4, "G": 4, "D": 4}, "validation": {"F": 2, "G": 2, "D": 2}}

@@ -17,6 +17,7 @@ from densight.vocabulary import DensightError
 __all__ = [
     "checksum",
     "clear_leftovers",
+    "delete",
     "read_json",
     "replacing",
     "write_bytes",
@@ -35,7 +36,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
     Raises
     ------
     DensightError
-        If the folder cannot be written to or the disk is full. Nothing half-written is left.
+        If the folder cannot be written to or is a file, or the disk is full. Nothing half-written is left.
 
     Examples
     --------
@@ -52,6 +53,8 @@ def replacing(path: str | Path) -> Iterator[Path]:
         yield temporary
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
+    except (FileExistsError, NotADirectoryError):
+        raise _no_folder(path) from None
     except OSError as error:
         raise DensightError(
             f"cannot be written ({error.strerror or error})", path, "free some space or choose another folder"
@@ -72,7 +75,36 @@ def clear_leftovers(folder: str | Path) -> None:
     False
     """
     for path in Path(folder).glob(f".*-{'?' * 8}.*"):
+        delete(path)
+
+
+def delete(path: str | Path) -> None:
+    """Delete a file, if it is there.
+
+    Raises
+    ------
+    DensightError
+        If it cannot be deleted.
+
+    Examples
+    --------
+    >>> write_text("build/failures.csv", "path,fault,remedy")
+    >>> delete("build/failures.csv")
+    >>> delete("build/failures.csv")
+    """
+    path = Path(path)
+    try:
         path.unlink(missing_ok=True)
+    except NotADirectoryError:
+        raise _no_folder(path) from None
+    except OSError as error:
+        raise DensightError(
+            f"cannot be deleted ({error.strerror or error})", path, "check its permissions or choose another folder"
+        ) from error
+
+
+def _no_folder(path: Path) -> DensightError:
+    return DensightError("cannot be written, for a file stands where a folder is needed", path, "choose another folder")
 
 
 def _umask() -> int:

@@ -9,7 +9,10 @@ from pathlib import Path
 from densight.network.bundle import Bundle, read_bundle
 from densight.vocabulary import PROJECTIONS, DensightError, Projection
 
-__all__ = ["Models", "load_models"]
+__all__ = ["DEVICES", "Models", "load_models"]
+
+DEVICES = ("cpu", "cuda", "mps")
+"""Where networks run."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,6 +108,8 @@ def load_models(sources: Sequence[str | Path], device: str = "cpu") -> Models:
     """
     import torch
 
+    if device not in DEVICES:
+        raise DensightError(f"unknown device {device!r}", remedy=f"use one of {', '.join(DEVICES)}")
     models = Models(tuple(bundle for source in sources for bundle in _read(Path(source))))
     try:
         for bundle in models.bundles:

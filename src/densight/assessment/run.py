@@ -21,7 +21,7 @@ from densight.intake.exam import group_exams, read_entry
 from densight.intake.mammogram import Mammogram
 from densight.intake.naming import Entry
 from densight.preparation.prepare import Prepared, prepare
-from densight.storage import read_json, write_json
+from densight.storage import delete, read_json, write_json
 from densight.vocabulary import PROJECTIONS, DensightError
 
 if TYPE_CHECKING:
@@ -129,12 +129,17 @@ def _begin(models: Models, folder: Path, facts: dict[str, Any]) -> dict[str, Any
     started = _now()
     if (folder / RUN).is_file():
         earlier = read_json(folder / RUN)
-        if [model["sha256"] for model in earlier.get("models", [])] != [model["sha256"] for model in described]:
+        if _checksums(earlier.get("models", [])) != _checksums(described):
             raise DensightError("the folder holds a run of another model", folder, "choose another folder with -o")
         started = earlier.get("started", started)
     facts = facts | {"classes": list(models.classes), "models": described, "started": started}
     write_json(folder / RUN, facts)
     return facts
+
+
+def _checksums(models: list[dict[str, Any]]) -> list[str]:
+    """What tells a run's models, in whatever order they were given."""
+    return sorted(model["sha256"] for model in models)
 
 
 def _now() -> str:
@@ -209,7 +214,7 @@ def _write_tables(
     if failures:
         write_failures(folder / FAILURES, failures)
     else:
-        (folder / FAILURES).unlink(missing_ok=True)
+        delete(folder / FAILURES)
     if not rows:
         return None
     images = pd.DataFrame(rows)

@@ -18,10 +18,10 @@ def assess(
     split: SplitOption = None,
     device: DeviceOption = "cpu",
 ) -> None:
-    """Assess the density of exams: probabilities per image, breast and exam.
+    """Assess the density of images, breasts and exams.
 
     INPUT is an image, a folder of exams, a data set's folder, or a catalogue.
-    A breast is the mean of its CC and MLO, an exam the mean of the projections
+    Gives the probability of every class. A breast is the mean of its CC and MLO, an exam the mean of the projections
     there are; which were missing is said. Writes assessments.csv, breasts.csv,
     exams.csv and report.html into the run folder. Images that cannot be
     assessed are listed in failures.csv, and the exit status is then 1. A run

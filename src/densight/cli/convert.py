@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from densight.cli.terminal import open_console, print_line
 from densight.vocabulary import PROJECTIONS, DensightError, Projection, find_projection
 
 if TYPE_CHECKING:
@@ -52,20 +53,16 @@ def convert(
         ),
     ] = None,
 ) -> None:
-    """Convert the tutorial's Keras weights to a model bundle, or a model to ONNX.
+    """Convert Keras weights to a model bundle, or a model to ONNX.
 
-    Reads the .h5 files of Keras 2.2 to 2.15 without Keras: full models, weights
-    only, and .weights.h5. A network that is not the tutorial's is refused.
+    Reads the tutorial's network from the .h5 files of Keras 2.2 to 2.15, without
+    Keras: full models, weights only, and .weights.h5. Another network is refused.
 
     densight convert CC_R_model/weights-improvement-46-0.80.h5 -o models/CC_R
 
     densight convert models/CC_R -o CC_R.onnx
     """
-    from rich.console import Console
-
-    from densight.cli.terminal import print_line
-
-    console = Console(highlight=False)
+    console = open_console()
     to_onnx = output.suffix.lower() == ".onnx"
     if model.is_dir() and not to_onnx:
         raise DensightError("this is a model bundle already", model, "give -o FILE.onnx to write it as ONNX")

@@ -16,7 +16,7 @@ def explain(
     source: InputArgument,
     model: ModelOption,
     output: RunOption = Path("run"),
-    method: Annotated[str, typer.Option(help="The method: grad-cam.")] = "grad-cam",
+    method: Annotated[str, typer.Option(metavar="NAME", help="The method: grad-cam.")] = "grad-cam",
     split: SplitOption = None,
     device: DeviceOption = "cpu",
 ) -> None:

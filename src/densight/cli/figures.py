@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from densight.cli.terminal import TABLE, count, print_line
+from densight.cli.terminal import TABLE, count, open_console, print_line
 from densight.vocabulary import DensightError
 
 if TYPE_CHECKING:
@@ -22,7 +22,9 @@ __all__ = ["figures"]
 def figures(
     run: Annotated[
         Path | None,
-        typer.Argument(help="Run folder with assessments.csv, as densight assess makes it.", show_default=False),
+        typer.Argument(
+            metavar="RUN", help="Run folder with assessments.csv, as densight assess makes it.", show_default=False
+        ),
     ] = None,
     predictions: Annotated[
         list[Path] | None,
@@ -66,15 +68,13 @@ def figures(
 
     Gives accuracy, macro recall, macro precision and the confusion matrix, with
     95 % intervals, for every projection, the right and the left breast and the
-    exam. Writes figures.json and the plots.
+    exam. Writes figures.json and the plots. Measures a run, or prediction files
+    such as the tutorial's.
 
-    From a run: densight figures run/
+    densight figures run/
 
-    From the tutorial's files: densight figures --predictions predictions_ccr.txt
-    --predictions predictions_mlor.txt --labels labels.csv -o out/
+    densight figures --predictions ccr.txt --labels labels.csv -o out/
     """
-    from rich.console import Console
-
     from densight.assessment.run import RUN
     from densight.figures.levels import write_figures
     from densight.figures.plots import PLOTS, save_plots
@@ -85,7 +85,7 @@ def figures(
     written = write_figures(result, folder)
     plots = save_plots(result, folder)
 
-    console = Console(highlight=False)
+    console = open_console()
     console.print(_levels_table(result))
     if "exam" in result.levels:
         console.print(_confusion_table(result, "exam"))
@@ -152,7 +152,7 @@ def _with_interval(estimate: Estimate) -> str:
     if estimate.interval is None:
         return f"{estimate.value:.4f}"
     low, high = estimate.interval
-    return f"{estimate.value:.4f} \\[{low:.3f}, {high:.3f}]"
+    return f"{estimate.value:.4f} [{low:.3f}, {high:.3f}]"
 
 
 def _confusion_table(result: Figures, level: str) -> Table:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from densight.cli.terminal import TABLE, count, print_failures, print_line
+from densight.cli.terminal import TABLE, count, open_console, print_failures, print_line
 from densight.vocabulary import SPLITS, DensightError
 
 if TYPE_CHECKING:
@@ -21,22 +21,31 @@ __all__ = ["index"]
 
 
 def index(
-    folder: Annotated[Path, typer.Argument(help="The data set: a folder of images.", show_default=False)],
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="The data set: a folder of images.", show_default=False)
+    ],
     dataset: Annotated[
         str | None,
-        typer.Option(help="Its layout: tutorial, mias, catalogue or loose. Detected where not given."),
+        typer.Option(metavar="NAME", help="Its layout: tutorial, mias, catalogue or loose. Detected where not given."),
     ] = None,
-    output: Annotated[Path, typer.Option("--output", "-o", help="The catalogue to write, .csv or .parquet.")] = Path(
-        "catalogue.csv"
-    ),
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", help="The catalogue to write, .csv or .parquet.")
+    ] = Path("catalogue.csv"),
     classes: Annotated[
         str | None,
-        typer.Option(help="The class labels from the least to the most dense, such as F,G,D. Else the data set's own."),
+        typer.Option(
+            metavar="LIST",
+            help="The class labels from the least to the most dense, such as F,G,D. By default the data set's own.",
+            show_default=False,
+        ),
     ] = None,
     split: Annotated[
-        str, typer.Option(help="Per cent of the patients for training, validation and test, where none is given.")
+        str,
+        typer.Option(
+            metavar="LIST", help="Per cent of the patients for training, validation and test, where none is given."
+        ),
     ] = "60,15,25",
-    seed: Annotated[int, typer.Option(min=0, help="The seed of the split.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, metavar="N", help="The seed of the split.")] = 0,
 ) -> None:
     """Make a catalogue of a folder of mammograms.
 
@@ -45,18 +54,18 @@ def index(
     folder does. Images that cannot be used are listed in failures.csv
     beside the catalogue, and the exit status is then 1.
     """
-    from rich.console import Console
     from rich.progress import Progress
 
     from densight.intake.catalogue import catalogue_suffix, write_catalogue, write_failures
     from densight.intake.layouts import detect
     from densight.intake.layouts import index as index_folder
+    from densight.storage import delete
 
     catalogue_suffix(output)
     layout = dataset or detect(folder)
     labels = re.split(r"[,\s]+", classes.strip()) if classes else None
     fractions = _read_fractions(split)
-    console = Console()
+    console = open_console()
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("Reading the images", total=None)
 
@@ -76,7 +85,7 @@ def index(
     else:
         print_line(console, "No catalogue was written: no image can be used.")
     if not failures:
-        listed.unlink(missing_ok=True)
+        delete(listed)
         return
     write_failures(listed, failures)
     print_failures(console, failures, listed)

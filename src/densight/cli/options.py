@@ -31,4 +31,4 @@ SplitOption = Annotated[
     str | None,
     typer.Option(metavar="NAME", help="Only the images of this split: train, validation or test.", show_default=False),
 ]
-DeviceOption = Annotated[str, typer.Option(help="Where the network runs: cpu, cuda or mps.")]
+DeviceOption = Annotated[str, typer.Option(metavar="NAME", help="Where the network runs: cpu, cuda or mps.")]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from densight.cli.terminal import INTERRUPTED, TABLE, count, print_failures, print_line
+from densight.cli.terminal import INTERRUPTED, TABLE, count, open_console, print_failures, print_line
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -45,11 +45,13 @@ def train(
         Path, typer.Option("--output", "-o", metavar="DIR", help="The folder of the bundles, one in it a network.")
     ] = Path("models"),
     seed: Annotated[
-        int, typer.Option(min=0, help="The seed of first weights, shuffling, augmentation and dropout.")
+        int, typer.Option(min=0, metavar="N", help="The seed of first weights, shuffling, augmentation and dropout.")
     ] = 0,
-    device: Annotated[str, typer.Option(help="Where to train: cpu, cuda, mps, or auto for the best there is.")] = "cpu",
+    device: Annotated[
+        str, typer.Option(metavar="NAME", help="Where to train: cpu, cuda, mps, or auto for the best there is.")
+    ] = "cpu",
     epochs: Annotated[
-        int | None, typer.Option(min=1, help="Epochs instead of the recipe's.", show_default=False)
+        int | None, typer.Option(min=1, metavar="N", help="Epochs instead of the recipe's.", show_default=False)
     ] = None,
 ) -> None:
     """Train networks and write them as model bundles.
@@ -65,8 +67,6 @@ def train(
 
     densight train catalogue.csv --recipe tutorial --projection CC_R -o models/
     """
-    from rich.console import Console
-
     from densight.intake.catalogue import read_catalogue
     from densight.training.recipe import read_recipe
     from densight.training.train import plan
@@ -74,8 +74,8 @@ def train(
     images = read_catalogue(catalogue)
     chosen, name = read_recipe(recipe), Path(recipe).name
     if epochs is not None and epochs != chosen.epochs:
-        chosen, name = replace(chosen, epochs=epochs), f"{name}, {epochs} epochs instead of {chosen.epochs}"
-    console = Console(highlight=False)
+        chosen, name = replace(chosen, epochs=epochs), f"{name} --epochs {epochs}"
+    console = open_console()
     failures: list[Failure] = []
     trainings = [_Training(images, job, chosen, output / job.name, seed) for job in plan(images, projection)]
     for training in trainings:
@@ -136,11 +136,12 @@ def _train_one(console: Console, training: _Training, recipe_name: str, device: 
 
 def _list_failures(listed: Path, failures: list[Failure]) -> None:
     from densight.intake.catalogue import write_failures
+    from densight.storage import delete
 
     if failures:
         write_failures(listed, failures)
     else:
-        listed.unlink(missing_ok=True)
+        delete(listed)
 
 
 @contextmanager

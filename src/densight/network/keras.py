@@ -193,7 +193,7 @@ def _named_projection(path: Path) -> tuple[tuple[Projection, ...], str]:
         raise DensightError(
             "neither the file's name nor its folder's tells the projection",
             path,
-            f"give --projection {', '.join(PROJECTIONS)} or all",
+            f"name the folder MLO_R for instance, or use densight convert --projection {', '.join(PROJECTIONS)} or all",
         )
     return (found,), " ".join(assumed) or "told by the file's name"
 

@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from densight.intake.catalogue import Catalogue, Failure, write_failures
+from densight.storage import delete
 from densight.training.data import FramedImages, load_images
 from densight.training.recipe import Recipe
 from densight.vocabulary import DensightError
@@ -119,7 +120,7 @@ def keep_left_out(catalogue: Catalogue, folder: Path, failures: list[Failure], *
             f"delete {folder} to begin anew",
         )
     if not failures:
-        (folder / LEFT_OUT).unlink(missing_ok=True)
+        delete(folder / LEFT_OUT)
         return
     root = catalogue.root
     relative = (one.path.relative_to(root) if one.path.is_relative_to(root) else one.path for one in failures)

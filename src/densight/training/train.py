@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from densight.intake.catalogue import Catalogue, Failure, check_trainable
 from densight.network.architecture import Architecture, build_network
 from densight.network.bundle import BundleFacts, write_bundle
-from densight.storage import clear_leftovers, read_json
+from densight.storage import clear_leftovers, delete, read_json
 from densight.training.curves import TensorBoardLog, draw_curves, write_curves
 from densight.training.recipe import Recipe
 from densight.vocabulary import PROJECTIONS, DensightError, Projection
@@ -174,7 +174,7 @@ def train(
     clear_leftovers(folder)
     clear_leftovers(place)
     if look_up(catalogue, job, recipe, folder, seed=seed).record is not None:
-        (place / STATE).unlink(missing_ok=True)
+        delete(place / STATE)
         return read_left_out(catalogue, place)
     fabric = open_device(device, recipe.precision)
     torch.manual_seed(seed)
@@ -196,7 +196,7 @@ def train(
         licence="that of the training images; none is implied",
     )
     write_bundle(folder, state.best, facts)
-    (place / STATE).unlink(missing_ok=True)
+    delete(place / STATE)
     return material.failures
 
 
