@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 import densight
 from densight.assessment.assess import assess_exam
@@ -116,8 +117,14 @@ def test_models_that_do_not_go_together_are_refused(tmp_path: Path) -> None:
         densight.load_model(tmp_path / "nothing")
     with pytest.raises(DensightError, match=r"model.json: .*HDF5"):
         densight.load_model(one / "model.json")
-    with pytest.raises(DensightError, match=r"the device 'abacus' cannot be used.*use --device cpu"):
-        densight.load_model(one, device="abacus")
+
+
+def test_a_device_that_is_unknown_or_not_there_is_refused(model_folder: Path) -> None:
+    absent = "cuda" if torch.backends.mps.is_available() else "mps"
+    with pytest.raises(DensightError, match=rf"the device '{absent}' cannot be used.*use --device cpu"):
+        densight.load_model(model_folder, device=absent)
+    with pytest.raises(DensightError, match="unknown device 'abacus'. To mend it: use one of cpu, cuda, mps."):
+        densight.load_model(model_folder, device="abacus")
 
 
 def test_a_projection_that_no_model_has_learnt_or_that_is_unknown_is_refused(tmp_path: Path) -> None:

@@ -114,11 +114,6 @@ def test_an_output_folder_that_is_a_file_is_refused(model_folder: Path, exams_fo
     assert (tmp_path / "file").read_text() == "mine"
 
 
-def test_an_unknown_device_is_refused(model_folder: Path, exams_folder: Path, tmp_path: Path) -> None:
-    said = densight("assess", exams_folder, "-m", model_folder, "-o", tmp_path, "--device", "tpu", status=2).stderr
-    assert "unknown device 'tpu'. To mend it: use one of cpu, cuda, mps." in said
-
-
 def test_the_version_is_said() -> None:
     assert re.fullmatch(r"densight \d+\.\d+\.\d+\n", CliRunner().invoke(app, ["--version"]).output)
 

@@ -30,15 +30,15 @@ from tests.trainings import (
 )
 
 
+@pytest.fixture
+def catalogue(tmp_path: Path) -> Path:
+    return make_catalogue(tmp_path / "images")
+
+
 def test_an_output_folder_that_is_a_file_is_refused(catalogue: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("mine")
     error = refused(*arguments(catalogue, recipe_file(tmp_path), tmp_path / "file"))
     assert error.fault == "cannot be written, for a file stands where a folder is needed"
-
-
-@pytest.fixture
-def catalogue(tmp_path: Path) -> Path:
-    return make_catalogue(tmp_path / "images")
 
 
 # The command, which says "held" and waits where the event happens for the given time, so that it can be stopped there.

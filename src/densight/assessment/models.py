@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from densight.intake.mammogram import projection_unknown
 from densight.network.bundle import Bundle, read_bundle
 from densight.vocabulary import PROJECTIONS, DensightError, Projection
 
@@ -78,11 +79,7 @@ class Models:
             If the projection is not known, or no bundle has learnt it.
         """
         if projection is None:
-            raise DensightError(
-                "the projection is not known",
-                path,
-                "name it in the file's name (…_MLO_R.png), its folder, or a catalogue",
-            )
+            raise projection_unknown(path)
         for bundle in self.bundles:
             if projection in bundle.facts.projections:
                 return bundle

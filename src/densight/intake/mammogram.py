@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from densight.vocabulary import DensightError, Projection
 
-__all__ = ["Exam", "Mammogram"]
+__all__ = ["Exam", "Mammogram", "projection_unknown"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,11 +103,7 @@ class Exam:
         seen: dict[Projection, Mammogram] = {}
         for mammogram in self.mammograms:
             if mammogram.projection is None:
-                raise DensightError(
-                    "the projection is not known",
-                    mammogram.path,
-                    "name it in the file's name (…_MLO_R.png), its folder, or a catalogue",
-                )
+                raise projection_unknown(mammogram.path)
             other = seen.setdefault(mammogram.projection, mammogram)
             if other is not mammogram:
                 raise DensightError(
@@ -121,3 +117,13 @@ class Exam:
 
     def __len__(self) -> int:
         return len(self.mammograms)
+
+
+def projection_unknown(path: Path | None) -> DensightError:
+    """What is said of an image, to be assessed or in an exam, whose projection nothing tells."""
+    return DensightError(
+        "the projection is not known",
+        path,
+        "name it in the file's name (…_MLO_R.png), its folder, or a catalogue; in Python, give read_mammogram "
+        "projection='MLO_R'",
+    )
