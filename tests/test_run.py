@@ -77,6 +77,21 @@ def test_a_stopped_run_goes_on_and_ends_in_the_same_tables(
     assert contents(tmp_path / "stopped") == contents(tmp_path / "whole")
 
 
+def test_damaged_lines_of_the_journal_and_a_damaged_record_do_not_end_in_a_traceback(
+    model_folder: Path, exams_folder: Path, tmp_path: Path
+) -> None:
+    run(model_folder, exams_folder, tmp_path / "run")
+    journal, record = tmp_path / "run" / "journal.jsonl", tmp_path / "run" / "run.json"
+    _, *others = journal.read_text().splitlines()
+    journal.write_text("\n".join(["[1]", '{"E1/CC_R.png": 3}', '{"E1/CC_R.png": {"file": [0, 0]}}', "\0", *others]))
+
+    assert run(model_folder, exams_folder, tmp_path / "run").resumed == 6
+
+    record.write_text('{"models": [{}, 3]}')
+    with pytest.raises(DensightError, match="holds a run of another model"):
+        run(model_folder, exams_folder, tmp_path / "run")
+
+
 def test_a_file_that_changed_is_assessed_again_and_a_new_exam_is_added(
     model_folder: Path, exams_folder: Path, tmp_path: Path
 ) -> None:

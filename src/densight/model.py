@@ -19,7 +19,7 @@ __all__ = ["Model", "load_model"]
 
 
 class Model:
-    """One or more model bundles, ready to assess exams and to explain what they say.
+    r"""One or more model bundles, ready to assess exams and to explain what they say.
 
     Made by `load_model`.
 
@@ -27,6 +27,28 @@ class Model:
     ----------
     models : Models
         The bundles, and which projection each has learnt.
+
+    Examples
+    --------
+    A network that has learnt nothing yet, and an image that is no more than a ramp of grey:
+
+    >>> from densight.intake.image import read_mammogram
+    >>> from densight.network.architecture import Architecture, build_network
+    >>> from densight.network.bundle import BundleFacts, write_bundle
+    >>> from densight.preparation.prepare import Preparation
+    >>> from densight.storage import write_bytes
+    >>> architecture = Architecture("mobilenetv2-035", classes=4, channels=3)
+    >>> facts = BundleFacts(architecture, Preparation("tutorial", (64, 64)), ("A", "B", "C", "D"), (Projection.CC_R,))
+    >>> write_bundle("build/CC_R", build_network(architecture).state_dict(), facts)
+    >>> write_bytes("build/ramp.pgm", b"P5 96 64 255\n" + bytes(range(96)) * 64)
+
+    >>> model = load_model("build/CC_R")
+    >>> image = read_mammogram("build/ramp.pgm", projection="CC_R")
+    >>> result = model.assess(image)
+    >>> result.probabilities.shape, result.missing[0]
+    ((4,), <Projection.CC_L: 'CC_L'>)
+    >>> model.explain(image).map("C").shape
+    (64, 96)
     """
 
     def __init__(self, models: Models) -> None:

@@ -17,6 +17,10 @@ JOURNAL = "journal.jsonl"
 """The file's name in a run folder."""
 
 
+_SAID = ("file", "probabilities", "preparation", "model", "maps")
+"""What a line says of each image."""
+
+
 class Journal:
     """What is done already: of each file its size and time when it was read, and what was said of it.
 
@@ -40,10 +44,7 @@ class Journal:
         self._said: dict[str, dict[str, Any]] = {}
         text = self.path.read_text(encoding="utf-8", errors="replace") if self.path.is_file() else ""
         for line in text.splitlines():
-            try:
-                self._said |= json.loads(line)
-            except ValueError:
-                continue
+            self._said |= _read_line(line)
         self._broken = bool(text) and not text.endswith("\n")
 
     def key(self, entry: Entry) -> str:
@@ -86,6 +87,15 @@ class Journal:
             ) from error
         self._broken = False
         self._said |= said
+
+
+def _read_line(line: str) -> dict[str, dict[str, Any]]:
+    """What a line says of the images of an exam; nothing where it is damaged, so that they are done again."""
+    try:
+        said = json.loads(line)
+        return {str(key): {name: one[name] for name in _SAID} for key, one in said.items()}
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return {}
 
 
 def _stamp(path: Path) -> list[int]:

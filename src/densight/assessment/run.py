@@ -129,7 +129,7 @@ def _begin(models: Models, folder: Path, facts: dict[str, Any]) -> dict[str, Any
     started = _now()
     if (folder / RUN).is_file():
         earlier = read_json(folder / RUN)
-        if _checksums(earlier.get("models", [])) != _checksums(described):
+        if _checksums(earlier.get("models")) != _checksums(described):
             raise DensightError("the folder holds a run of another model", folder, "choose another folder with -o")
         started = earlier.get("started", started)
     facts = facts | {"classes": list(models.classes), "models": described, "started": started}
@@ -137,9 +137,9 @@ def _begin(models: Models, folder: Path, facts: dict[str, Any]) -> dict[str, Any
     return facts
 
 
-def _checksums(models: list[dict[str, Any]]) -> list[str]:
-    """What tells a run's models, in whatever order they were given."""
-    return sorted(model["sha256"] for model in models)
+def _checksums(models: Any) -> set[str]:
+    """What tells the models that ``run.json`` names, in whatever order they were given."""
+    return {str(model.get("sha256")) for model in models or () if isinstance(model, dict)}
 
 
 def _now() -> str:
