@@ -92,6 +92,18 @@ def test_odd_ids_and_paths_are_shown_as_they_are_and_every_exam_has_its_pictures
     assert report.count("<figure><") == 3
 
 
+def test_images_that_a_model_may_have_learnt_from_are_said_to_be_among_those_assessed(
+    model_folder: Path, exams_folder: Path, tmp_path: Path
+) -> None:
+    catalogue = exams_folder / "catalogue.csv"
+    rows = ["E1/CC_R.png,1,1,R,CC,A,train", "E2/CC_R.png,2,2,R,CC,B,validation", "E3/CC_R.png,3,3,R,CC,C,test"]
+    catalogue.write_text("\n".join(["path,patient_id,exam_id,laterality,view,density,split", *rows]))
+    common = ("assess", catalogue, "--model", model_folder, "-o")
+    note = "note: the input has 2 images of the splits train and validation; --split test leaves them out"
+    assert note in densight(*common, tmp_path / "all").stdout
+    assert "note:" not in densight(*common, tmp_path / "test", "--split", "test").stdout
+
+
 def test_an_exam_whose_images_carry_different_labels_is_assessed_and_left_out_of_the_figures(
     model_folder: Path, exams_folder: Path, tmp_path: Path
 ) -> None:

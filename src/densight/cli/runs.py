@@ -43,6 +43,10 @@ def run_input(
     entries, left_out = find_labelled(source, split, models.classes)
     if left_out:
         print_line(console, f"note: {left_out}")
+    learnt_from = sum(entry.split in ("train", "validation") for entry in entries)
+    if learnt_from and split is None:
+        among = f"{count(learnt_from, 'image')} of the splits train and validation"
+        print_line(console, f"note: the input has {among}; --split test leaves them out")
     base = source if source.is_dir() else source.parent
     facts: dict[str, Any] = {
         "densight": version("densight"),
