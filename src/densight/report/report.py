@@ -160,6 +160,7 @@ def _render(contents: Contents, pictures: _Pictures, plots: list[Picture]) -> st
             failures=contents.failures,
             figures=contents.figures,
             measures=_MEASURES,
+            interval_methods=_interval_methods(contents.figures) if contents.figures else "",
             plots=plots,
             hangings=pictures.hangings,
             class_pictures=pictures.classes,
@@ -235,6 +236,17 @@ def _interval(estimate: Mapping[str, Any]) -> str:
         return ""
     low, high = estimate["interval"]
     return f"[{low:.3f}, {high:.3f}]"
+
+
+def _interval_methods(figures: Mapping[str, Any]) -> str:
+    """How the intervals of each measure were made, where ``figures.json`` says it."""
+    measures: dict[str, list[str]] = {}
+    for key, words in _MEASURES.items():
+        found = [merit[key] for merit in figures["levels"].values() if merit.get(key)]
+        methods = sorted({one["method"] for one in found if one.get("interval") and one.get("method")})
+        if methods:
+            measures.setdefault(" or ".join(methods), []).append(words)
+    return "; ".join(f"{', '.join(words)}: {methods}" for methods, words in measures.items()).replace("wilson", "Wilson")
 
 
 def _moment(text: str) -> str:
