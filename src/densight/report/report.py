@@ -245,8 +245,8 @@ def _interval_methods(figures: Mapping[str, Any]) -> str:
         found = [merit[key] for merit in figures["levels"].values() if merit.get(key)]
         methods = sorted({one["method"] for one in found if one.get("interval") and one.get("method")})
         if methods:
-            measures.setdefault(" or ".join(methods), []).append(words)
-    return "; ".join(f"{', '.join(words)}: {methods}" for methods, words in measures.items()).replace("wilson", "Wilson")
+            measures.setdefault(" or ".join(methods).replace("wilson", "Wilson"), []).append(words)
+    return "; ".join(f"{', '.join(words)}: {methods}" for methods, words in measures.items())
 
 
 def _moment(text: str) -> str:
