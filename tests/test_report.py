@@ -186,6 +186,18 @@ def test_a_run_with_everything_becomes_one_page(tmp_path: Path) -> None:
     assert "2 pictures" in page.text
 
 
+def test_figures_of_other_assessments_are_left_out_and_that_is_said(tmp_path: Path) -> None:
+    run = make_run(tmp_path, table(12, projections=1))
+    figures = figures_of_run(run)
+    write_figures(figures, run)
+    save_plots(figures, run)
+    make_run(tmp_path, table(11, projections=1))
+    page = Page(write_report(run))
+    assert "were measured on other assessments and are left out" in page.text
+    assert "exam accuracy" not in page.text
+    assert page.all("img") == []
+
+
 def test_figures_of_merit_are_shown_with_their_intervals_and_plots(tmp_path: Path) -> None:
     run = make_run(tmp_path, table(12, projections=1))
     figures = figures_of_run(run)

@@ -144,6 +144,20 @@ def test_a_run_of_nothing_but_bad_images_says_so(model_folder: Path, tmp_path: P
     assert len(result.failures) == 1
 
 
+def test_another_input_in_the_same_folder_leaves_nothing_of_the_first(
+    model_folder: Path, exams_folder: Path, tmp_path: Path
+) -> None:
+    run(model_folder, exams_folder, tmp_path / "run")
+    one = write_exam(tmp_path / "one" / "E9", 9, 0.5, ("CC_L",))
+    run(model_folder, tmp_path / "one", tmp_path / "run")
+    assert read_exams(tmp_path / "run")[0]["exam_id"].tolist() == ["E9"]
+    assert [path.name for path in (tmp_path / "run").glob("predictions_*")] == ["predictions_ccl.txt"]
+
+    (one / "CC_L.png").write_bytes(b"")
+    run(model_folder, tmp_path / "one", tmp_path / "run")
+    assert list((tmp_path / "run").glob("*s.csv")) == [tmp_path / "run" / "failures.csv"]
+
+
 def test_the_folder_of_another_models_run_is_refused(model_folder: Path, exams_folder: Path, tmp_path: Path) -> None:
     run(model_folder, exams_folder, tmp_path / "run")
     other = write_model(tmp_path / "other", seed=1)

@@ -15,7 +15,7 @@ from densight.assessment.assess import Examined, examine
 from densight.assessment.fusion import predicted_class, probability_columns
 from densight.assessment.journal import Journal
 from densight.assessment.models import Models
-from densight.assessment.tables import write_assessments, write_predictions
+from densight.assessment.tables import ASSESSMENTS, BREASTS, EXAMS, write_assessments, write_predictions
 from densight.intake.catalogue import Failure, write_failures
 from densight.intake.exam import group_exams, read_entry
 from densight.intake.mammogram import Mammogram
@@ -215,13 +215,19 @@ def _write_tables(
         write_failures(folder / FAILURES, failures)
     else:
         delete(folder / FAILURES)
-    if not rows:
-        return None
-    images = pd.DataFrame(rows)
-    write_assessments(folder, images, models.classes)
+    images = pd.DataFrame(rows) if rows else None
+    if images is not None:
+        write_assessments(folder, images, models.classes)
+    else:  # nothing stays of another input that was assessed here before
+        for name in (ASSESSMENTS, BREASTS, EXAMS):
+            delete(folder / name)
+    columns = probability_columns(models.classes)
     for projection in PROJECTIONS:
-        of_one = images[(images["view"] == projection.view) & (images["laterality"] == projection.laterality)]
-        if len(of_one):
-            name = f"predictions_{projection.value.replace('_', '').lower()}.txt"
-            write_predictions(folder / name, of_one[probability_columns(models.classes)].to_numpy())
+        path = folder / f"predictions_{projection.value.replace('_', '').lower()}.txt"
+        place = (projection.view, projection.laterality)
+        of_one = [[row[name] for name in columns] for row in rows if (row["view"], row["laterality"]) == place]
+        if of_one:
+            write_predictions(path, np.array(of_one))
+        else:
+            delete(path)
     return images

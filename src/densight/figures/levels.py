@@ -6,6 +6,7 @@ projection is measured over its images, a side over its breasts, the exam over a
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -29,7 +30,15 @@ from densight.vocabulary import (
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["FIGURES", "Figures", "figures_of_predictions", "figures_of_run", "measure_levels", "write_figures"]
+__all__ = [
+    "FIGURES",
+    "Figures",
+    "are_of",
+    "figures_of_predictions",
+    "figures_of_run",
+    "measure_levels",
+    "write_figures",
+]
 
 FIGURES = "figures.json"
 """The file's name in a run folder."""
@@ -46,7 +55,7 @@ class Figures:
     classes : tuple of str
         The labels in order.
     source : Mapping
-        ``kind`` (``run`` or ``predictions``) and the names of the files.
+        ``kind`` (``run`` or ``predictions``), the names of the files, and of a run the checksum of its assessments.
     levels : Mapping of str to Merit
         Keys among ``CC_R, CC_L, MLO_R, MLO_L, right, left, exam``, in this order. A level without labelled images is
         left out.
@@ -97,7 +106,22 @@ def figures_of_run(run: str | Path, classes: Sequence[str] | None = None) -> Fig
             path,
             "fill the column density, or assess a catalogue that has it",
         )
-    return measure_levels(images, found, {"kind": "run", "files": [ASSESSMENTS]})
+    source = {"kind": "run", "files": [ASSESSMENTS], "assessments": _fingerprint(images, found)}
+    return measure_levels(images, found, source)
+
+
+def are_of(figures: Mapping[str, Any], images: pd.DataFrame, classes: Sequence[str]) -> bool:
+    """Whether the content of a ``figures.json`` was measured on these assessments, and not on what a run held before.
+
+    Parameters
+    ----------
+    figures : Mapping
+        As `Figures.as_dict` gives it.
+    images : DataFrame
+        As `densight.assessment.tables.read_assessments` gives it.
+    classes : sequence of str
+    """
+    return bool(figures["source"].get("assessments") == _fingerprint(images, classes))
 
 
 def figures_of_predictions(
@@ -202,6 +226,13 @@ def write_figures(figures: Figures, folder: str | Path) -> Path:
     path = Path(folder) / FIGURES
     write_json(path, figures.as_dict())
     return path
+
+
+def _fingerprint(images: pd.DataFrame, classes: Sequence[str]) -> str:
+    """The checksum of all that the figures depend on."""
+    known = ["patient_id", "exam_id", "laterality", "view", "density", "predicted"]
+    content = images[[*known, *probability_columns(classes)]].to_csv(index=False, lineterminator="\n")
+    return hashlib.sha256(content.encode()).hexdigest()
 
 
 def _merit_as_dict(merit: Merit, classes: Sequence[str]) -> dict[str, Any]:

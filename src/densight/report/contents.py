@@ -14,7 +14,7 @@ from densight.assessment.fusion import fuse_exams, probability_columns
 from densight.assessment.run import FAILURES, RUN
 from densight.assessment.tables import EXAMS, read_assessments, read_exams, read_table
 from densight.explanation.overlay import film_name
-from densight.figures.levels import FIGURES
+from densight.figures.levels import FIGURES, are_of
 from densight.storage import read_json
 from densight.vocabulary import Projection
 
@@ -116,7 +116,9 @@ class Contents:
         ``run.json``.
     exams : tuple of ExamRow
     figures : dict or None
-        ``figures.json``.
+        ``figures.json``; None too where it was measured on other assessments.
+    outdated : bool
+        Whether there are figures of other assessments.
     failures : tuple of FailureRow
     """
 
@@ -124,6 +126,7 @@ class Contents:
     run: Mapping[str, Any]
     exams: tuple[ExamRow, ...]
     figures: Mapping[str, Any] | None
+    outdated: bool
     failures: tuple[FailureRow, ...]
 
     @property
@@ -169,8 +172,14 @@ def read_contents(run: Path) -> Contents:
     images, classes = read_assessments(run)
     exams = read_exams(run, classes)[0] if (run / EXAMS).is_file() else fuse_exams(images, classes)
     figures = read_json(run / FIGURES) if (run / FIGURES).is_file() else None
+    outdated = figures is not None and not are_of(figures, images, classes)
     return Contents(
-        classes, read_json(run / RUN), tuple(_exam_rows(exams, images, classes)), figures, _failure_rows(run)
+        classes,
+        read_json(run / RUN),
+        tuple(_exam_rows(exams, images, classes)),
+        None if outdated else figures,
+        outdated,
+        _failure_rows(run),
     )
 
 

@@ -159,6 +159,7 @@ def _render(contents: Contents, pictures: _Pictures, plots: list[Picture]) -> st
             images=contents.images,
             failures=contents.failures,
             figures=contents.figures,
+            outdated=contents.outdated,
             measures=_MEASURES,
             interval_methods=_interval_methods(contents.figures) if contents.figures else "",
             plots=plots,
