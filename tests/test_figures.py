@@ -373,7 +373,7 @@ class TestRunFolder:
 
     def test_another_folder_and_the_class_order_can_be_asked_for(self, tmp_path: Path) -> None:
         write_assessments(tmp_path / "run", assessed([("1", "CC_R", "A", "A"), ("2", "CC_R", "B", "B")]))
-        assert run_command(tmp_path / "run", "-o", tmp_path / "out", "--classes", "A,B,C,D")[1] is None
+        assert run_command(tmp_path / "run", "-o", tmp_path / "out", "--classes", "A, B C,D")[1] is None
         assert (tmp_path / "out" / "figures.json").exists()
         assert not (tmp_path / "run" / "figures.json").exists()
         _, error = run_command(tmp_path / "run", "--classes", "D,C,B,A")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from densight.cli.options import read_classes
 from densight.cli.terminal import open_console, print_line
 from densight.vocabulary import PROJECTIONS, DensightError, Projection, find_projection
 
@@ -86,8 +86,7 @@ def _read(model: Path, projection: str | None, classes: str | None) -> Bundle:
     from densight.network.keras import read_keras_bundle
 
     if not model.is_dir():
-        labels = None if classes is None else re.split(r"[,\s]+", classes.strip())
-        return read_keras_bundle(model, classes=labels, projections=_projections(projection))
+        return read_keras_bundle(model, classes=read_classes(classes), projections=_projections(projection))
     if projection or classes:
         raise DensightError("a model bundle knows its projections and classes", model, "leave these options out")
     return read_bundle(model)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from densight.cli.options import read_classes
 from densight.cli.terminal import TABLE, count, open_console, print_line
 from densight.vocabulary import DensightError
 
@@ -121,7 +122,8 @@ def _measure(run: Path | None, predictions: list[Path] | None, labels: Path | No
     from densight.figures.levels import figures_of_predictions, figures_of_run
     from densight.vocabulary import BIRADS, check_classes
 
-    order = check_classes(classes.split(",")) if classes is not None else None
+    named = read_classes(classes)
+    order = None if named is None else check_classes(named)
     if run is not None:
         return figures_of_run(run, order)
     assert predictions is not None

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from densight.cli.options import read_classes
 from densight.cli.terminal import TABLE, count, open_console, print_failures, print_line
 from densight.vocabulary import SPLITS, DensightError
 
@@ -63,7 +63,7 @@ def index(
 
     catalogue_suffix(output)
     layout = dataset or detect(folder)
-    labels = re.split(r"[,\s]+", classes.strip()) if classes else None
+    labels = read_classes(classes)
     fractions = _read_fractions(split)
     console = open_console()
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:

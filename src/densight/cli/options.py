@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["DeviceOption", "InputArgument", "ModelOption", "RunOption", "SplitOption"]
+__all__ = ["DeviceOption", "InputArgument", "ModelOption", "RunOption", "SplitOption", "read_classes"]
 
 InputArgument = Annotated[
     Path,
@@ -32,3 +32,14 @@ SplitOption = Annotated[
     typer.Option(metavar="NAME", help="Only the images of this split: train, validation or test.", show_default=False),
 ]
 DeviceOption = Annotated[str, typer.Option(metavar="NAME", help="Where the network runs: cpu, cuda or mps.")]
+
+
+def read_classes(text: str | None) -> list[str] | None:
+    """The labels that ``--classes`` names, in its order; None where it is not given.
+
+    Examples
+    --------
+    >>> read_classes("F,G,D"), read_classes("F, G D")
+    (['F', 'G', 'D'], ['F', 'G', 'D'])
+    """
+    return None if text is None else text.replace(",", " ").split()
