@@ -2,6 +2,9 @@
 
     python benchmarks/mias_folds.py ../shared/data/mias OUT --recipe default --folds 5
 
+With ``--learning-only`` the patients whom ``densight index`` puts into its test part take no part: so recipes are
+compared without looking at those whom the README's figures are about.
+
 Writes OUT/run/ as ``densight assess`` and ``densight figures`` do, the rows of all folds together, and prints the
 figures of merit with 95 % intervals over patients. A run that was stopped goes on.
 """
@@ -71,8 +74,12 @@ def main() -> None:
     parser.add_argument("--recipe", default="default")
     parser.add_argument("--folds", type=int, default=5)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--learning-only", action="store_true")
     options = parser.parse_args()
     catalogue, _ = index(options.mias, "mias")
+    if options.learning_only:
+        learning = catalogue.table[catalogue.table["split"] != "test"].reset_index(drop=True)
+        catalogue = Catalogue(learning, catalogue.classes, catalogue.root)
     recipe = read_recipe(options.recipe)
     assessed = []
     for fold in range(options.folds):
