@@ -56,9 +56,10 @@ def train(
 ) -> None:
     """Train networks and write them as model bundles.
 
-    Learns from the catalogue's images of the split train, keeps the epoch that
-    does best on those of the split validation, and never looks at the others.
-    Each bundle holds the weights, the whole record and the learning curves.
+    Learns from the catalogue's images of the split train, watches those of the
+    split validation, and never looks at the others; the recipe says which epoch
+    is kept. Each bundle holds the weights, the whole record and the learning
+    curves.
 
     A training that was stopped, even killed, goes on when the same
     command is given again and ends in the same weights. Images that cannot be
@@ -209,7 +210,7 @@ def _table(trainings: list[_Training]) -> Table:
 
     table = Table(title="Networks", **TABLE)
     table.add_column("network")
-    for heading in ("best epoch", "validation loss", "accuracy", "images"):
+    for heading in ("kept epoch", "validation loss", "accuracy", "images"):
         table.add_column(heading, justify="right")
     table.add_column("bundle", overflow="fold")
     for training in trainings:

@@ -37,7 +37,7 @@ class BundleFacts:
     projections : tuple of Projection
         Those that the model was trained for.
     training : dict
-        The whole record: recipe, seed, images, versions, best epoch.
+        The whole record: recipe, seed, images, versions, kept epoch.
     calibration : dict or None
         None: probabilities are the softmax as it comes.
     licence : str

@@ -226,7 +226,7 @@ def _model_facts(model: Mapping[str, Any]) -> list[tuple[str, str]]:
             f"{split} {sum(images.values())} images" for split, images in (training.get("images") or {}).items()
         ),
         "epochs": training.get("epochs"),
-        "best epoch": training.get("best_epoch"),
+        "kept epoch": training.get("best_epoch"),
         "versions": ", ".join(f"{name} {number}" for name, number in (training.get("versions") or {}).items()),
     }
     return [(key, str(value)) for key, value in facts.items() if value not in (None, "")]
