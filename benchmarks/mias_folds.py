@@ -15,8 +15,10 @@ import argparse
 from pathlib import Path
 
 import pandas as pd
+from sklearn.metrics import log_loss
 from sklearn.model_selection import StratifiedGroupKFold
 
+from densight.assessment.fusion import probability_columns
 from densight.assessment.models import load_models
 from densight.assessment.run import assess_run
 from densight.assessment.tables import write_assessments
@@ -90,10 +92,14 @@ def main() -> None:
         entries = entries_of(folded.select(split="test"))
         result = assess_run(load_models([model]), entries, options.out / f"fold_{fold}" / "run", {}, base=options.mias)
         assessed.append(result.images)
-    write_assessments(options.out / "run", pd.concat(assessed, ignore_index=True), catalogue.classes)
+    images = pd.concat(assessed, ignore_index=True)
+    write_assessments(options.out / "run", images, catalogue.classes)
     figures = figures_of_run(options.out / "run")
     write_figures(figures, options.out / "run")
     save_plots(figures, options.out / "run")
+    truth = [catalogue.classes.index(label) for label in images["density"]]
+    probabilities = images[probability_columns(catalogue.classes)].to_numpy()
+    print(f"mean log-loss of an image: {log_loss(truth, probabilities, labels=range(len(catalogue.classes))):.3f}")
     for level, merit in figures.levels.items():
         low, high = merit.balanced_accuracy.interval or (float("nan"), float("nan"))
         print(
