@@ -14,10 +14,10 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from densight.explanation.explanation import Explanation
+from densight.explanation.hanging import draw_hanging
 from densight.explanation.overlay import draw_overlay, make_overlays
 from densight.explanation.pictures import (
     draw_classes,
-    draw_hanging,
     read_raw,
     save_raw,
     save_tutorial_pictures,

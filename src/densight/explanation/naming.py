@@ -11,11 +11,17 @@ from pathlib import Path
 
 from densight.intake.naming import Entry
 
-__all__ = ["exam_picture_name", "image_names"]
+__all__ = ["EXAM_PICTURES", "MAPS", "exam_picture_name", "image_names"]
+
+MAPS = "maps"
+"""The folder of all pictures in a run folder; in it one a projection."""
+
+EXAM_PICTURES = f"{MAPS}/exams"
+"""The folder of the hung exams in a run folder."""
 
 
 def exam_picture_name(patient_id: str, exam_id: str) -> str:
-    """The file name of an exam's hanging in ``maps/exams``.
+    """The file name of an exam's hanging in `EXAM_PICTURES`.
 
     Where the ids cannot be read off the name, a part of their checksum ends it.
 

@@ -1,4 +1,4 @@
-"""Explanations as files and drawings: the tutorial's four pictures, the raw maps, a panel a class, the hung exam."""
+"""Explanations as files and drawings: the tutorial's four pictures, the raw maps, a panel a class."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 
 from densight.explanation.explanation import Explanation
-from densight.explanation.hanging import draw_hanging
 from densight.explanation.overlay import (
     CONTOURS,
     GROUND,
@@ -33,13 +32,7 @@ from densight.vocabulary import DensightError
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = [
-    "draw_classes",
-    "draw_hanging",
-    "read_raw",
-    "save_raw",
-    "save_tutorial_pictures",
-]
+__all__ = ["draw_classes", "read_raw", "save_raw", "save_tutorial_pictures"]
 
 Image = npt.NDArray[np.float32]
 

@@ -11,13 +11,9 @@ from densight.assessment.fusion import mean_of
 from densight.assessment.run import OnExam
 from densight.explanation.explain import explain
 from densight.explanation.explanation import Explanation
-from densight.explanation.naming import exam_picture_name, image_names
-from densight.explanation.pictures import (
-    draw_classes,
-    draw_hanging,
-    save_raw,
-    save_tutorial_pictures,
-)
+from densight.explanation.hanging import draw_hanging
+from densight.explanation.naming import EXAM_PICTURES, MAPS, exam_picture_name, image_names
+from densight.explanation.pictures import draw_classes, save_raw, save_tutorial_pictures
 from densight.intake.mammogram import Mammogram
 from densight.intake.naming import Entry
 from densight.storage import replacing
@@ -26,10 +22,7 @@ from densight.vocabulary import Projection
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["MAPS", "explaining"]
-
-MAPS = "maps"
-"""The folder's name in a run folder."""
+__all__ = ["explaining"]
 
 DOTS_PER_INCH = 150
 
@@ -80,7 +73,7 @@ def _save_image(folder: Path, name: str, examined: Examined, explanation: Explan
 def _save_exam(folder: Path, entry: Entry, views: list[list[tuple[Mammogram, Explanation]]]) -> None:
     """Hang the first image of each projection; the probabilities are the exam's, of all images."""
     fused = mean_of([mean_of([explanation.probabilities for _, explanation in images]) for images in views])
-    path = folder / MAPS / "exams" / exam_picture_name(entry.patient_id, entry.exam_id)
+    path = folder / EXAM_PICTURES / exam_picture_name(entry.patient_id, entry.exam_id)
     title = f"Exam {entry.exam_id}"
     _save_figure(path, draw_hanging([images[0] for images in views], title=title, probabilities=fused))
 

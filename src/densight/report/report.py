@@ -12,7 +12,7 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from densight.explanation.naming import exam_picture_name
+from densight.explanation.naming import EXAM_PICTURES, MAPS, exam_picture_name
 from densight.explanation.overlay import describe_class, method_name, probability
 from densight.figures.plots import PLOTS
 from densight.report.contents import Contents, ExamRow, ImageRow, read_contents
@@ -27,7 +27,6 @@ __all__ = ["REPORT", "write_report"]
 REPORT = "report.html"
 """The file's name in a run folder."""
 
-_EXAM_PICTURES = "maps/exams"
 _PAGE_BUDGET = 20_000_000
 """Bytes of all pictures, before base64 makes four of three."""
 _HANGING_LIMITS = (35_000, 200_000)
@@ -94,12 +93,12 @@ def _embed_pictures(run: Path, contents: Contents) -> _Pictures:
     exams = {
         place: (exam, path)
         for place, exam in enumerate(contents.exams)
-        if (path := run / _EXAM_PICTURES / exam_picture_name(exam.patient_id, exam.exam_id)).is_file()
+        if (path := run / EXAM_PICTURES / exam_picture_name(exam.patient_id, exam.exam_id)).is_file()
     }
     images = [
         (image, path)
         for image in contents.images
-        if image.maps.startswith("maps/") and (path := run / f"{image.maps}_classes.png").is_file()
+        if image.maps.startswith(f"{MAPS}/") and (path := run / f"{image.maps}_classes.png").is_file()
     ]
     of_exam = _within(_PAGE_BUDGET / max(len(exams), 1) / (2 if images else 1), _HANGING_LIMITS)
     left = (_PAGE_BUDGET - of_exam * len(exams)) / max(len(images), 1)
