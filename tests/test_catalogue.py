@@ -5,15 +5,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from densight.intake.catalogue import (
-    COLUMNS,
-    Catalogue,
-    Failure,
-    check_trainable,
-    read_catalogue,
-    write_catalogue,
-    write_failures,
-)
+from densight.intake.catalogue import COLUMNS, Catalogue, check_trainable, read_catalogue, write_catalogue
+from densight.intake.failures import Failure, write_failures
 from densight.vocabulary import BIRADS, DensightError, Projection
 
 HEADER = ",".join(COLUMNS)

@@ -19,7 +19,7 @@ from densight.assessment.tables import write_assessments
 from densight.explanation.naming import exam_picture_name
 from densight.figures.levels import figures_of_run, write_figures
 from densight.figures.plots import save_plots
-from densight.intake.catalogue import Failure, write_failures
+from densight.intake.failures import Failure, write_failures
 from densight.report.embed import embed_picture
 from densight.report.report import write_report
 from densight.storage import write_json

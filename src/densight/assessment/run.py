@@ -16,8 +16,8 @@ from densight.assessment.fusion import predicted_class, probability_columns
 from densight.assessment.journal import Journal
 from densight.assessment.models import Models
 from densight.assessment.tables import ASSESSMENTS, BREASTS, EXAMS, write_assessments, write_predictions
-from densight.intake.catalogue import Failure, write_failures
 from densight.intake.exam import group_exams, read_entry
+from densight.intake.failures import FAILURES, Failure, write_failures
 from densight.intake.mammogram import Mammogram
 from densight.intake.naming import Entry
 from densight.preparation.prepare import Prepared, prepare
@@ -27,12 +27,10 @@ from densight.vocabulary import PROJECTIONS, DensightError
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["FAILURES", "RUN", "OnExam", "RunResult", "assess_run"]
+__all__ = ["RUN", "OnExam", "RunResult", "assess_run"]
 
 RUN = "run.json"
 """What the run is: models, input, versions."""
-FAILURES = "failures.csv"
-"""The images that could not be assessed, and why."""
 
 OnExam = Callable[[list[tuple[Entry, Examined]]], dict[Path, str]]
 """What is done with the examined images of an exam; gives for each file what its row has in the column ``maps``."""
@@ -211,10 +209,7 @@ def _write_tables(
 ) -> pd.DataFrame | None:
     import pandas as pd
 
-    if failures:
-        write_failures(folder / FAILURES, failures)
-    else:
-        delete(folder / FAILURES)
+    write_failures(folder / FAILURES, failures)
     images = pd.DataFrame(rows) if rows else None
     if images is not None:
         write_assessments(folder, images, models.classes)

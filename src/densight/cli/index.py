@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from densight.intake.catalogue import Catalogue, Failure
+    from densight.intake.catalogue import Catalogue
+    from densight.intake.failures import Failure
 
 __all__ = ["index"]
 
@@ -56,10 +57,10 @@ def index(
     """
     from rich.progress import Progress
 
-    from densight.intake.catalogue import catalogue_suffix, write_catalogue, write_failures
+    from densight.intake.catalogue import catalogue_suffix, write_catalogue
+    from densight.intake.failures import FAILURES, write_failures
     from densight.intake.layouts import detect
     from densight.intake.layouts import index as index_folder
-    from densight.storage import delete
 
     catalogue_suffix(output)
     layout = dataset or detect(folder)
@@ -75,7 +76,7 @@ def index(
         catalogue, failures = index_folder(
             folder, layout, classes=labels, fractions=fractions, seed=seed, progress=show
         )
-    listed = output.parent / "failures.csv"
+    listed = output.parent / FAILURES
     if len(catalogue):
         write_catalogue(catalogue, output)
         console.print(_count_table(catalogue, f"{folder.resolve().name}, layout {layout}"))
@@ -84,12 +85,10 @@ def index(
             _note_unlisted(console, folder, catalogue, failures)
     else:
         print_line(console, "No catalogue was written: no image can be used.")
-    if not failures:
-        delete(listed)
-        return
     write_failures(listed, failures)
-    print_failures(console, failures, listed)
-    raise typer.Exit(1)
+    if failures:
+        print_failures(console, failures, listed)
+        raise typer.Exit(1)
 
 
 def _read_fractions(text: str) -> list[float]:

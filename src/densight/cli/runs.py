@@ -76,8 +76,8 @@ def run_input(
 
 
 def _tell(console: Console, result: RunResult, output: Path) -> None:
-    from densight.assessment.run import FAILURES
     from densight.assessment.tables import EXAMS, read_exams
+    from densight.intake.failures import FAILURES
 
     if result.resumed:
         print_line(console, f"{count(result.resumed, 'image')} had been done by an earlier run in this folder.")

@@ -11,7 +11,7 @@ from rich.box import SIMPLE_HEAD
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from densight.intake.catalogue import Failure
+    from densight.intake.failures import Failure
 
 __all__ = ["INTERRUPTED", "TABLE", "count", "open_console", "print_failures", "print_line"]
 

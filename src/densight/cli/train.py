@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from rich.progress import Progress
     from rich.table import Table
 
-    from densight.intake.catalogue import Catalogue, Failure
+    from densight.intake.catalogue import Catalogue
+    from densight.intake.failures import Failure
     from densight.training.checkpoint import State
     from densight.training.recipe import Recipe
     from densight.training.train import Job, Standing, Watcher
@@ -69,6 +70,7 @@ def train(
     densight train catalogue.csv --recipe tutorial --projection CC_R -o models/
     """
     from densight.intake.catalogue import read_catalogue
+    from densight.intake.failures import FAILURES, write_failures
     from densight.training.recipe import read_recipe
     from densight.training.train import plan
 
@@ -77,6 +79,7 @@ def train(
     if epochs is not None and epochs != chosen.epochs:
         chosen, name = replace(chosen, epochs=epochs), f"{name} --epochs {epochs}"
     console = open_console()
+    listed = output / FAILURES
     failures: list[Failure] = []
     trainings = [_Training(images, job, chosen, output / job.name, seed) for job in plan(images, projection)]
     for training in trainings:
@@ -89,10 +92,10 @@ def train(
         print_line(console, f"Stopped. The same command goes on with epoch {done + 1} of {training.job.name}.")
         raise typer.Exit(INTERRUPTED) from None
     finally:
-        _list_failures(output / "failures.csv", failures)
+        write_failures(listed, failures)
     console.print(_table(trainings))
     if failures:
-        print_failures(console, failures, output / "failures.csv")
+        print_failures(console, failures, listed)
         raise typer.Exit(1)
 
 
@@ -133,16 +136,6 @@ def _train_one(console: Console, training: _Training, recipe_name: str, device: 
             device=device,
             watcher=watcher,
         )
-
-
-def _list_failures(listed: Path, failures: list[Failure]) -> None:
-    from densight.intake.catalogue import write_failures
-    from densight.storage import delete
-
-    if failures:
-        write_failures(listed, failures)
-    else:
-        delete(listed)
 
 
 @contextmanager

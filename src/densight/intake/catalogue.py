@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from densight.storage import replacing, write_csv
+from densight.storage import replacing
 from densight.vocabulary import BIRADS, PROJECTIONS, SPLITS, DensightError, Laterality, Projection, View, check_classes
 
 if TYPE_CHECKING:
@@ -19,12 +19,10 @@ if TYPE_CHECKING:
 __all__ = [
     "COLUMNS",
     "Catalogue",
-    "Failure",
     "catalogue_suffix",
     "check_trainable",
     "read_catalogue",
     "write_catalogue",
-    "write_failures",
 ]
 
 COLUMNS = ("path", "patient_id", "exam_id", "laterality", "view", "density", "split")
@@ -35,28 +33,6 @@ _CLASSES = "classes"
 
 _MAY_BE_EMPTY = ("density", "split")
 _CSV_UTF8 = "save the table as CSV with UTF-8 encoding"
-
-
-@dataclass(frozen=True)
-class Failure:
-    """One file that could not be used, why, and what to do.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    fault, remedy : str
-        What is wrong with it and what to do next.
-    """
-
-    path: Path
-    fault: str
-    remedy: str
-
-    @classmethod
-    def of(cls, error: DensightError, path: Path) -> Failure:
-        """Turn an error into a row of ``failures.csv``."""
-        return cls(error.path or path, error.fault, error.remedy or "")
 
 
 @dataclass(frozen=True, eq=False)
@@ -270,20 +246,6 @@ def check_trainable(catalogue: Catalogue, projections: Sequence[Projection]) -> 
             catalogue.source or catalogue.root,
             "give some patients the split 'validation', or let densight index --split do it",
         )
-
-
-def write_failures(path: str | Path, failures: Iterable[Failure]) -> None:
-    """Write ``failures.csv``: the columns path, fault, remedy; a row a file.
-
-    Examples
-    --------
-    >>> write_failures("build/failures.csv", [Failure(Path("a.png"), "the file is empty", "export it again")])
-    >>> print(Path("build/failures.csv").read_text(), end="")
-    path,fault,remedy
-    a.png,the file is empty,export it again
-    """
-    rows = ({"path": one.path.as_posix(), "fault": one.fault, "remedy": one.remedy} for one in failures)
-    write_csv(path, ("path", "fault", "remedy"), rows)
 
 
 def _relative(image: Path, folder: Path) -> str:

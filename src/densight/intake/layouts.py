@@ -10,7 +10,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from densight.intake.catalogue import COLUMNS, Catalogue, Failure, read_catalogue
+from densight.intake.catalogue import COLUMNS, Catalogue, read_catalogue
+from densight.intake.failures import Failure
 from densight.intake.image import read_pixels
 from densight.intake.naming import (
     DICOM_SUFFIXES,

@@ -11,10 +11,11 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING, Any
 
 from densight.assessment.fusion import fuse_exams, probability_columns
-from densight.assessment.run import FAILURES, RUN
+from densight.assessment.run import RUN
 from densight.assessment.tables import EXAMS, read_assessments, read_exams, read_table
 from densight.explanation.overlay import film_name
 from densight.figures.levels import FIGURES, are_of
+from densight.intake.failures import FAILURES
 from densight.storage import read_json
 from densight.vocabulary import Projection
 

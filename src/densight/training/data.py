@@ -15,7 +15,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
-from densight.intake.catalogue import Catalogue, Failure
+from densight.intake.catalogue import Catalogue
+from densight.intake.failures import Failure
 from densight.intake.image import read_mammogram
 from densight.preparation.prepare import finish, frame
 from densight.training.augmentation import augment

@@ -10,15 +10,13 @@ from typing import Any
 
 import pandas as pd
 
-from densight.intake.catalogue import Catalogue, Failure, write_failures
-from densight.storage import delete
+from densight.intake.catalogue import Catalogue
+from densight.intake.failures import FAILURES, Failure, write_failures
 from densight.training.data import FramedImages, load_images
 from densight.training.recipe import Recipe
 from densight.vocabulary import DensightError
 
 __all__ = ["Material", "keep_left_out", "read_left_out", "read_material"]
-
-LEFT_OUT = "failures.csv"
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,7 +95,7 @@ def read_material(
 
 def read_left_out(catalogue: Catalogue, folder: Path) -> list[Failure]:
     """The images that the training in this folder has left out."""
-    path = folder / LEFT_OUT
+    path = folder / FAILURES
     if not path.is_file():
         return []
     with path.open(newline="", encoding="utf-8") as file:
@@ -119,9 +117,6 @@ def keep_left_out(catalogue: Catalogue, folder: Path, failures: list[Failure], *
             min(changed),
             f"delete {folder} to begin anew",
         )
-    if not failures:
-        delete(folder / LEFT_OUT)
-        return
     root = catalogue.root
     relative = (one.path.relative_to(root) if one.path.is_relative_to(root) else one.path for one in failures)
-    write_failures(folder / LEFT_OUT, [replace(one, path=path) for one, path in zip(failures, relative, strict=True)])
+    write_failures(folder / FAILURES, [replace(one, path=path) for one, path in zip(failures, relative, strict=True)])

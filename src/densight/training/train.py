@@ -10,7 +10,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from densight.intake.catalogue import Catalogue, Failure, check_trainable
+from densight.intake.catalogue import Catalogue, check_trainable
+from densight.intake.failures import Failure
 from densight.network.architecture import Architecture, build_network
 from densight.network.bundle import BundleFacts, write_bundle
 from densight.storage import clear_leftovers, delete, read_json
