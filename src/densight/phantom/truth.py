@@ -1,0 +1,90 @@
+"""What is known of a phantom exam: tissue, density, class and what readers say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from densight.intake.mammogram import Exam
+from densight.phantom.settings import Settings
+from densight.phantom.woman import Woman
+from densight.vocabulary import Laterality, Projection
+
+__all__ = ["ExamTruth", "ImageTruth", "PhantomExam"]
+
+
+@dataclass(frozen=True, eq=False)
+class ImageTruth:
+    """What is known of one image, in the image's own pixels and orientation.
+
+    Parameters
+    ----------
+    breast : ndarray of bool, shape (rows, columns)
+        Everything of the woman, pectoral muscle and skin included.
+    pectoral, skin, nipple : ndarray of bool, shape (rows, columns)
+        Pixels whose ray passes the muscle; that pass no breast tissue but skin; that pass the nipple.
+    dense : ndarray of bool, shape (rows, columns)
+        Where the glandular part of the breast tissue is at least `densight.phantom.truth.DENSE`, outside the pectoral.
+    glandular : ndarray of float32, shape (rows, columns)
+        Glandular thickness along the ray, in mm.
+    percent_density : float
+        Area of ``dense`` in per cent of the breast without the pectoral.
+    thickness : float
+        Compressed thickness in mm.
+    """
+
+    breast: npt.NDArray[np.bool_]
+    pectoral: npt.NDArray[np.bool_]
+    skin: npt.NDArray[np.bool_]
+    nipple: npt.NDArray[np.bool_]
+    dense: npt.NDArray[np.bool_]
+    glandular: npt.NDArray[np.float32]
+    percent_density: float
+    thickness: float
+
+
+@dataclass(frozen=True, eq=False)
+class ExamTruth:
+    """What is known of an exam.
+
+    Parameters
+    ----------
+    images : dict of Projection to ImageTruth
+    volumetric_density : float
+        Glandular volume in per cent of breast volume, skin and muscle left out, both breasts together.
+    breast_volumetric_density : dict of Laterality to float
+        The same of each breast.
+    percent_density : float
+        Mean of the images'.
+    density : str
+        The BI-RADS class that `volumetric_density` stands for.
+    readers : tuple of str
+        What two simulated readers say.
+    """
+
+    images: dict[Projection, ImageTruth]
+    volumetric_density: float
+    breast_volumetric_density: dict[Laterality, float]
+    percent_density: float
+    density: str
+    readers: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class PhantomExam(Exam):
+    """An exam of four projections of which everything is known.
+
+    Parameters
+    ----------
+    truth : ExamTruth
+    woman : Woman
+        What was drawn for her.
+    settings : Settings
+        How she was imaged.
+    """
+
+    truth: ExamTruth
+    woman: Woman
+    settings: Settings
