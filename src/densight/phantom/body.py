@@ -1,0 +1,118 @@
+"""One breast: how it is built at rest, and the shape that it takes in each view."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import brentq
+
+from densight.phantom.compression import Plate, Rest
+from densight.phantom.outline import Pose, pose_breast
+from densight.phantom.tissue import Grain, Tissue, glandular_part, grow
+from densight.phantom.woman import Woman
+from densight.vocabulary import PROJECTIONS, Laterality, View
+
+__all__ = ["Breast", "make_breast"]
+
+Array = npt.NDArray[np.float32]
+
+POINTS = 60_000
+"""Places at which the tissue is looked up to find a breast's density."""
+
+
+@dataclass(frozen=True, eq=False)
+class Breast:
+    """One breast of a woman, of which everything is known.
+
+    Right and left are built alike, with ``y`` lateral; only a picture's orientation tells them apart.
+
+    Parameters
+    ----------
+    laterality : Laterality
+    rest : Rest
+        Its shape at rest.
+    tissue : Tissue
+        Its tissue at rest.
+    level, walls : float
+        Where fibroglandular tissue begins in the glandular field, and how much of a wall between lobules is fibrous.
+    poses : dict of View to Pose
+        Its shape in each view.
+    """
+
+    laterality: Laterality
+    rest: Rest
+    tissue: Tissue
+    level: float
+    walls: float
+    poses: dict[View, Pose]
+
+
+def make_breast(woman: Woman, laterality: Laterality, pitch: float) -> Breast:
+    """Build a breast of a woman: her own numbers where they are given, the rest drawn from her streams.
+
+    Parameters
+    ----------
+    woman : Woman
+    laterality : Laterality
+    pitch : float
+        Grid pitch of the tissue in mm.
+    """
+    shared, own = woman.rng("breast"), woman.rng("breast", laterality)
+    volume = woman.volume[laterality] * 1000
+    slender = float(np.clip(shared.normal(1.0, 0.1) * own.normal(1.0, 0.03), 0.75, 1.3))
+    b = float(np.cbrt(1.5 * volume / np.pi / slender))
+    rest = Rest(slender * b, b)
+    grain = _draw_grain(rest, shared, own)
+    tissue = grow(rest, grain, woman.rng("tissue"), woman.rng("tissue", laterality), pitch)
+    walls = float(shared.uniform(0.25, 0.8))
+    places = _places(rest)
+    fields = tissue.at(*places)
+    walls = min(walls, walls * 0.45 * woman.volumetric_density[laterality] / 100 / glandular_part(fields, np.inf, walls).mean())
+    target = woman.volumetric_density[laterality] / 100
+
+    def excess(level: float) -> float:
+        return float(glandular_part(fields, level, walls).mean()) - target
+
+    level = float(brentq(excess, float(fields[0].min()) - 2, float(fields[0].max()) + 1, xtol=1e-5))
+    poses = {
+        view: pose_breast(woman.thickness[projection], rest, view, woman.rng("pose"), woman.rng("pose", projection))
+        for projection in PROJECTIONS
+        if projection.laterality == laterality
+        for view in [projection.view]
+    }
+    return Breast(laterality, rest, tissue, level, walls, poses)
+
+
+def _places(rest: Rest) -> tuple[Array, Array, Array]:
+    """Places spread evenly over the breast at rest."""
+    from scipy.stats import qmc
+
+    even = qmc.Halton(3, scramble=False).random(2 * POINTS + 1)[1:].astype(np.float32)
+    x, y, z = even[:, 0] * rest.a, (2 * even[:, 1] - 1) * rest.b, (2 * even[:, 2] - 1) * rest.b
+    inside = (x / rest.a) ** 2 + (y**2 + z**2) / rest.b**2 < 1
+    return x[inside], y[inside], z[inside]
+
+
+def _draw_grain(rest: Rest, shared: np.random.Generator, own: np.random.Generator) -> Grain:
+    """How the tissue is made: independent of its amount, alike in both breasts."""
+
+    def draw(low: float, high: float, unlike: float = 0.12) -> float:
+        value = shared.uniform(low, high) + unlike * (high - low) * own.standard_normal()
+        return float(np.clip(value, low, high))
+
+    return Grain(
+        subcutaneous=draw(0.08, 0.2) * rest.b,
+        retromammary=draw(0.02, 0.2) * rest.a,
+        outer=draw(-0.1, 0.9),
+        upper=draw(-0.2, 0.6),
+        regions=draw(0.3, 0.9),
+        texture=draw(0.35, 0.9),
+        strands=draw(0.15, 0.7),
+        lobules=draw(0.3, 1.4),
+        grain=draw(8.0, 22.0),
+        slope=draw(2.8, 3.8),
+        lobule=draw(4.0, 8.0),
+    )

@@ -1,0 +1,271 @@
+"""Fibroglandular tissue, fat lobules and Cooper's ligaments of a breast at rest, as fields on a coarse grid.
+
+Tissue is drawn as level sets of smooth fields, so that its borders are as sharp as the rays that sample them, not as the
+grid: what lies above a level of `Tissue.glandular` is fibroglandular, what lies near the zero level of `Tissue.walls`
+is a wall between fat lobules. The parts of a field:
+
+- an envelope: the glandular disc behind the subcutaneous and before the retromammary fat, narrowing to the nipple, and
+  fuller in the upper outer quadrant (Lee et al., Radiology 1997; 205:147, on how fibroglandular tissue is arranged);
+- regions that are denser or fattier, tens of millimetres wide;
+- a power law of the tissue's grain (Burgess et al., Med Phys 2001; 28:419: projections have β near 3);
+- strands along the ducts, which run together at the nipple;
+- fat lobules, the compartments between Cooper's ligaments (Bakic et al., Med Phys 2011; 38:3165).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import fft, ndimage
+
+from densight.phantom.compression import Rest
+
+__all__ = ["Grain", "Tissue", "glandular_part", "grow"]
+
+Array = npt.NDArray[np.float32]
+
+WALL = 0.12
+"""Walls between lobules are this thick to either side, in units of their field's spread."""
+
+RAMP = 0.5
+"""Above its level the glandular field is wholly fibroglandular after this much; in units of the field's spread."""
+
+
+@dataclass(frozen=True)
+class Grain:
+    """How the tissue of a woman is made, whatever its amount.
+
+    Parameters
+    ----------
+    subcutaneous, retromammary : float
+        Depth of the fat before and behind the glandular disc at rest, in mm.
+    outer, upper : float
+        How much fuller the outer and the upper half are, -1 to 1.
+    regions, texture, strands, lobules : float
+        Strength of the parts of the field.
+    grain : float
+        Length of the texture's largest waves in mm.
+    slope : float
+        Exponent of the texture's power spectrum in three dimensions.
+    lobule : float
+        Mean radius of fat lobules in mm.
+    """
+
+    subcutaneous: float
+    retromammary: float
+    outer: float
+    upper: float
+    regions: float
+    texture: float
+    strands: float
+    lobules: float
+    grain: float
+    slope: float
+    lobule: float
+
+
+@dataclass(frozen=True, eq=False)
+class Tissue:
+    """Fields of the tissue on a grid of the breast at rest.
+
+    Parameters
+    ----------
+    fields : ndarray of float32, shape (2, nx, ny, nz)
+        The glandular field, and the field whose zero level are the walls between lobules.
+    pitch : float
+        Grid pitch in mm. Node (i, j, k) is at ``(i, j - (ny - 1)/2, k - (nz - 1)/2)`` times it: towards the nipple,
+        lateral, superior.
+    """
+
+    fields: Array
+    pitch: float
+
+    def at(self, x: Array, y: Array, z: Array) -> Array:
+        """Both fields at places of the breast at rest, in mm; trilinear between nodes.
+
+        Returns
+        -------
+        ndarray of float32, shape (2, *shape of x)
+        """
+        import torch
+
+        scales = [2 / self.pitch / (n - 1) for n in self.fields.shape[1:]]
+        places = np.stack([z * scales[2], y * scales[1], x * scales[0] - 1], -1).astype(np.float32)
+        found = torch.nn.functional.grid_sample(
+            torch.from_numpy(self.fields)[None],
+            torch.from_numpy(places).reshape(1, 1, 1, -1, 3),
+            mode="bilinear",
+            padding_mode="border",
+            align_corners=True,
+        )
+        return found.numpy().reshape(2, *x.shape)
+
+
+def glandular_part(fields: Array, level: float, walls: float, after: Array | None = None) -> Array:
+    """How much of the tissue is fibroglandular where the fields have these values.
+
+    Between two places whose fields differ the mean along the straight line between them, exact where the fields change
+    linearly: walls far thinner than the places' distance are neither missed nor counted twice.
+
+    Parameters
+    ----------
+    fields, after : ndarray of float32, shape (2, ...)
+        `Tissue.at` one end of each line and at the other. At one place only, without ``after``.
+    level : float
+        Where fibroglandular tissue begins in the glandular field.
+    walls : float
+        The part of a wall between lobules that is fibrous.
+
+    Returns
+    -------
+    ndarray of float32
+        From 0 to 1.
+    """
+    solid = _mean_between(_solid, _solid_integral, fields[0] - level, None if after is None else after[0] - level)
+    thin = walls * _mean_between(_thin, _thin_integral, fields[1], None if after is None else after[1])
+    return solid + thin * (1 - solid)
+
+
+def _mean_between(
+    value: Callable[[Array], Array], integral: Callable[[Array], Array], start: Array, end: Array | None
+) -> Array:
+    if end is None:
+        return value(start)
+    step = end - start
+    flat = np.abs(step) < 1e-3
+    mean = (integral(end) - integral(start)) / np.where(flat, np.float32(1), step)
+    return np.where(flat, value((start + end) / 2), mean)
+
+
+def _solid(field: Array) -> Array:
+    """From 0 at the level to 1 at `RAMP` above it."""
+    return np.clip(field / np.float32(RAMP), 0, 1)
+
+
+def _solid_integral(field: Array) -> Array:
+    within = np.clip(field, 0, RAMP)
+    return within * within * np.float32(0.5 / RAMP) + np.maximum(field - np.float32(RAMP), 0)
+
+
+def _thin(field: Array) -> Array:
+    """1 on the wall, 0 from `WALL` on."""
+    return np.maximum(1 - np.abs(field) * np.float32(1 / WALL), 0)
+
+
+def _thin_integral(field: Array) -> Array:
+    within = np.clip(field, -WALL, WALL)
+    return within - within * np.abs(within) * np.float32(0.5 / WALL)
+
+
+def _axes(shape: tuple[int, ...], pitch: float) -> tuple[Array, Array, Array]:
+    nx, ny, nz = shape
+    x = np.arange(nx, dtype=np.float32) * np.float32(pitch)
+    y = (np.arange(ny, dtype=np.float32) - (ny - 1) / 2) * np.float32(pitch)
+    z = (np.arange(nz, dtype=np.float32) - (nz - 1) / 2) * np.float32(pitch)
+    return x[:, None, None], y[None, :, None], z[None, None, :]
+
+
+def grow(rest: Rest, grain: Grain, shared: np.random.Generator, own: np.random.Generator, pitch: float) -> Tissue:
+    """Grow the tissue of a breast.
+
+    Parameters
+    ----------
+    rest : Rest
+    grain : Grain
+    shared : numpy.random.Generator
+        What both breasts of a woman have in common: begin it anew for each.
+    own : numpy.random.Generator
+        What this breast has for itself.
+    pitch : float
+        Grid pitch in mm.
+    """
+    shape = (int(rest.a / pitch) + 2, 2 * int(rest.b / pitch) + 3, 2 * int(rest.b / pitch) + 3)
+    x, y, z = _axes(shape, pitch)
+    radius = np.sqrt((x / rest.a) ** 2 + (y**2 + z**2) / rest.b**2)
+    field = _envelope(rest, grain, x, y, z, radius)
+    field += grain.regions * _regions(shape, shared, own)
+    field += grain.texture * _power_law(shape, pitch, grain.grain, grain.slope, own)
+    field += grain.strands * _strands(rest, x, y, z, own, 1.0)
+    field -= grain.lobules * _lobules(shape, pitch, grain.lobule, own)
+    walls = 0.7 * _strands(rest, x, y, z, own, 1.6) + 0.7 * _power_law(shape, pitch, 2.5 * grain.lobule, 7.0, own)
+    return Tissue(np.stack([field, walls]), pitch)
+
+
+def _envelope(rest: Rest, grain: Grain, x: Array, y: Array, z: Array, radius: Array) -> Array:
+    """Of order one inside the glandular disc, falling steeply outside."""
+    depth = (1 - radius) * min(rest.a, rest.b)
+    # Ducts reach the nipple through the subcutaneous fat.
+    off_axis = np.sqrt(y**2 + z**2)
+    cover = grain.subcutaneous * (1 - 0.85 * np.exp(-((off_axis / (0.22 * rest.b)) ** 2)))
+    before, behind = (depth - cover) / 8, (x - grain.retromammary) / 8
+    inside = -np.logaddexp(-before, -behind)
+    fuller = (grain.outer * y + grain.upper * z) / rest.b
+    return np.minimum(inside, 1.0 + 0.25 * np.tanh(inside / 3)) + fuller
+
+
+def _regions(shape: tuple[int, ...], shared: np.random.Generator, own: np.random.Generator) -> Array:
+    """Unit-variance noise with waves of a fifth of the breast and more, alike in both breasts."""
+    coarse = (10, 18, 18)
+    kernel = (1.3, 1.3, 1.3)
+    alike = ndimage.gaussian_filter(shared.standard_normal(coarse, dtype=np.float32), kernel, mode="reflect")
+    unlike = ndimage.gaussian_filter(own.standard_normal(coarse, dtype=np.float32), kernel, mode="reflect")
+    mixed = 0.85 * alike + 0.53 * unlike
+    mixed = (mixed - mixed.mean()) / mixed.std()
+    return _stretch(mixed, shape)
+
+
+def _stretch(coarse: Array, shape: tuple[int, ...]) -> Array:
+    """A coarse field on a finer grid, smoothly."""
+    zoom = [n / m for n, m in zip(shape, coarse.shape, strict=True)]
+    return ndimage.zoom(coarse, zoom, order=2, mode="nearest", grid_mode=True, output=np.float32)
+
+
+def _power_law(shape: tuple[int, ...], pitch: float, longest: float, slope: float, own: np.random.Generator) -> Array:
+    """Unit-variance noise whose power falls as ``f^-slope`` for waves shorter than ``longest``, and is flat for longer."""
+    padded = tuple(fft.next_fast_len(n, real=True) for n in shape)
+    spectrum = fft.rfftn(own.standard_normal(padded, dtype=np.float32))
+    squares = [np.square(fft.fftfreq(n, pitch)).astype(np.float32) for n in padded[:2]]
+    last = np.square(fft.rfftfreq(padded[2], pitch)).astype(np.float32)
+    power = squares[0][:, None, None] + squares[1][None, :, None] + last
+    spectrum *= (power + np.float32(1 / longest**2)) ** np.float32(-slope / 4)
+    noise = fft.irfftn(spectrum, padded)[: shape[0], : shape[1], : shape[2]]
+    return noise / noise.std()
+
+
+def _strands(rest: Rest, x: Array, y: Array, z: Array, own: np.random.Generator, fineness: float) -> Array:
+    """Noise drawn out along the lines that run together behind the nipple, unit variance."""
+    tip = 1.15 * rest.a
+    back = tip - x
+    far = np.sqrt(back**2 + y**2 + z**2)
+    cube = (round(14 * fineness), round(44 * fineness), round(44 * fineness))
+    noise = own.standard_normal(cube, dtype=np.float32)
+    noise = ndimage.gaussian_filter(noise, (0.8, 0.7, 0.7), mode="wrap")
+    places = np.stack(
+        np.broadcast_arrays(
+            far / (tip * 1.6) * (cube[0] - 1),
+            (np.arctan2(y, back) / np.pi + 0.5) * (cube[1] - 1),
+            (np.arctan2(z, back) / np.pi + 0.5) * (cube[2] - 1),
+        )
+    )
+    drawn = ndimage.map_coordinates(noise, places, order=1, mode="nearest", output=np.float32)
+    return drawn / drawn.std()
+
+
+def _lobules(shape: tuple[int, ...], pitch: float, mean: float, own: np.random.Generator) -> Array:
+    """Balloons of fat of various sizes, jammed together: 1 in the middle of one, 0 at its border and beyond."""
+    size = np.array(shape) * pitch
+    number = int(np.prod(size) / (4.2 * mean**3))
+    radii = (mean * own.lognormal(0, 0.35, number)).clip(0.4 * mean, 2.2 * mean) / pitch
+    centres = own.random((number, 3)) * shape
+    lobes = np.zeros(shape, np.float32)
+    for centre, radius in zip(centres, radii, strict=True):
+        low = np.maximum(np.ceil(centre - radius).astype(int), 0)
+        high = np.minimum((centre + radius).astype(int) + 1, shape)
+        sides = [np.square((np.arange(a, b) - c) / radius) for a, b, c in zip(low, high, centre, strict=True)]
+        near = 1 - (sides[0][:, None, None] + sides[1][None, :, None] + sides[2])
+        part = lobes[tuple(map(slice, low, high))]
+        np.maximum(part, near, out=part, casting="same_kind")
+    return lobes
