@@ -56,6 +56,10 @@ class DensightError(ValueError):
         then = "" if remedy is None else f". To mend it: {remedy}"
         super().__init__(f"{where}{fault}{then}.")
 
+    def __reduce__(self) -> tuple[type[DensightError], tuple[object, ...]]:
+        # Exceptions are pickled with their message as the only argument, which here would be taken as the fault.
+        return type(self), (self.fault, self.path, self.remedy)
+
 
 class Laterality(StrEnum):
     """The side of the patient's body: right or left."""

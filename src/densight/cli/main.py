@@ -13,6 +13,7 @@ from densight.cli.convert import convert
 from densight.cli.explain import explain
 from densight.cli.figures import figures
 from densight.cli.index import index
+from densight.cli.phantom import phantom
 from densight.cli.train import train
 from densight.vocabulary import DensightError
 
@@ -28,7 +29,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-for command in (index, train, assess, explain, figures, convert):
+for command in (index, train, assess, explain, figures, convert, phantom):
     app.command()(command)
 
 

@@ -121,7 +121,7 @@ class Woman:
         Examples
         --------
         >>> woman = draw_woman(1, Settings())
-        >>> woman.rng("skin", "R").integers(1000) == woman.rng("skin", "R").integers(1000)
+        >>> woman.rng("skin", "R").bytes(8) == woman.rng("skin", "R").bytes(8) != woman.rng("skin", "L").bytes(8)
         True
         """
         return _stream(self.seed, purpose, *more)
