@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import brentq
 
-from densight.phantom.compression import Plate, Rest
+from densight.phantom.compression import Rest
 from densight.phantom.outline import Pose, pose_breast
+from densight.phantom.structures import Structures, draw_structures
 from densight.phantom.tissue import Grain, Tissue, glandular_part, grow
 from densight.phantom.woman import Woman
-from densight.vocabulary import PROJECTIONS, Laterality, View
+from densight.vocabulary import PROJECTIONS, Laterality, Projection, View
 
 __all__ = ["Breast", "make_breast"]
 
@@ -40,6 +40,10 @@ class Breast:
         Where fibroglandular tissue begins in the glandular field, and how much of a wall between lobules is fibrous.
     poses : dict of View to Pose
         Its shape in each view.
+    structures : Structures
+        What it has beside tissue.
+    woman : Woman
+        Whose it is.
     """
 
     laterality: Laterality
@@ -48,6 +52,12 @@ class Breast:
     level: float
     walls: float
     poses: dict[View, Pose]
+    structures: Structures
+    woman: Woman
+
+    def rng(self, purpose: str, projection: Projection) -> np.random.Generator:
+        """The random numbers of one purpose for one image."""
+        return self.woman.rng(purpose, projection)
 
 
 def make_breast(woman: Woman, laterality: Laterality, pitch: float) -> Breast:
@@ -83,7 +93,8 @@ def make_breast(woman: Woman, laterality: Laterality, pitch: float) -> Breast:
         if projection.laterality == laterality
         for view in [projection.view]
     }
-    return Breast(laterality, rest, tissue, level, walls, poses)
+    structures = draw_structures(rest, woman.rng("structures"), woman.rng("structures", laterality))
+    return Breast(laterality, rest, tissue, level, walls, poses, structures, woman)
 
 
 def _places(rest: Rest) -> tuple[Array, Array, Array]:

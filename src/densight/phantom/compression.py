@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -48,6 +49,11 @@ class Rest:
     def volume(self) -> float:
         """Volume in mm³: ``2π/3 · a b²``."""
         return 2 * np.pi / 3 * self.a * self.b**2
+
+    def half_height(self, x: Array, q: Array) -> Array:
+        """Half the height in mm of the column across at a place of any plane through the axis."""
+        off_axis = (x / np.float32(self.a)) ** 2 + (q / np.float32(self.b)) ** 2
+        return np.float32(self.b) * np.sqrt(np.maximum(1 - off_axis, 0))
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,12 +118,18 @@ class Plate:
 
     def place(self, rest_x: Array, rest_q: Array) -> tuple[Array, Array]:
         """Where columns of the breast at rest come to stand, the inverse of `column`, in mm."""
-        radius = np.hypot(rest_x / self.rest.a, rest_q / self.rest.b)
-        angle = np.interp(np.arctan2(rest_q / self.rest.b, rest_x / self.rest.a), self.rest_angle, self.angles)
-        row, even = np.rint(self._row(angle)).astype(int), np.linspace(0, 1, SHELLS)
-        part = [np.interp(one, self.rest_radius[at], even) for one, at in zip(radius.flat, row.flat, strict=True)]
-        far = np.reshape(part, radius.shape) * self._at_angle(self.reach, angle)
-        return (far * np.cos(angle)).astype(np.float32), (self.middle + far * np.sin(angle)).astype(np.float32)
+        radius = np.hypot(rest_x / self.rest.a, rest_q / self.rest.b).astype(np.float32)
+        turned = np.arctan2(rest_q / self.rest.b, rest_x / self.rest.a)
+        angle = np.interp(turned, self.rest_angle, self.angles).astype(np.float32)
+        part = sample(self._part, self._row(angle), np.minimum(radius, 1) * np.float32(SHELLS - 1))
+        far = part * self._at_angle(self.reach, angle)
+        return far * np.cos(angle), np.float32(self.middle) + far * np.sin(angle)
+
+    @cached_property
+    def _part(self) -> Array:
+        """The part of the reach to which each even part of the way to the skin at rest goes."""
+        even = np.linspace(0, 1, SHELLS)
+        return np.array([np.interp(even, row, even) for row in self.rest_radius], np.float32)
 
     def _row(self, angle: Array) -> Array:
         return ((angle + np.float32(np.pi / 2)) * np.float32((ANGLES - 1) / np.pi)).astype(np.float32)
@@ -134,14 +146,15 @@ def sample(table: Array, row: Array, column: Array) -> Array:
     Parameters
     ----------
     table : ndarray of float32, shape (n, m) or (n, m, channels)
-    row, column : ndarray of float32, shape (rows, columns)
+    row, column : ndarray of float32, shape (n,) or (rows, columns)
         Each side at most 32766.
 
     Returns
     -------
-    ndarray of float32, shape (rows, columns) or (rows, columns, channels)
+    ndarray of float32, shape of ``row``, or (*shape of row, channels)
     """
-    return cv2.remap(table, column, row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    found = cv2.remap(table, np.atleast_2d(column), np.atleast_2d(row), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return found.reshape(*row.shape, *table.shape[2:])
 
 
 def press(rest: Rest, reach: Array, height: Callable[[Array, Array, Array], Array], middle: float) -> Plate:

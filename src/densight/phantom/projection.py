@@ -1,28 +1,46 @@
-"""Rays through a pressed breast: what each pixel's ray passes through."""
+"""Rays through a pressed breast: what the ray to each pixel passes through."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import cv2
 import numpy as np
 import numpy.typing as npt
+from scipy import fft
 
 from densight.phantom.body import Breast
 from densight.phantom.compression import sample
+from densight.phantom.outline import SKIN, Pose
 from densight.phantom.paths import Paths
+from densight.phantom.regions import Ball, Change, Rays
+from densight.phantom.structures import draw_lines, draw_spots
 from densight.phantom.tissue import glandular_part
-from densight.vocabulary import Projection
+from densight.vocabulary import Projection, View
 
-__all__ = ["FOCUS", "project"]
+__all__ = ["RAY_PITCH", "Camera", "project"]
 
 Array = npt.NDArray[np.float32]
+Mask = npt.NDArray[np.bool_]
 
-FOCUS = 660.0
-"""Height of the focal spot above the support, over the middle of the chest wall's edge, in mm."""
+RAY_PITCH = 0.57
+"""Glandular tissue is sampled by rays about this far apart at the detector, in mm; what is finer is drawn in two
+dimensions, as are borders, vessels and grains of calcium."""
+
+STEPS = 48
+"""Parts of a ray through the tissue between which fields are taken to change linearly."""
 
 WIDE = 1024
+"""Rays are looked up in rows of this many, for OpenCV's tables have sides of less than 32767."""
+
+DETAIL = 0.10
+"""Relative spread of what is finer than the rays' pitch."""
 
 
-def project(breast: Breast, projection: Projection, shape: tuple[int, int], pitch: float, steps: int = 40) -> Paths:
-    """Send a ray through a pressed breast to each pixel.
+@dataclass(frozen=True, eq=False)
+class Camera:
+    """A breast in front of a detector.
 
     Parameters
     ----------
@@ -32,61 +50,213 @@ def project(breast: Breast, projection: Projection, shape: tuple[int, int], pitc
         Rows and columns of the detector.
     pitch : float
         Its pixel pitch in mm.
-    steps : int
-        Parts of a ray over which fields are taken to change linearly.
+    focus : float
+        Height in mm of the focal spot, which is above the middle of the chest wall's edge of the detector.
     """
-    pose = breast.poses[projection.view]
-    rows, columns = shape
-    x = (np.arange(columns, dtype=np.float32) + 0.5) * np.float32(pitch)
-    q = ((rows - 1) / 2 - np.arange(rows, dtype=np.float32)) * np.float32(pitch)
-    x, q = np.broadcast_arrays(x[None], q[:, None])
-    whole, muscle = pose.columns(x, q)
-    height, rest_x, rest_q = pose.plate.column(x, q)
-    half = breast.rest.b * np.sqrt(np.maximum(1 - (rest_x / breast.rest.a) ** 2 - (rest_q / breast.rest.b) ** 2, 0))
-    table = np.dstack([whole, muscle, height, half])
-    rest = np.dstack([rest_x, rest_q])
 
-    # Where each ray is at half the thickness decides which column it passes.
-    def shrink(level: Array | float) -> Array | float:
-        return 1 - np.float32(level) / np.float32(FOCUS)
+    breast: Breast
+    projection: Projection
+    shape: tuple[int, int]
+    pitch: float
+    focus: float
+
+    @property
+    def pose(self) -> Pose:
+        """The breast's shape in this view."""
+        return self.breast.poses[self.projection.view]
+
+    def grid(self, every: int = 1) -> tuple[Array, Array]:
+        """Places in mm of pixels on the detector, or of the middles of squares of ``every`` pixels a side."""
+        rows, columns = (-(-side // every) for side in self.shape)
+        x = (np.arange(columns, dtype=np.float32) + 0.5) * np.float32(every * self.pitch)
+        q = np.float32(self.shape[0] * self.pitch / 2) - (np.arange(rows, dtype=np.float32) + 0.5) * np.float32(
+            every * self.pitch
+        )
+        return np.broadcast_to(x[None], (rows, columns)), np.broadcast_to(q[:, None], (rows, columns))
+
+    def pixels(self, x: Array, y: Array, z: Array) -> tuple[Array, Array]:
+        """Columns and rows of the pixels whose rays pass places of the breast at rest, in mm."""
+        across, along = np.cos(self.pose.tilt), np.sin(self.pose.tilt)
+        rest_q, depth = (y * along + z * across).astype(np.float32), (z * along - y * across).astype(np.float32)
+        at_x, at_q = self.pose.plate.place(np.asarray(x, np.float32), rest_q)
+        height = self.pose.plate.column(at_x, at_q)[0]
+        muscle = self.pose.columns(at_x, at_q)[1]
+        half = self.breast.rest.half_height(x, rest_q)
+        up = np.clip(depth / np.maximum(half, 1e-3), -1, 1)
+        level = (np.float32(self.pose.thickness) + muscle + height * up) / 2
+        shrink = (1 - level / np.float32(self.focus)) * np.float32(self.pitch)
+        return at_x / shrink - np.float32(0.5), np.float32((self.shape[0] - 1) / 2) - at_q / shrink
+
+
+def project(camera: Camera, changes: Sequence[Change] = ()) -> tuple[Paths, Mask]:
+    """Send a ray through a pressed breast to each pixel.
+
+    Parameters
+    ----------
+    camera : Camera
+    changes : sequence of Change
+        Tissue of this breast that is other than it grew.
+
+    Returns
+    -------
+    Paths
+    touched : ndarray of bool, shape (rows, columns)
+        Pixels whose rays pass tissue that is changed.
+    """
+    pose, shrink = camera.pose, np.float32(1 - camera.pose.thickness / 2 / camera.focus)
+    x, q = camera.grid()
+    whole, muscle = pose.columns(x * shrink, q * shrink)
+    skin = np.minimum(whole, np.float32(2 * SKIN))
+    room = np.maximum(whole - skin - muscle, 0)
+    every = max(1, round(RAY_PITCH / camera.pitch))
+    sampled, touched = _sample_tissue(camera, every, changes)
+    glandular = np.clip(_enlarge(sampled, every, camera.shape) * _detail(camera), 0, room)
+    touched = np.repeat(np.repeat(touched, every, 0), every, 1)[: camera.shape[0], : camera.shape[1]]
+    for change in changes:
+        if isinstance(change.region, Rays) and change.region.projection == camera.projection:
+            glandular = np.where(change.region.mask, room if change.to == "fibroglandular" else 0, glandular)
+            touched = touched | change.region.mask
+    blood, calcium = _draw_details(camera)
+    blood = np.minimum(blood, room - glandular)
+    nipple = _nipple(camera, x * shrink, q * shrink)
+    skin += np.maximum(nipple - whole, 0)
+    oblique = np.sqrt(1 + (x**2 + q**2) / np.float32(camera.focus**2))
+    lengths = {
+        "adipose": np.maximum(room - glandular - blood - calcium, 0) * oblique,
+        "glandular": glandular * oblique,
+        "skin": skin * oblique,
+        "muscle": (muscle + blood) * oblique,
+        "calcium": np.where(whole > 0, calcium, 0) * oblique,
+    }
+    return Paths(camera.projection, lengths, nipple > 0, camera.pitch, pose.thickness), touched
+
+
+def _sample_tissue(camera: Camera, every: int, changes: Sequence[Change]) -> tuple[Array, Mask]:
+    """Glandular length in mm, as if rays were upright, of rays to squares of ``every`` pixels a side."""
+    pose, rest, focus = camera.pose, camera.breast.rest, np.float32(camera.focus)
+    x, q = camera.grid(every)
+    pitch = np.float32(every * camera.pitch)
+    height, rest_x, rest_q = pose.plate.column(x, q)
+    muscle = pose.columns(x, q)[1]
+    table = np.dstack([rest_x, rest_q, rest.half_height(rest_x, rest_q)])
+    rows = x.shape[0]
 
     def look(values: Array, at_x: Array, at_q: Array) -> Array:
-        return sample(values, (rows - 1) / 2 - at_q / np.float32(pitch), at_x / np.float32(pitch) - np.float32(0.5))
+        return sample(values, np.float32((rows - 1) / 2) - at_q / pitch, at_x / pitch - np.float32(0.5))
 
-    middle = shrink(pose.thickness / 2)
-    columns_ = look(table, x * middle, q * middle)
-    oblique = np.sqrt(1 + (x**2 + q**2) / np.float32(FOCUS**2))
-    whole, muscle, height = columns_[..., 0], columns_[..., 1], columns_[..., 2]
-    ins = np.flatnonzero(height > 0.05)
-    n = ins.size
-    pad = -n % WIDE
-    ins = np.concatenate([ins, np.full(pad, ins[0])]).reshape(-1, WIDE)
-    px, pq, ph, pm = x.ravel()[ins], q.ravel()[ins], height.ravel()[ins], muscle.ravel()[ins]
-    bottom = (np.float32(pose.thickness) - ph) / 2 + pm / 2
-    glandular = np.zeros_like(px)
-    previous = None
-    for step in range(steps + 1):
-        level = bottom + ph * np.float32(step / steps)
-        at = 1 - level / np.float32(FOCUS)
-        there = look(np.dstack([rest, half]), px * at, pq * at)
-        depth = there[..., 2] * np.float32(2 * step / steps - 1)
-        lean = np.float32(pose.tilt)
-        y = there[..., 1] * np.sin(lean) - depth * np.cos(lean)
-        z = there[..., 1] * np.cos(lean) + depth * np.sin(lean)
-        fields = breast.tissue.at(there[..., 0], y, z)
-        if previous is not None:
-            glandular += glandular_part(previous, breast.level, breast.walls, fields)
-        previous = fields
-    glandular *= ph / np.float32(steps)
-    gl = np.zeros(rows * columns, np.float32)
-    gl[ins.ravel()] = glandular.ravel()
-    gl = gl.reshape(shape)
-    skin = np.maximum(whole - np.maximum(whole - 2 * 1.45, 0), 0)
-    lengths = {
-        "adipose": np.maximum(whole - skin - muscle - gl, 0) * oblique,
-        "glandular": gl * oblique,
-        "skin": skin * oblique,
-        "muscle": muscle * oblique,
-        "calcium": np.zeros(shape, np.float32),
-    }
-    return Paths(projection, lengths, np.zeros(shape, bool), pitch, pose.thickness)
+    # Which column of tissue a ray passes is decided where it is at half the thickness.
+    middle = np.float32(1 - pose.thickness / 2 / camera.focus)
+    height, muscle = np.moveaxis(look(np.dstack([height, muscle]), x * middle, q * middle), -1, 0)
+    rays = np.flatnonzero(height > 0.05)
+    rays = np.resize(rays, (-(-rays.size // WIDE), WIDE))
+    x, q, height, muscle = (values.ravel()[rays] for values in (x, q, height, muscle))
+    bottom = (np.float32(pose.thickness) - height + muscle) / 2
+    lean = (np.float32(np.cos(pose.tilt)), np.float32(np.sin(pose.tilt)))
+    part, touched = np.zeros_like(x), np.zeros(x.shape, bool)
+    before: tuple[Array, tuple[Array, Array, Array]] | None = None
+    for step in range(STEPS + 1):
+        at = 1 - (bottom + height * np.float32(step / STEPS)) / focus
+        there = look(table, x * at, q * at)
+        depth = there[..., 2] * np.float32(2 * step / STEPS - 1)
+        place = (
+            there[..., 0],
+            there[..., 1] * lean[1] - depth * lean[0],
+            there[..., 1] * lean[0] + depth * lean[1],
+        )
+        fields = camera.breast.tissue.at(*place)
+        if before is not None:
+            piece = glandular_part(before[0], camera.breast.level, camera.breast.walls, fields)
+            for change in changes:
+                held = _holds(change, camera, *(np.float32(0.5) * (a + b) for a, b in zip(before[1], place, strict=True)))
+                piece = np.where(held, np.float32(change.to == "fibroglandular"), piece)
+                touched |= held
+            part += piece
+        before = fields, place
+    glandular, hit = np.zeros((rows, table.shape[1]), np.float32), np.zeros((rows, table.shape[1]), bool)
+    glandular.ravel()[rays] = part * height / np.float32(STEPS)
+    hit.ravel()[rays] = touched
+    return glandular, hit
+
+
+def _holds(change: Change, camera: Camera, x: Array, y: Array, z: Array) -> Mask:
+    """Whether a changed region holds places of the breast at rest."""
+    if isinstance(change.region, Ball):
+        return change.region.holds(x, y, z)
+    if change.region.projection == camera.projection:
+        return np.zeros(x.shape, bool)  # its own image is changed pixel by pixel
+    other = replace(camera, projection=change.region.projection)
+    columns, rows = (np.rint(at).astype(np.int32) for at in other.pixels(x, y, z))
+    height, width = change.region.mask.shape
+    seen = (columns >= 0) & (columns < width) & (rows >= 0) & (rows < height)
+    return seen & change.region.mask[rows.clip(0, height - 1), columns.clip(0, width - 1)]
+
+
+def _enlarge(image: Array, every: int, shape: tuple[int, int]) -> Array:
+    """A pixel of a square of rays becomes ``every`` by ``every`` pixels, smoothly."""
+    if every == 1:
+        return image
+    size = (image.shape[1] * every, image.shape[0] * every)
+    return cv2.resize(image, size, interpolation=cv2.INTER_CUBIC)[: shape[0], : shape[1]]
+
+
+def _detail(camera: Camera) -> Array:
+    """What is finer than the rays' pitch: factors of mean one, with the power law's spectrum cut off below."""
+    side = 512
+    rng = camera.breast.rng("detail", camera.projection)
+    spectrum = fft.rfft2(rng.standard_normal((side, side), dtype=np.float32))
+    frequency = np.hypot(fft.fftfreq(side, camera.pitch)[:, None], fft.rfftfreq(side, camera.pitch)).astype(np.float32)
+    cut = np.float32(0.5)
+    noise = fft.irfft2(spectrum * (frequency**2 / (frequency**2 + cut**2)) ** 2 / (frequency**2 + cut**2) ** 0.75)
+    noise *= np.float32(DETAIL / noise.std())
+    repeats = [-(-side_ // side) for side_ in camera.shape]
+    return np.exp(np.tile(noise, repeats)[: camera.shape[0], : camera.shape[1]] - np.float32(DETAIL**2 / 2))
+
+
+def _draw_details(camera: Camera) -> tuple[Array, Array]:
+    """Lengths in mm of blood (and lymph nodes) and of calcium, as if rays were upright."""
+    structures = camera.breast.structures
+    blood, calcium = np.zeros(camera.shape, np.float32), np.zeros(camera.shape, np.float32)
+    for vessel in structures.vessels:
+        columns, rows = camera.pixels(*vessel.course.T)
+        draw_lines(blood, columns, rows, vessel.diameter, camera.pitch)
+    if len(structures.calcifications):
+        columns, rows = camera.pixels(*structures.calcifications[:, :3].T)
+        draw_spots(calcium, columns, rows, structures.calcifications[:, 3], camera.pitch)
+    if camera.projection.view == View.MLO:
+        _draw_nodes(camera, blood)
+    return blood, calcium
+
+
+def _draw_nodes(camera: Camera, blood: Array) -> None:
+    """Lymph nodes in the axilla: ovals of soft tissue, some with a notch of fat."""
+    shape, middle = camera.pose.shape, camera.pose.plate.middle
+    for across, up, long, short, direction in camera.breast.structures.nodes:
+        x = shape.muscle_top * 0.6 + across * shape.axilla * shape.reach * 0.6
+        q = middle + (0.6 + 0.8 * up) * shape.up * shape.reach
+        oval = np.zeros_like(blood)
+        centre = (x / camera.pitch, (camera.shape[0] - 1) / 2 - q / camera.pitch)
+        for size, thick in ((1.0, 0.35), (0.8, 0.3), (0.55, 0.2)):
+            axes = (round(16 * size * long / 2 / camera.pitch), round(16 * size * short / 2 / camera.pitch))
+            ink = np.zeros(blood.shape, np.uint8)
+            place = (round(16 * centre[0]), round(16 * centre[1]))
+            cv2.ellipse(ink, place, axes, float(direction), 0, 360, 255, -1, cv2.LINE_AA, 4)
+            oval += ink.astype(np.float32) * np.float32(thick * short / 255)
+        np.maximum(blood, cv2.GaussianBlur(oval, (0, 0), 0.5 / camera.pitch), out=blood)
+
+
+def _nipple(camera: Camera, x: Array, q: Array) -> Array:
+    """Length in mm of upright rays through the nipple, an ellipsoid at the end of the ducts."""
+    pose, (radius, protrusion, behind) = camera.pose, camera.breast.structures.nipple
+    plate = pose.plate
+    angle = float(np.interp(0, plate.rest_angle, plate.angles))
+    far = float(np.interp(angle, plate.angles, plate.reach)) + SKIN - behind
+    step = np.array([-1, 1]) * 0.02
+    ends = np.interp(angle + step, plate.angles, plate.reach)[:, None] * np.stack(
+        [np.cos(angle + step), np.sin(angle + step)], 1
+    )
+    along = (ends[1] - ends[0]) / np.hypot(*(ends[1] - ends[0]))
+    out = np.array([along[1], -along[0]])
+    dx, dq = x - np.float32(far * np.cos(angle)), q - np.float32(plate.middle + far * np.sin(angle))
+    forward = (dx * out[0] + dq * out[1]) / np.float32(protrusion)
+    sideways = (dx * along[0] + dq * along[1]) / np.float32(radius)
+    return np.float32(2 * radius) * np.sqrt(np.maximum(1 - forward**2 - sideways**2, 0))

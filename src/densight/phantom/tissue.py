@@ -14,7 +14,6 @@ is a wall between fat lobules. The parts of a field:
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -107,8 +106,8 @@ class Tissue:
 def glandular_part(fields: Array, level: float, walls: float, after: Array | None = None) -> Array:
     """How much of the tissue is fibroglandular where the fields have these values.
 
-    Between two places whose fields differ the mean along the straight line between them, exact where the fields change
-    linearly: walls far thinner than the places' distance are neither missed nor counted twice.
+    Between two places, the mean along the straight line between them: for walls, far thinner than the places are apart,
+    exactly that of a field that changes linearly, so that none is missed or counted twice.
 
     Parameters
     ----------
@@ -123,35 +122,33 @@ def glandular_part(fields: Array, level: float, walls: float, after: Array | Non
     -------
     ndarray of float32
         From 0 to 1.
+
+    Examples
+    --------
+    A wall crossed from side to side, and fat on both sides of it:
+
+    >>> fields = np.array([[[0.0]], [[-0.5]]], np.float32)
+    >>> glandular_part(fields, 1.0, 1.0, np.array([[[0.0]], [[0.5]]], np.float32)).item()
+    0.12
     """
-    solid = _mean_between(_solid, _solid_integral, fields[0] - level, None if after is None else after[0] - level)
-    thin = walls * _mean_between(_thin, _thin_integral, fields[1], None if after is None else after[1])
+    solid, thin = _solid(fields[0], level), _thin(fields[1])
+    if after is not None:
+        solid = (solid + _solid(after[0], level)) / 2
+        step = after[1] - fields[1]
+        steep = np.abs(step) > 1e-3
+        crossed = (_thin_integral(after[1]) - _thin_integral(fields[1])) / np.where(steep, step, 1)
+        thin = np.where(steep, crossed, thin)
+    thin *= np.float32(walls)
     return solid + thin * (1 - solid)
 
 
-def _mean_between(
-    value: Callable[[Array], Array], integral: Callable[[Array], Array], start: Array, end: Array | None
-) -> Array:
-    if end is None:
-        return value(start)
-    step = end - start
-    flat = np.abs(step) < 1e-3
-    mean = (integral(end) - integral(start)) / np.where(flat, np.float32(1), step)
-    return np.where(flat, value((start + end) / 2), mean)
-
-
-def _solid(field: Array) -> Array:
+def _solid(field: Array, level: float) -> Array:
     """From 0 at the level to 1 at `RAMP` above it."""
-    return np.clip(field / np.float32(RAMP), 0, 1)
-
-
-def _solid_integral(field: Array) -> Array:
-    within = np.clip(field, 0, RAMP)
-    return within * within * np.float32(0.5 / RAMP) + np.maximum(field - np.float32(RAMP), 0)
+    return np.clip((field - np.float32(level)) * np.float32(1 / RAMP), 0, 1)
 
 
 def _thin(field: Array) -> Array:
-    """1 on the wall, 0 from `WALL` on."""
+    """1 on the wall, falling to 0 at `WALL`."""
     return np.maximum(1 - np.abs(field) * np.float32(1 / WALL), 0)
 
 
@@ -190,7 +187,7 @@ def grow(rest: Rest, grain: Grain, shared: np.random.Generator, own: np.random.G
     field += grain.texture * _power_law(shape, pitch, grain.grain, grain.slope, own)
     field += grain.strands * _strands(rest, x, y, z, own, 1.0)
     field -= grain.lobules * _lobules(shape, pitch, grain.lobule, own)
-    walls = 0.7 * _strands(rest, x, y, z, own, 1.6) + 0.7 * _power_law(shape, pitch, 2.5 * grain.lobule, 7.0, own)
+    walls = 0.7 * _strands(rest, x, y, z, own, 1.1) + 0.7 * _power_law(shape, pitch, 2.5 * grain.lobule, 7.0, own)
     return Tissue(np.stack([field, walls]), pitch)
 
 
