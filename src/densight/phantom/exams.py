@@ -138,6 +138,14 @@ def write_exams(
     ------
     DensightError
         If a number is impossible, the folder holds something else or exams of another command, or cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     catalogue = write_exams(1, 1, folder, Settings(shape=(128, 104)))
+    >>> catalogue.table["path"].tolist()[:2]
+    ['P000001/P000001_CC_R.png', 'P000001/P000001_CC_L.png']
     """
     folder, settings = Path(folder), settings or Settings()
     jobs = count_cores() if jobs is None else jobs
@@ -269,7 +277,8 @@ def _write_exam(number: int, folder: Path, seed: int, settings: Settings) -> Non
         for mammogram in made:
             assert mammogram.projection is not None
             stem = hidden / f"{name}_{mammogram.projection}"
-            _write_image(stem.with_suffix(".png"), mammogram.pixels << _SHIFT[settings.style], settings.pitch)
+            pixels = np.left_shift(mammogram.pixels, _SHIFT[settings.style], dtype=mammogram.pixels.dtype)
+            _write_image(stem.with_suffix(".png"), pixels, settings.pitch)
             _write_truth(stem.with_suffix(".npz"), made.truth.images[mammogram.projection], settings.pitch)
         write_json(hidden / TRUTH, _numbers(made))
         _put_in_place(hidden, folder / name)
@@ -281,7 +290,7 @@ def _write_image(path: Path, pixels: npt.NDArray[np.uint8] | npt.NDArray[np.uint
     from PIL import Image
 
     with replacing(path) as temporary:
-        Image.fromarray(pixels).save(temporary, dpi=(25.4 / pitch, 25.4 / pitch))
+        Image.fromarray(pixels).save(temporary, dpi=(25.4 / pitch, 25.4 / pitch), compress_level=3)
 
 
 def _write_truth(path: Path, truth: ImageTruth, pitch: float) -> None:

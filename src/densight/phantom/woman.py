@@ -29,9 +29,9 @@ Source: the grades a, b, c, d of the software Volpara, as its maker Lunit gives 
 LINK = -0.5
 """The correlation of thickness with the logarithm of volumetric density: thicker breasts are fattier.
 
-A single image's thickness has -0.45 of it, as views and sides differ. Moshina et al., European Radiology 28 (2018),
-find -0.56 in the CC and -0.62 in the MLO of 14 698 women. The phantoms' is weaker on purpose, so that it is tissue
-that tells the class.
+It is that of the size which all images of a woman share; for the thickness of one image -0.45 is left of it. Moshina
+et al., European Radiology 28 (2018), find -0.56 in the CC and -0.62 in the MLO of 14 698 women. The phantoms' is weaker
+on purpose, so that it is tissue that tells the class.
 """
 
 _NORMAL = NormalDist()
@@ -45,11 +45,12 @@ _DENSITIES = (1.5, 40.0)
 _THICKNESS = {View.CC: NormalDist(54, 12), View.MLO: NormalDist(58.5, 12)}
 """Compressed thickness in mm.
 
-The MLO's is 4 mm greater: Helvie et al., AJR 163 (1994), 250 pairs of CC and MLO. Means as measured lie from 44 to
-59 mm (there and Yaffe et al., Medical Physics 36 (2009), who find a standard deviation of 16 mm with all breasts).
+The MLO's is 4 mm greater: Helvie et al., AJR 163 (1994), 250 pairs of CC and MLO, with a mean of 44 mm in the CC. Yaffe
+et al., Medical Physics 36 (2009), have a mean of 59 mm and a standard deviation of 16 mm.
 """
 
 _THICKNESS_RANGE = (25.0, 80.0)
+"""The least and the greatest thickness that is drawn, in mm."""
 
 _THICKNESS_SHARED, _THICKNESS_OF_VIEW = 0.86, 0.1
 """Parts of the variance of thickness that all images of a woman share, and that the two of a view share beside it.

@@ -1,0 +1,362 @@
+from __future__ import annotations
+
+import json
+import os
+import re
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+from typer.testing import CliRunner, Result
+
+from densight.cli.main import app
+from densight.intake.catalogue import check_trainable, read_catalogue
+from densight.intake.exam import read_exam
+from densight.intake.image import read_pixels
+from densight.phantom.exams import exam_name, exam_seed, write_exams
+from densight.phantom.imaging import exam
+from densight.phantom.settings import Settings
+from densight.phantom.woman import density_of
+from densight.vocabulary import BIRADS, PROJECTIONS, SPLITS, DensightError
+from tests.trainings import left_in, refused
+
+SHAPE = (128, 104)
+MIX = (0.25, 0.25, 0.25, 0.25)
+COMMAND = ("phantom", "-n", "8", "--seed", "2", "--mix", "25,25,25,25", "--size", "128x104")
+
+
+def phantom(*given: str | Path) -> Result:
+    return CliRunner().invoke(app, [*map(str, given)], env={"COLUMNS": "100"})
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A set of eight exams made by two processes, and what the command said."""
+    folder = tmp_path_factory.mktemp("phantom") / "exams"
+    result = phantom(*COMMAND, "--jobs", "2", "-o", folder)
+    assert result.exit_code == 0, result.output
+    return folder, result.output
+
+
+@pytest.fixture
+def exams(made: tuple[Path, str]) -> Path:
+    return made[0]
+
+
+def test_the_catalogue_has_a_row_an_image_and_what_is_known_of_it(exams: Path) -> None:
+    catalogue = read_catalogue(exams / "catalogue.csv")
+    table = catalogue.table
+    assert catalogue.classes == BIRADS
+    assert table["exam_id"].tolist() == [exam_name(number) for number in range(1, 9) for _ in PROJECTIONS]
+    assert (table["view"] + "_" + table["laterality"]).tolist() == list(PROJECTIONS) * 8
+    assert all(path.is_file() for path in catalogue.paths)
+    numbers = table.iloc[:, 7:].copy()
+    assert numbers.columns.tolist() == [
+        "volumetric_density",
+        "breast_volumetric_density",
+        "percent_density",
+        "thickness",
+        "volume",
+        "vendor",
+        "reader_1",
+        "reader_2",
+        "seed",
+    ]
+    assert [density_of(float(value)) for value in table["volumetric_density"]] == table["density"].tolist()
+    assert [int(value) for value in table["seed"][::4]] == [exam_seed(2, number) for number in range(1, 9)]
+    for column, least, most in (("percent_density", 0, 100), ("thickness", 25, 80), ("volume", 100, 2600)):
+        assert table[column].astype(float).between(least, most).all()
+    # Each breast's two images have its numbers.
+    of_breasts = table.groupby(["exam_id", "laterality"])[["breast_volumetric_density", "volume"]].nunique()
+    assert (of_breasts == 1).all(axis=None)
+
+
+def test_patients_are_split_as_index_splits_them(exams: Path, tmp_path: Path) -> None:
+    catalogue = read_catalogue(exams / "catalogue.csv")
+    patients = catalogue.table.drop_duplicates("patient_id")
+    assert {split: int((patients["split"] == split).sum()) for split in SPLITS} == {
+        "train": 5,
+        "validation": 1,
+        "test": 2,
+    }
+    check_trainable(catalogue, PROJECTIONS)
+    unsplit = pd.read_csv(exams / "catalogue.csv", dtype=str).assign(split="")
+    shutil.copytree(exams, tmp_path / "copy")
+    unsplit.to_csv(tmp_path / "copy" / "catalogue.csv", index=False)
+    result = phantom("index", tmp_path / "copy", "--seed", "2", "-o", tmp_path / "copy" / "again.csv")
+    assert result.exit_code == 0, result.output
+    again = read_catalogue(tmp_path / "copy" / "again.csv")
+    assert again.table["split"].tolist() == catalogue.table["split"].tolist()
+
+
+def test_images_fill_16_bits_and_the_truth_beside_them_is_that_of_the_exam(exams: Path) -> None:
+    folder = exams / exam_name(3)
+    known = exam(exam_seed(2, 3), mix=MIX, shape=SHAPE)
+    truth = json.loads((folder / "truth.json").read_text())
+    assert truth["volumetric_density"] == pytest.approx(known.truth.volumetric_density)
+    assert truth["density"] == known.truth.density
+    assert tuple(truth["readers"]) == known.truth.readers
+    for mammogram in known:
+        path = folder / f"{exam_name(3)}_{mammogram.projection}.png"
+        pixels, assumed = read_pixels(path)
+        assert assumed == ()
+        assert pixels.dtype == np.uint16
+        np.testing.assert_array_equal(pixels, mammogram.pixels << 4)
+        with Image.open(path) as image:
+            assert image.info["dpi"][0] == pytest.approx(25.4 / (290 / 128), rel=1e-3)
+        assert mammogram.projection is not None
+        expected = known.truth.images[mammogram.projection]
+        with np.load(path.with_suffix(".npz"), allow_pickle=False) as arrays:
+            assert sorted(arrays) == ["breast", "dense", "glandular", "nipple", "pectoral", "skin", "spacing"]
+            for name in ("breast", "pectoral", "skin", "nipple", "dense"):
+                assert arrays[name].dtype == np.bool_
+                np.testing.assert_array_equal(arrays[name], getattr(expected, name))
+            assert arrays["glandular"].dtype == np.float32
+            np.testing.assert_allclose(arrays["glandular"], expected.glandular, atol=1 / 512)
+            np.testing.assert_allclose(arrays["spacing"], 290 / 128)
+
+
+@pytest.mark.parametrize(
+    ("style", "dtype", "bits"), [("raw", np.uint16, 2), ("film", np.uint8, 0)], ids=["raw", "film"]
+)
+def test_raw_images_fill_16_bits_and_films_8(style: str, dtype: type, bits: int, tmp_path: Path) -> None:
+    write_exams(1, 5, tmp_path / "exams", Settings(style=style, shape=SHAPE), jobs=1)
+    known = exam(exam_seed(5, 1), style=style, shape=SHAPE)
+    for mammogram in known:
+        pixels, _ = read_pixels(tmp_path / "exams" / exam_name(1) / f"{exam_name(1)}_{mammogram.projection}.png")
+        assert pixels.dtype == dtype
+        np.testing.assert_array_equal(pixels, mammogram.pixels << bits)
+
+
+def test_no_command_takes_the_truth_for_mammograms(exams: Path, model_folder: Path, tmp_path: Path) -> None:
+    result = phantom("index", exams, "-o", tmp_path / "catalogue.csv")
+    assert "Catalogue of 32 images" in result.output
+    assert "note:" not in result.output
+    result = phantom("assess", exams, "--model", model_folder, "-o", tmp_path / "run")
+    assert result.exit_code == 0, result.output
+    assert "32 images of 8 exams" in result.output
+    one = read_exam(exams / exam_name(2))
+    assert [mammogram.projection for mammogram in one] == list(PROJECTIONS)
+    assert one.exam_id == exam_name(2)
+
+
+def test_train_learns_from_the_catalogue(exams: Path, tmp_path: Path) -> None:
+    recipe = tmp_path / "small.yaml"
+    recipe.write_text("base: default\nnetwork: mobilenetv2-035\nshape: [64, 48]\nepochs: 1\nwarmup_epochs: 0\n")
+    given = ("--recipe", recipe, "--projection", "all", "-o", tmp_path / "models")
+    result = phantom("train", exams / "catalogue.csv", *given)
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "models" / "all" / "model.json").is_file()
+
+
+def test_the_command_tells_classes_readers_and_densities(made: tuple[Path, str]) -> None:
+    folder, said = made
+    table = pd.read_csv(folder / "catalogue.csv")
+    for label in BIRADS:
+        of_class = table[table["density"] == label]
+        least, most = of_class["volumetric_density"].min(), of_class["volumetric_density"].max()
+        assert re.search(rf"^ {label} +{len(of_class) // 4} +\d +\d +{least:.1f}–{most:.1f} %", said, re.MULTILINE)
+    assert re.search(r"The readers agree on \d+ % of the exams; linear κ 0\.\d{3}", said)
+    assert "8 of 8 exams" in said
+    assert "Catalogue of 32 images of 8 exams (5 train, 1 validation, 2 test)" in said
+    assert max(map(len, said.splitlines()[:-1])) <= 80
+
+
+def test_the_help_fits_80_columns() -> None:
+    said = CliRunner().invoke(app, ["phantom", "--help"], env={"COLUMNS": "80"}).output
+    lines = said.splitlines()
+    assert max(map(len, lines)) <= 80
+    options = [line for line in lines if re.match(r"  -", line)]
+    assert len(options) == 14
+    assert all(re.fullmatch(r"  (-\w, )?--[a-z]+( [A-Z]+)? {2,}\S.*", line) for line in options)
+
+
+def test_the_same_command_gives_the_same_bytes_on_one_core_and_in_any_order(exams: Path, tmp_path: Path) -> None:
+    write_exams(8, 2, tmp_path / "whole", Settings(mix=MIX, shape=SHAPE), jobs=1)
+    assert left_in(tmp_path / "whole") == left_in(exams)
+    for number in (2, 7):
+        shutil.rmtree(tmp_path / "whole" / exam_name(number))
+    (tmp_path / "whole" / exam_name(5) / f"{exam_name(5)}_CC_L.png").unlink()
+    (tmp_path / "whole" / "catalogue.csv").unlink()
+    seen: list[tuple[int, int]] = []
+    write_exams(
+        8, 2, tmp_path / "whole", Settings(mix=MIX, shape=SHAPE), jobs=2, progress=lambda *said: seen.append(said)
+    )
+    assert seen == [(5, 8), (6, 8), (7, 8), (8, 8)]
+    assert left_in(tmp_path / "whole") == left_in(exams)
+
+
+def test_an_exam_is_the_same_in_a_set_of_another_size_and_another_with_another_seed(
+    exams: Path, tmp_path: Path
+) -> None:
+    write_exams(1, 2, tmp_path / "one", Settings(mix=MIX, shape=SHAPE))
+    assert left_in(tmp_path / "one" / exam_name(1)) == left_in(exams / exam_name(1))
+    write_exams(1, 3, tmp_path / "other", Settings(mix=MIX, shape=SHAPE))
+    assert not set(left_in(tmp_path / "other").values()) & set(left_in(exams).values())
+
+
+# ── Stops
+
+
+def start(folder: Path, *given: str, limit: int | None = None) -> subprocess.Popen[str]:
+    """The command in a process group of its own, its files limited to a size in bytes if asked."""
+
+    def restrict() -> None:
+        if limit is not None:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+
+    return subprocess.Popen(
+        [sys.executable, "-m", "densight", *COMMAND, *given, "-o", str(folder)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=restrict,
+    )
+
+
+def until(happened: Callable[[], bool], seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < end
+        time.sleep(0.002)
+
+
+def there(folder: Path) -> list[str]:
+    """The exams in a folder that are not hidden, all of them whole."""
+    names = sorted(path.name for path in folder.glob("P*"))
+    for name in names:
+        files = {f"{name}_{projection}{suffix}" for projection in PROJECTIONS for suffix in (".png", ".npz")}
+        assert {path.name for path in (folder / name).iterdir()} == {*files, "truth.json"}
+    return names
+
+
+def gone(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return True
+    return False
+
+
+def test_killed_it_leaves_whole_exams_and_no_process_and_goes_on_to_the_same_bytes(exams: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "exams"
+    with start(folder, "--jobs", "1") as process:
+        until(lambda: len(list(folder.glob("P*"))) >= 2)
+        process.kill()
+    until(lambda: gone(process.pid), 20)
+    done = there(folder)
+    assert 2 <= len(done) < 8
+    assert not (folder / "catalogue.csv").exists()
+    result = phantom(*COMMAND, "-o", folder)
+    assert f"{len(done)} exams had been made by an earlier run in this folder." in result.output
+    assert left_in(folder) == left_in(exams)
+    assert [path.name for path in folder.glob(".*")] == []
+
+
+def test_ctrl_c_ends_cleanly_with_status_130_and_the_same_command_goes_on(exams: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "exams"
+    with start(folder, "--jobs", "2") as process:
+        until(lambda: len(list(folder.glob("P*"))) >= 1)
+        os.killpg(process.pid, signal.SIGINT)
+        said, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, errors
+    assert errors == ""
+    assert said.splitlines()[-1] == "Stopped. The same command goes on with the exams that are left."
+    until(lambda: gone(process.pid), 20)
+    assert 1 <= len(there(folder)) < 8
+    assert [path.name for path in folder.glob(".*")] == []
+    assert phantom(*COMMAND, "-o", folder).exit_code == 0
+    assert left_in(folder) == left_in(exams)
+
+
+def test_a_full_disk_is_one_message_and_leaves_no_half_written_exam(exams: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "exams"
+    with start(folder, "--jobs", "2", limit=2000) as process:
+        said, errors = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert said == ""
+    place = re.escape(f"{folder}/.P00000") + r"[12]/P00000[12]_CC_R\.png"
+    remedy = "To mend it: free some space or choose another folder"
+    assert re.fullmatch(rf"densight: {place}: cannot be written \(File too large\)\. {remedy}\.\n", errors)
+    assert [path.name for path in folder.iterdir()] == ["phantom.json"]
+    assert phantom(*COMMAND, "-o", folder).exit_code == 0
+    assert left_in(folder) == left_in(exams)
+
+
+# ── Refusals
+
+
+@pytest.mark.parametrize(
+    ("given", "fault", "remedy"),
+    [
+        (("-n", "0"), "0 exams cannot be made", "give a number from 1 to 999999"),
+        (("-n", "-3"), "-3 exams cannot be made", "give a number from 1 to 999999"),
+        (("--seed", "-1"), "the seed -1 is negative", "give 0 or more"),
+        (("--jobs", "0"), "0 processes make no exam", "give 1 or more"),
+        (("--mix", "10,40,40,20"), "the parts 0.1, 0.4, 0.4, 0.2 are not a mix of the classes", "together 100 %"),
+        (("--mix", "many"), "--mix 'many' is not four numbers", "write it as --mix 10,40,40,10"),
+        (("--mix", "40,10,10,40", "--density", "C"), "a class and a mix of classes were given", "give one of them"),
+        (("--density", "E"), "unknown class 'E'", "use one of A, B, C, D"),
+        (("--thickness", "0"), "no breast can be compressed to 0 mm here", "give 20 to 100 mm"),
+        (("--vendor", "acme"), "unknown vendor 'acme'", "use one of hologic-like"),
+        (("--size", "1024"), "--size '1024' is not two numbers", "write it as --size 1024x832"),
+        (("--size", "10x10"), "an image cannot have 10 rows and 10 columns here", "give 64 to 4096"),
+        (("--format", "dicom"), "DICOM is not written by this version", "leave --format out"),
+        (("--format", "jpeg"), "unknown format 'jpeg'", "use png"),
+    ],
+)
+def test_impossible_wishes_are_refused_and_write_nothing(
+    given: tuple[str, ...], fault: str, remedy: str, tmp_path: Path
+) -> None:
+    error = refused("phantom", *given, "-o", tmp_path / "exams")
+    assert error.fault.startswith(fault)
+    assert error.remedy is not None
+    assert error.remedy.startswith(remedy) or remedy in error.remedy
+    assert not (tmp_path / "exams").exists()
+
+
+def test_a_folder_of_another_command_is_refused_and_left_as_it_is(exams: Path) -> None:
+    before = left_in(exams)
+    error = refused(*COMMAND[:2], "9", *COMMAND[3:], "--style", "raw", "-o", exams)
+    assert error.fault == "the folder holds exams of another command (n 8, not 9; style display, not raw)"
+    assert error.path == exams
+    assert left_in(exams) == before
+
+
+def test_a_folder_with_other_files_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    error = refused(*COMMAND, "-o", tmp_path)
+    assert error.fault == "the folder holds other files"
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+    error = refused(*COMMAND, "-o", tmp_path / "notes.txt")
+    assert "a file stands where a folder is needed" in error.fault
+
+
+def test_a_damaged_record_is_named(exams: Path, tmp_path: Path) -> None:
+    shutil.copytree(exams, tmp_path / "copy")
+    for name in ("phantom.json", f"{exam_name(1)}/truth.json"):
+        whole = (tmp_path / "copy" / name).read_text()
+        (tmp_path / "copy" / name).write_text(whole[:40])
+        with pytest.raises(DensightError, match="the file is damaged") as caught:
+            write_exams(8, 2, tmp_path / "copy", Settings(mix=MIX, shape=SHAPE))
+        assert caught.value.path == tmp_path / "copy" / name
+        (tmp_path / "copy" / name).write_text(whole)
+
+
+def test_readers_who_say_one_class_have_no_kappa(tmp_path: Path) -> None:
+    given = ("--seed", "2", "--density", "A", "--size", "128x104", "--thickness", "50", "-o", tmp_path / "exams")
+    result = phantom("phantom", "-n", "1", *given)
+    readers = pd.read_csv(tmp_path / "exams" / "catalogue.csv").loc[0, ["reader_1", "reader_2"]].tolist()
+    assert readers == ["A", "A"]
+    assert "The readers agree on 100 % of the exams; linear κ undefined, for they say one class" in result.output
+    assert "Catalogue of 4 images of 1 exam (1 train" in result.output
