@@ -19,7 +19,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from densight import anatomy
+    from densight import anatomy, phantom
     from densight.intake.exam import read_exam
     from densight.intake.image import read_mammogram
     from densight.model import Model, load_model
@@ -35,6 +35,7 @@ __all__ = [
     "View",
     "anatomy",
     "load_model",
+    "phantom",
     "read_exam",
     "read_mammogram",
 ]
@@ -51,8 +52,8 @@ _HOMES = {
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module 'densight' has no attribute {name!r}")
-    if name == "anatomy":
-        return import_module("densight.anatomy")
+    if name in ("anatomy", "phantom"):
+        return import_module(f"densight.{name}")
     return getattr(import_module(_HOMES.get(name, "densight.vocabulary")), name)
 
 

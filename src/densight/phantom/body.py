@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +19,7 @@ from densight.vocabulary import PROJECTIONS, Laterality, Projection, View
 __all__ = ["Breast", "make_breast"]
 
 Array = npt.NDArray[np.float32]
+Mask = npt.NDArray[np.bool_]
 
 POINTS = 60_000
 """Places at which the tissue is looked up to find a breast's density."""
@@ -59,6 +61,12 @@ class Breast:
         """The random numbers of one purpose for one image."""
         return self.woman.rng(purpose, projection)
 
+    def glandular_at_places(self, held: Callable[[Array, Array, Array], Mask], to: str) -> Array:
+        """The glandular part at places spread evenly over the breast, with the tissue that is held changed."""
+        places = _places(self.rest)
+        part = glandular_part(self.tissue.at(*places), self.level, self.walls)
+        return np.where(held(*places), np.float32(to == "fibroglandular"), part)
+
 
 def make_breast(woman: Woman, laterality: Laterality, pitch: float) -> Breast:
     """Build a breast of a woman: her own numbers where they are given, the rest drawn from her streams.
@@ -78,9 +86,8 @@ def make_breast(woman: Woman, laterality: Laterality, pitch: float) -> Breast:
     grain = _draw_grain(rest, shared, own)
     tissue = grow(rest, grain, woman.rng("tissue"), woman.rng("tissue", laterality), pitch)
     walls = float(shared.uniform(0.25, 0.8))
-    places = _places(rest)
-    fields = tissue.at(*places)
-    walls = min(walls, walls * 0.45 * woman.volumetric_density[laterality] / 100 / glandular_part(fields, np.inf, walls).mean())
+    fields = tissue.at(*_places(rest))
+    walls = min(walls, walls * 0.3 * woman.volumetric_density[laterality] / 100 / glandular_part(fields, np.inf, walls).mean())
     target = woman.volumetric_density[laterality] / 100
 
     def excess(level: float) -> float:
@@ -119,6 +126,7 @@ def _draw_grain(rest: Rest, shared: np.random.Generator, own: np.random.Generato
         retromammary=draw(0.02, 0.2) * rest.a,
         outer=draw(-0.1, 0.9),
         upper=draw(-0.2, 0.6),
+        gather=draw(0.1, 1.3),
         regions=draw(0.3, 0.9),
         texture=draw(0.35, 0.9),
         strands=draw(0.15, 0.7),

@@ -13,11 +13,12 @@ from densight.vocabulary import View
 __all__ = ["Pose", "pose_breast"]
 
 Array = npt.NDArray[np.float32]
+Mask = npt.NDArray[np.bool_]
 
 SKIN = 1.45
 """Skin thickness in mm: Huang et al., Med Phys 2008; 35:1199, by breast CT 1.45 ± 0.30 mm."""
 
-TOP = 190.0
+TOP = 260.0
 """How far above the nipple's level, in mm, the axilla ends; beyond the detector's edge."""
 
 
@@ -71,8 +72,6 @@ class Pose:
     plate : Plate
         The breast without its skin.
     shape : Shape
-    scale : float
-        By how much the outline was enlarged to hold the breast's volume.
     tilt : float
         Angle in radians by which the image's upward direction leans from superior to lateral; π/2 in a CC.
     """
@@ -91,6 +90,14 @@ class Pose:
         whole = _profile(edge, self.shape, 0.0)
         muscle = _muscle(x, q - np.float32(self.plate.middle), self.shape) * whole
         return whole, muscle
+
+
+    def pectoral(self, x: Array, q: Array) -> Mask:
+        """Whether points of the plane lie behind the visible edge of the pectoral muscle."""
+        if not self.shape.muscle_part:
+            return np.zeros(x.shape, bool)
+        deep = _behind_edge(x, q - np.float32(self.plate.middle), self.shape)
+        return np.asarray(deep > self.shape.muscle_slope / 2)
 
 
 def pose_breast(
@@ -115,24 +122,25 @@ def pose_breast(
     reach = 1.35 * rest.a
     if view == View.CC:
         shape = Shape(
-            thickness, thickness / 2 * draw(1.0, 0.12), reach, draw(1.05, 0.12), draw(0.98, 0.1), draw(2.15, 0.18)
+            thickness, thickness / 2 * draw(1.0, 0.12), reach, draw(1.05, 0.12), draw(1.0, 0.1), draw(1.95, 0.16)
         )
         middle, tilt = draw(0, 8), np.pi / 2
     else:
         low = draw(-10, 18)
-        top = draw(52, 11)
+        top = min(draw(52, 11), 0.75 * reach)
+        axilla = max(draw(0.7, 0.08), (top + draw(18, 6)) / reach)
         shape = Shape(
             thickness,
             thickness / 2 * draw(1.0, 0.12),
             reach,
-            draw(1.35, 0.14),
+            draw(1.25, 0.13),
             draw(0.95, 0.09),
-            draw(2.1, 0.15),
-            axilla=draw(0.62, 0.08),
+            draw(2.05, 0.14),
+            axilla=axilla,
             muscle_top=top,
             muscle_low=low,
             muscle_bend=draw(5, 4),
-            muscle_part=0.85,
+            muscle_part=draw(0.7, 0.06),
             muscle_slope=draw(9, 2),
         )
         middle, tilt = draw(-25, 10), np.deg2rad(draw(45, 5))
@@ -185,10 +193,17 @@ def _axilla(q: Array, shape: Shape) -> Array:
 
 
 def _muscle(x: Array, q: Array, shape: Shape) -> Array:
-    """The part of the thickness that the pectoral muscle takes."""
+    """The part of the thickness that the pectoral muscle takes: a step at its edge, then slowly more."""
     if not shape.muscle_part:
         return np.zeros_like(x)
-    rows = np.float32(TOP - 20 - shape.muscle_low)
-    up = np.clip((q - np.float32(shape.muscle_low)) / rows, -1, 1.3)
+    deep = _behind_edge(x, q, shape)
+    step = _smooth(deep / np.float32(shape.muscle_slope))
+    return np.float32(shape.muscle_part) * (np.float32(0.6) * step + np.float32(0.4) * _smooth(deep / 60))
+
+
+def _behind_edge(x: Array, q: Array, shape: Shape) -> Array:
+    """How far in mm behind the edge of the pectoral muscle, along the rows."""
+    span = np.float32(170 - shape.muscle_low)
+    up = np.clip((q - np.float32(shape.muscle_low)) / span, -1, 1.3)
     edge = np.float32(shape.muscle_top) * up + np.float32(4 * shape.muscle_bend) * up * (1 - up)
-    return np.float32(shape.muscle_part) * _smooth((edge - x) / np.float32(shape.muscle_slope))
+    return edge - x

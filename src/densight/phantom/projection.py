@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -14,12 +13,12 @@ from densight.phantom.body import Breast
 from densight.phantom.compression import sample
 from densight.phantom.outline import SKIN, Pose
 from densight.phantom.paths import Paths
-from densight.phantom.regions import Ball, Change, Rays
+from densight.phantom.regions import Change, Rays
 from densight.phantom.structures import draw_lines, draw_spots
 from densight.phantom.tissue import glandular_part
 from densight.vocabulary import Projection, View
 
-__all__ = ["RAY_PITCH", "Camera", "project"]
+__all__ = ["RAY_PITCH", "Camera", "Projected", "project"]
 
 Array = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
@@ -88,20 +87,34 @@ class Camera:
         return at_x / shrink - np.float32(0.5), np.float32((self.shape[0] - 1) / 2) - at_q / shrink
 
 
-def project(camera: Camera, changes: Sequence[Change] = ()) -> tuple[Paths, Mask]:
+@dataclass(frozen=True, eq=False)
+class Projected:
+    """What a projection gives.
+
+    Parameters
+    ----------
+    paths : Paths
+    pectoral, touched : ndarray of bool, shape (rows, columns)
+        Pixels behind the edge of the pectoral muscle; pixels whose rays pass tissue that is changed.
+    """
+
+    paths: Paths
+    pectoral: Mask
+    touched: Mask
+
+
+def project(camera: Camera, change: Change | None = None) -> Projected:
     """Send a ray through a pressed breast to each pixel.
 
     Parameters
     ----------
     camera : Camera
-    changes : sequence of Change
+    change : Change, optional
         Tissue of this breast that is other than it grew.
 
     Returns
     -------
-    Paths
-    touched : ndarray of bool, shape (rows, columns)
-        Pixels whose rays pass tissue that is changed.
+    Projected
     """
     pose, shrink = camera.pose, np.float32(1 - camera.pose.thickness / 2 / camera.focus)
     x, q = camera.grid()
@@ -109,13 +122,13 @@ def project(camera: Camera, changes: Sequence[Change] = ()) -> tuple[Paths, Mask
     skin = np.minimum(whole, np.float32(2 * SKIN))
     room = np.maximum(whole - skin - muscle, 0)
     every = max(1, round(RAY_PITCH / camera.pitch))
-    sampled, touched = _sample_tissue(camera, every, changes)
+    sampled, touched = _sample_tissue(camera, every, change)
     glandular = np.clip(_enlarge(sampled, every, camera.shape) * _detail(camera), 0, room)
     touched = np.repeat(np.repeat(touched, every, 0), every, 1)[: camera.shape[0], : camera.shape[1]]
-    for change in changes:
-        if isinstance(change.region, Rays) and change.region.projection == camera.projection:
-            glandular = np.where(change.region.mask, room if change.to == "fibroglandular" else 0, glandular)
-            touched = touched | change.region.mask
+    if change is not None and _is_own(change, camera):
+        assert isinstance(change.region, Rays)
+        glandular = np.where(change.region.mask, room if change.to == "fibroglandular" else 0, glandular)
+        touched = change.region.mask & (room > 0)
     blood, calcium = _draw_details(camera)
     blood = np.minimum(blood, room - glandular)
     nipple = _nipple(camera, x * shrink, q * shrink)
@@ -128,10 +141,16 @@ def project(camera: Camera, changes: Sequence[Change] = ()) -> tuple[Paths, Mask
         "muscle": (muscle + blood) * oblique,
         "calcium": np.where(whole > 0, calcium, 0) * oblique,
     }
-    return Paths(camera.projection, lengths, nipple > 0, camera.pitch, pose.thickness), touched
+    pectoral = pose.pectoral(x * shrink, q * shrink) & (whole > 0)
+    return Projected(Paths(camera.projection, lengths, nipple > 0, camera.pitch, pose.thickness), pectoral, touched)
 
 
-def _sample_tissue(camera: Camera, every: int, changes: Sequence[Change]) -> tuple[Array, Mask]:
+def _is_own(change: Change, camera: Camera) -> bool:
+    """Whether the rays that are changed are this image's own: then pixels are changed, not places."""
+    return isinstance(change.region, Rays) and change.region.projection == camera.projection
+
+
+def _sample_tissue(camera: Camera, every: int, change: Change | None) -> tuple[Array, Mask]:
     """Glandular length in mm, as if rays were upright, of rays to squares of ``every`` pixels a side."""
     pose, rest, focus = camera.pose, camera.breast.rest, np.float32(camera.focus)
     x, q = camera.grid(every)
@@ -166,8 +185,8 @@ def _sample_tissue(camera: Camera, every: int, changes: Sequence[Change]) -> tup
         fields = camera.breast.tissue.at(*place)
         if before is not None:
             piece = glandular_part(before[0], camera.breast.level, camera.breast.walls, fields)
-            for change in changes:
-                held = _holds(change, camera, *(np.float32(0.5) * (a + b) for a, b in zip(before[1], place, strict=True)))
+            if change is not None and not _is_own(change, camera):
+                held = change.holds(camera, *(np.float32(0.5) * (a + b) for a, b in zip(before[1], place, strict=True)))
                 piece = np.where(held, np.float32(change.to == "fibroglandular"), piece)
                 touched |= held
             part += piece
@@ -176,19 +195,6 @@ def _sample_tissue(camera: Camera, every: int, changes: Sequence[Change]) -> tup
     glandular.ravel()[rays] = part * height / np.float32(STEPS)
     hit.ravel()[rays] = touched
     return glandular, hit
-
-
-def _holds(change: Change, camera: Camera, x: Array, y: Array, z: Array) -> Mask:
-    """Whether a changed region holds places of the breast at rest."""
-    if isinstance(change.region, Ball):
-        return change.region.holds(x, y, z)
-    if change.region.projection == camera.projection:
-        return np.zeros(x.shape, bool)  # its own image is changed pixel by pixel
-    other = replace(camera, projection=change.region.projection)
-    columns, rows = (np.rint(at).astype(np.int32) for at in other.pixels(x, y, z))
-    height, width = change.region.mask.shape
-    seen = (columns >= 0) & (columns < width) & (rows >= 0) & (rows < height)
-    return seen & change.region.mask[rows.clip(0, height - 1), columns.clip(0, width - 1)]
 
 
 def _enlarge(image: Array, every: int, shape: tuple[int, int]) -> Array:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from densight.vocabulary import DensightError, Laterality, Projection
+
+if TYPE_CHECKING:
+    from densight.phantom.projection import Camera
 
 Array = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
@@ -96,6 +100,16 @@ class Change:
 
     region: Region
     to: str
+
+    def holds(self, camera: Camera, x: Array, y: Array, z: Array) -> Mask:
+        """Whether the region holds places of the breast at rest, in mm; a camera tells which rays pass them."""
+        if isinstance(self.region, Ball):
+            return self.region.holds(x, y, z)
+        there = replace(camera, projection=self.region.projection)
+        columns, rows = (np.rint(at).astype(np.int32) for at in there.pixels(x, y, z))
+        height, width = self.region.mask.shape
+        seen = (columns >= 0) & (columns < width) & (rows >= 0) & (rows < height)
+        return seen & self.region.mask[rows.clip(0, height - 1), columns.clip(0, width - 1)]
 
     def __post_init__(self) -> None:
         if self.to not in TISSUES_TO:

@@ -73,12 +73,12 @@ def draw_structures(rest: Rest, shared: np.random.Generator, own: np.random.Gene
         (own.uniform(0.3, 0.8), own.uniform(0.3, 0.95), long, long * own.uniform(0.45, 0.7), own.uniform(50, 110))
         for long in own.uniform(8, 18, own.choice([0, 0, 1, 1, 2, 3]))
     ]
-    radius = float(shared.uniform(4, 6.5) * own.normal(1, 0.05))
+    radius = float(shared.uniform(3.5, 6) * own.normal(1, 0.05))
     behind = float(own.uniform(4, 12)) if own.random() < 0.2 else 0.0
     return Structures(
         tuple(vessels),
         np.hstack([places, diameters])[inside].astype(np.float32),
-        (radius, float(shared.uniform(4, 9)), behind),
+        (radius, float(shared.uniform(2.5, 7)), behind),
         np.array(nodes, np.float32).reshape(-1, 5),
     )
 

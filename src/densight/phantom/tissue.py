@@ -43,7 +43,7 @@ class Grain:
         Depth of the fat before and behind the glandular disc at rest, in mm.
     outer, upper : float
         How much fuller the outer and the upper half are, -1 to 1.
-    regions, texture, strands, lobules : float
+    gather, regions, texture, strands, lobules : float
         Strength of the parts of the field.
     grain : float
         Length of the texture's largest waves in mm.
@@ -57,6 +57,7 @@ class Grain:
     retromammary: float
     outer: float
     upper: float
+    gather: float
     regions: float
     texture: float
     strands: float
@@ -200,7 +201,7 @@ def _envelope(rest: Rest, grain: Grain, x: Array, y: Array, z: Array, radius: Ar
     before, behind = (depth - cover) / 8, (x - grain.retromammary) / 8
     inside = -np.logaddexp(-before, -behind)
     fuller = (grain.outer * y + grain.upper * z) / rest.b
-    return np.minimum(inside, 1.0 + 0.25 * np.tanh(inside / 3)) + fuller
+    return np.minimum(inside, 0.8) + np.float32(grain.gather) * np.tanh(np.maximum(inside, 0) / 2) + fuller
 
 
 def _regions(shape: tuple[int, ...], shared: np.random.Generator, own: np.random.Generator) -> Array:

@@ -1,0 +1,237 @@
+"""Phantom exams: a woman of whom everything is known, imaged, and imaged again with some of her tissue changed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from densight.intake.mammogram import Mammogram
+from densight.phantom.acquisition import Raw, acquire
+from densight.phantom.body import Breast, make_breast
+from densight.phantom.display import render
+from densight.phantom.film import film
+from densight.phantom.markers import burn_in
+from densight.phantom.projection import Camera, Projected, project
+from densight.phantom.regions import Change, Rays, Region
+from densight.phantom.settings import SCREENING_MIX, Settings
+from densight.phantom.truth import DENSE, ExamTruth, ImageTruth, PhantomExam
+from densight.phantom.units import UNITS, choose_exposure
+from densight.phantom.woman import Woman, density_of, draw_woman
+from densight.vocabulary import PROJECTIONS, DensightError, Laterality, Projection
+
+__all__ = ["exam", "intervene"]
+
+Pixels = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
+Mask = npt.NDArray[np.bool_]
+
+TISSUE_PITCH = 1.25
+"""Grid pitch of the tissue at rest in mm."""
+
+
+def exam(
+    seed: int,
+    *,
+    density: str | None = None,
+    mix: Sequence[float] = SCREENING_MIX,
+    thickness: float | None = None,
+    vendor: str | None = None,
+    style: str = "display",
+    photometric: str = "MONOCHROME2",
+    mirrored: bool = False,
+    shape: tuple[int, int] = (1024, 832),
+) -> PhantomExam:
+    """Make the four mammograms of a woman who never was, and all that is true of them.
+
+    Parameters
+    ----------
+    seed : int
+        Decides everything that is not asked for: the same seed makes the same exam, bit by bit.
+    density, mix, thickness, vendor, style, photometric, mirrored, shape
+        As in `densight.phantom.settings.Settings`.
+
+    Returns
+    -------
+    PhantomExam
+        Four mammograms, and ``.truth``.
+
+    Raises
+    ------
+    DensightError
+        If something impossible is asked for.
+
+    Examples
+    --------
+    >>> made = exam(1, shape=(128, 104))
+    >>> [mammogram.projection.value for mammogram in made], made.truth.density == made.density
+    (['CC_R', 'CC_L', 'MLO_R', 'MLO_L'], True)
+    """
+    settings = Settings(tuple(mix), density, thickness, vendor, style, photometric, mirrored, tuple(shape))
+    woman = draw_woman(seed, settings)
+    breasts = {laterality: make_breast(woman, laterality, TISSUE_PITCH) for laterality in Laterality}
+    taken = {p: _take(breasts[p.laterality], p, settings) for p in PROJECTIONS}
+    truth = _exam_truth(woman, {p: one.truth for p, one in taken.items()}, dict(woman.volumetric_density))
+    name = f"phantom-{seed}"
+    spacing = (settings.pitch, settings.pitch)
+    mammograms = tuple(
+        Mammogram(one.pixels, p, patient_id=name, exam_id=name, density=truth.density, spacing=spacing)
+        for p, one in taken.items()
+    )
+    return PhantomExam(mammograms, name, name, truth.density, truth=truth, woman=woman, settings=settings)
+
+
+def intervene(exam: PhantomExam, region: Region, to: str) -> PhantomExam:
+    """Image a woman again with the tissue of a region changed and all else, noise included, as it was.
+
+    What scatter, the detector's blur and the display's filters would carry beyond the rays through the region is left out:
+    a pixel whose ray misses the region keeps its value.
+
+    Parameters
+    ----------
+    exam : PhantomExam
+    region : Ball or Rays
+        What is changed.
+    to : {"fat", "fibroglandular"}
+        What it is changed to. Skin, muscle, vessels and calcium stay.
+
+    Returns
+    -------
+    PhantomExam
+        Its truth is that of the changed woman; ``.truth.images["CC_R"].touched`` tells which pixels' rays pass the region.
+
+    Raises
+    ------
+    DensightError
+        If tissue cannot be changed to that, or the region is of pixels of another shape.
+
+    Examples
+    --------
+    >>> from densight.phantom.regions import Ball
+    >>> made = exam(1, density="D", shape=(128, 104))
+    >>> changed = intervene(made, Ball("R", (30, 0, 0), 15), to="fat")
+    >>> changed.truth.volumetric_density < made.truth.volumetric_density
+    True
+    """
+    change = Change(region, to)
+    if isinstance(region, Rays) and region.mask.shape != exam.settings.shape:
+        raise DensightError(
+            f"the mask is of {region.mask.shape} pixels, the image of {exam.settings.shape}",
+            remedy="give a mask in the image's own pixels",
+        )
+    if isinstance(region, Rays):
+        change = Change(Rays(region.projection, _upright(region.mask, region.projection, exam.settings)), to)
+    breast = make_breast(exam.woman, change.region.laterality, TISSUE_PITCH)
+    mammograms, images = [], dict(exam.truth.images)
+    for mammogram in exam:
+        projection = mammogram.projection
+        assert projection is not None
+        if projection.laterality == breast.laterality:
+            taken = _take(breast, projection, exam.settings, change)
+            images[projection] = taken.truth
+            mammogram = replace(mammogram, pixels=taken.pixels)
+        mammograms.append(mammogram)
+    densities = dict(exam.truth.breast_volumetric_density)
+    densities[breast.laterality] = _volumetric_density(breast, change, exam.settings)
+    truth = _exam_truth(exam.woman, images, densities)
+    return replace(exam, mammograms=tuple(mammograms), truth=truth, density=truth.density)
+
+
+@dataclass(frozen=True, eq=False)
+class _Taken:
+    """One image and what is true of it, in the orientation in which it is shown."""
+
+    pixels: Pixels
+    truth: ImageTruth
+
+
+def _take(breast: Breast, projection: Projection, settings: Settings, change: Change | None = None) -> _Taken:
+    camera = _camera(breast, projection, settings)
+    projected = project(camera)
+    raw = _acquire(breast, projected)
+    pixels = _picture(breast.woman, projection, settings, raw, raw)
+    if change is not None:
+        changed = project(camera, change)
+        shown = _picture(breast.woman, projection, settings, _acquire(breast, changed), raw)
+        pixels = np.where(_as_shown(changed.touched, projection, settings), shown, pixels)
+        projected = changed
+    return _Taken(pixels, _image_truth(projected, settings, touched=change is not None))
+
+
+def _camera(breast: Breast, projection: Projection, settings: Settings) -> Camera:
+    return Camera(breast, projection, settings.shape, settings.pitch, UNITS[breast.woman.vendor].focus)
+
+
+def _acquire(breast: Breast, projected: Projected) -> Raw:
+    paths = projected.paths
+    exposure = choose_exposure(UNITS[breast.woman.vendor], paths.thickness)
+    return acquire(paths, exposure, breast.rng("noise", paths.projection))
+
+
+def _picture(woman: Woman, projection: Projection, settings: Settings, raw: Raw, like: Raw) -> Pixels:
+    """What is shown of a raw image, with the display's settings measured on another."""
+    rng = woman.rng("picture", projection)
+    pixels: Pixels
+    if settings.style == "film":
+        pixels, most = _as_shown(film(raw, rng), projection, settings), 255
+    elif settings.style == "raw":
+        pixels, most = _as_shown(raw.pixels, projection, settings), 2**14 - 1
+    else:
+        pixels, most = _as_shown(render(raw, like), projection, settings), 2**12 - 1
+    if settings.style != "raw":
+        pixels = burn_in(pixels, projection, rng)
+    return (most - pixels).astype(pixels.dtype) if settings.photometric == "MONOCHROME1" else pixels
+
+
+def _as_shown(image: Any, projection: Projection, settings: Settings) -> Any:
+    """Mirrored where the chest wall is at the right: in the viewing convention that of a right breast."""
+    at_right = (projection.laterality == Laterality.R) != settings.mirrored
+    return np.ascontiguousarray(image[:, ::-1]) if at_right else image
+
+
+def _image_truth(projected: Projected, settings: Settings, *, touched: bool) -> ImageTruth:
+    paths, projection = projected.paths, projected.paths.projection
+    glandular = paths.lengths["glandular"]
+    breast = paths.inside
+    tissue = glandular + paths.lengths["adipose"]
+    dense = (glandular >= DENSE * tissue) & (glandular > 0) & ~projected.pectoral
+    area = np.count_nonzero(breast & ~projected.pectoral)
+
+    def shown(mask: Mask) -> Mask:
+        return np.asarray(_as_shown(mask, projection, settings))
+
+    return ImageTruth(
+        breast=shown(breast),
+        pectoral=shown(projected.pectoral),
+        skin=shown(breast & (tissue + paths.lengths["muscle"] <= 0)),
+        nipple=shown(paths.nipple),
+        dense=shown(dense),
+        glandular=_as_shown(glandular, projection, settings),
+        percent_density=100 * np.count_nonzero(dense) / max(area, 1),
+        thickness=paths.thickness,
+        touched=shown(projected.touched) if touched else None,
+    )
+
+
+def _exam_truth(
+    woman: Woman, images: dict[Projection, ImageTruth], densities: dict[Laterality, float]
+) -> ExamTruth:
+    whole = sum(densities[side] * woman.volume[side] for side in densities) / sum(woman.volume.values())
+    return ExamTruth(
+        images=images,
+        volumetric_density=whole,
+        breast_volumetric_density=densities,
+        percent_density=float(np.mean([image.percent_density for image in images.values()])),
+        density=density_of(whole),
+        readers=woman.readers,
+    )
+
+
+def _volumetric_density(breast: Breast, change: Change, settings: Settings) -> float:
+    """Of a breast with changed tissue, in per cent."""
+    region = change.region
+    projection = region.projection if isinstance(region, Rays) else Projection.of("CC", breast.laterality)
+    camera = _camera(breast, projection, settings)
+    return 100 * float(breast.glandular_at_places(lambda *place: change.holds(camera, *place), change.to).mean())
