@@ -26,6 +26,7 @@ import numpy.typing as npt
 
 from densight.intake.catalogue import COLUMNS, Catalogue, write_catalogue
 from densight.intake.split import split_by_patient
+from densight.phantom.imaging import exam
 from densight.phantom.settings import Settings
 from densight.phantom.truth import ImageTruth, PhantomExam
 from densight.storage import read_json, replacing, write_bytes, write_json
@@ -267,8 +268,6 @@ def _end_with_parent() -> None:
 
 def _write_exam(number: int, folder: Path, seed: int, settings: Settings) -> None:
     """Make an exam in a hidden folder, then put it in place."""
-    from densight.phantom.imaging import exam
-
     name = exam_name(number)
     hidden = folder / f".{name}"
     try:
