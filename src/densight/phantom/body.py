@@ -21,7 +21,7 @@ __all__ = ["Breast", "make_breast"]
 Array = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
 
-POINTS = 60_000
+POINTS = 150_000
 """Places at which the tissue is looked up to find a breast's density."""
 
 
@@ -61,10 +61,14 @@ class Breast:
         """The random numbers of one purpose for one image."""
         return self.woman.rng(purpose, projection)
 
+    def glandular_part(self, fields: Array, after: Array | None = None) -> Array:
+        """As `densight.phantom.tissue.glandular_part`, of this breast."""
+        return glandular_part(fields, self.level, self.walls, after)
+
     def glandular_at_places(self, held: Callable[[Array, Array, Array], Mask], to: str) -> Array:
         """The glandular part at places spread evenly over the breast, with the tissue that is held changed."""
         places = _places(self.rest)
-        part = glandular_part(self.tissue.at(*places), self.level, self.walls)
+        part = self.glandular_part(self.tissue.at(*places))
         return np.where(held(*places), np.float32(to == "fibroglandular"), part)
 
 

@@ -127,8 +127,8 @@ def pose_breast(
         middle, tilt = draw(0, 8), np.pi / 2
     else:
         low = draw(-10, 18)
-        top = min(draw(52, 11), 0.75 * reach)
-        axilla = max(draw(0.7, 0.08), (top + draw(18, 6)) / reach)
+        top = min(draw(52, 11), 0.62 * reach)
+        axilla = float(np.clip(draw(0.7, 0.08), min((top + 10) / reach, 0.8), 0.85))
         shape = Shape(
             thickness,
             thickness / 2 * draw(1.0, 0.12),

@@ -15,7 +15,6 @@ from densight.phantom.outline import SKIN, Pose
 from densight.phantom.paths import Paths
 from densight.phantom.regions import Change, Rays
 from densight.phantom.structures import draw_lines, draw_spots
-from densight.phantom.tissue import glandular_part
 from densight.vocabulary import Projection, View
 
 __all__ = ["RAY_PITCH", "Camera", "Projected", "project"]
@@ -27,7 +26,7 @@ RAY_PITCH = 0.57
 """Glandular tissue is sampled by rays about this far apart at the detector, in mm; what is finer is drawn in two
 dimensions, as are borders, vessels and grains of calcium."""
 
-STEPS = 48
+STEPS = 60
 """Parts of a ray through the tissue between which fields are taken to change linearly."""
 
 WIDE = 1024
@@ -184,7 +183,7 @@ def _sample_tissue(camera: Camera, every: int, change: Change | None) -> tuple[A
         )
         fields = camera.breast.tissue.at(*place)
         if before is not None:
-            piece = glandular_part(before[0], camera.breast.level, camera.breast.walls, fields)
+            piece = camera.breast.glandular_part(before[0], fields)
             if change is not None and not _is_own(change, camera):
                 held = change.holds(camera, *(np.float32(0.5) * (a + b) for a, b in zip(before[1], place, strict=True)))
                 piece = np.where(held, np.float32(change.to == "fibroglandular"), piece)
