@@ -127,7 +127,7 @@ def _draw_grain(rest: Rest, shared: np.random.Generator, own: np.random.Generato
 
     return Grain(
         subcutaneous=draw(0.08, 0.2) * rest.b,
-        retromammary=draw(0.02, 0.2) * rest.a,
+        retromammary=draw(-0.02, 0.14) * rest.a,
         outer=draw(-0.1, 0.9),
         upper=draw(-0.2, 0.6),
         gather=draw(0.1, 1.3),

@@ -14,7 +14,7 @@ from densight.phantom.compression import sample
 from densight.phantom.outline import SKIN, Pose
 from densight.phantom.paths import Paths
 from densight.phantom.regions import Change, Rays
-from densight.phantom.structures import draw_lines, draw_spots
+from densight.phantom.structures import draw_line, draw_spots
 from densight.vocabulary import Projection, View
 
 __all__ = ["RAY_PITCH", "Camera", "Projected", "project"]
@@ -32,7 +32,7 @@ STEPS = 60
 WIDE = 1024
 """Rays are looked up in rows of this many, for OpenCV's tables have sides of less than 32767."""
 
-DETAIL = 0.10
+DETAIL = 0.04
 """Relative spread of what is finer than the rays' pitch."""
 
 
@@ -211,7 +211,7 @@ def _detail(camera: Camera) -> Array:
     spectrum = fft.rfft2(rng.standard_normal((side, side), dtype=np.float32))
     frequency = np.hypot(fft.fftfreq(side, camera.pitch)[:, None], fft.rfftfreq(side, camera.pitch)).astype(np.float32)
     cut = np.float32(0.5)
-    noise = fft.irfft2(spectrum * (frequency**2 / (frequency**2 + cut**2)) ** 2 / (frequency**2 + cut**2) ** 0.75)
+    noise = fft.irfft2(spectrum * (frequency**2 / (frequency**2 + cut**2)) ** 2 / (frequency**2 + cut**2) ** 1.25)
     noise *= np.float32(DETAIL / noise.std())
     repeats = [-(-side_ // side) for side_ in camera.shape]
     return np.exp(np.tile(noise, repeats)[: camera.shape[0], : camera.shape[1]] - np.float32(DETAIL**2 / 2))
@@ -221,9 +221,11 @@ def _draw_details(camera: Camera) -> tuple[Array, Array]:
     """Lengths in mm of blood (and lymph nodes) and of calcium, as if rays were upright."""
     structures = camera.breast.structures
     blood, calcium = np.zeros(camera.shape, np.float32), np.zeros(camera.shape, np.float32)
-    for vessel in structures.vessels:
-        columns, rows = camera.pixels(*vessel.course.T)
-        draw_lines(blood, columns, rows, vessel.diameter, camera.pitch)
+    columns, rows = camera.pixels(*np.concatenate([line.course for line in structures.lines]).T)
+    ends = np.cumsum([len(line.course) for line in structures.lines])
+    for line, end in zip(structures.lines, ends, strict=True):
+        own = slice(end - len(line.course), end)
+        draw_line(blood, columns[own], rows[own], line.diameter, camera.pitch)
     if len(structures.calcifications):
         columns, rows = camera.pixels(*structures.calcifications[:, :3].T)
         draw_spots(calcium, columns, rows, structures.calcifications[:, 3], camera.pitch)
@@ -264,4 +266,4 @@ def _nipple(camera: Camera, x: Array, q: Array) -> Array:
     dx, dq = x - np.float32(far * np.cos(angle)), q - np.float32(plate.middle + far * np.sin(angle))
     forward = (dx * out[0] + dq * out[1]) / np.float32(protrusion)
     sideways = (dx * along[0] + dq * along[1]) / np.float32(radius)
-    return np.float32(2 * radius) * np.sqrt(np.maximum(1 - forward**2 - sideways**2, 0))
+    return np.float32(1.3 * radius) * np.sqrt(np.maximum(1 - forward**2 - sideways**2, 0))

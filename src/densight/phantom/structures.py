@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from densight.phantom.compression import Rest
 
-__all__ = ["Structures", "Vessel", "draw_lines", "draw_spots", "draw_structures"]
+__all__ = ["Structures", "Line", "draw_line", "draw_spots", "draw_structures"]
 
 Array = npt.NDArray[np.float32]
 
@@ -19,8 +19,8 @@ SUBPIXEL = 4
 
 
 @dataclass(frozen=True, eq=False)
-class Vessel:
-    """A vein or an artery.
+class Line:
+    """A vein, an artery, or a strand of fibrous tissue: a line of soft tissue.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ class Structures:
 
     Parameters
     ----------
-    vessels : tuple of Vessel
+    lines : tuple of Line
     calcifications : ndarray of float32, shape (n, 4)
         Place in the breast at rest and diameter, in mm.
     nipple : tuple of float
@@ -50,7 +50,7 @@ class Structures:
         direction in degrees.
     """
 
-    vessels: tuple[Vessel, ...]
+    lines: tuple[Line, ...]
     calcifications: Array
     nipple: tuple[float, float, float]
     nodes: Array
@@ -58,9 +58,10 @@ class Structures:
 
 def draw_structures(rest: Rest, shared: np.random.Generator, own: np.random.Generator) -> Structures:
     """Draw what a breast has beside its tissue; the nipple is alike in both breasts, the rest is not."""
-    vessels: list[Vessel] = []
+    lines: list[Line] = []
     for _ in range(int(own.integers(3, 8))):
-        vessels += _draw_vessel(rest, own, own.uniform(0.8, 2.6))
+        lines += _draw_vessel(rest, own, own.uniform(0.8, 2.6))
+    lines += [_draw_strand(rest, own) for _ in range(int(own.integers(50, 160)))]
     spots = [own.normal(0, 0.35, 3) for _ in range(own.poisson(1.2))]
     if own.random() < 0.12:
         middle = own.normal(0, 0.3, 3)
@@ -76,14 +77,14 @@ def draw_structures(rest: Rest, shared: np.random.Generator, own: np.random.Gene
     radius = float(shared.uniform(3.5, 6) * own.normal(1, 0.05))
     behind = float(own.uniform(4, 12)) if own.random() < 0.2 else 0.0
     return Structures(
-        tuple(vessels),
+        tuple(lines),
         np.hstack([places, diameters])[inside].astype(np.float32),
         (radius, float(shared.uniform(2.5, 7)), behind),
         np.array(nodes, np.float32).reshape(-1, 5),
     )
 
 
-def _draw_vessel(rest: Rest, own: np.random.Generator, diameter: float) -> list[Vessel]:
+def _draw_vessel(rest: Rest, own: np.random.Generator, diameter: float) -> list[Line]:
     """A vessel under the skin, from the chest wall towards the nipple, winding, with a branch or two."""
     points = 60
     turn = own.uniform(0, 2 * np.pi) + np.cumsum(np.cumsum(own.normal(0, 0.006, points)))
@@ -92,7 +93,7 @@ def _draw_vessel(rest: Rest, own: np.random.Generator, diameter: float) -> list[
     shell = own.uniform(0.72, 0.93) + np.cumsum(own.normal(0, 0.006, points)).clip(-0.1, 0.06)
     course = _on_shell(rest, turn, rise, shell)
     widths = diameter * np.linspace(1, 0.45, points)
-    vessels = [Vessel(course, widths.astype(np.float32))]
+    vessels = [Line(course, widths.astype(np.float32))]
     for _ in range(own.integers(0, 3)):
         start = int(own.integers(8, 45))
         length = int(min(own.integers(12, 30), points - start))
@@ -100,8 +101,27 @@ def _draw_vessel(rest: Rest, own: np.random.Generator, diameter: float) -> list[
         along = np.linspace(0, 1, length)
         away = turn[start] + side * along**0.8 + np.cumsum(own.normal(0, 0.015, length))
         branch = _on_shell(rest, away, rise[start : start + length], shell[start : start + length])
-        vessels.append(Vessel(branch, (0.65 * widths[start] * np.linspace(1, 0.4, length)).astype(np.float32)))
+        vessels.append(Line(branch, (0.65 * widths[start] * np.linspace(1, 0.4, length)).astype(np.float32)))
     return vessels
+
+
+def _draw_strand(rest: Rest, own: np.random.Generator) -> Line:
+    """A ligament or a duct seen as a thin line: it runs towards the nipple, more or less, and bends."""
+    points = 12
+    outward = own.normal(size=3)
+    outward[0] = abs(outward[0])
+    start = outward / np.linalg.norm(outward) * own.uniform(0.35, 0.97) * np.array([rest.a, rest.b, rest.b])
+    towards = np.array([1.05 * rest.a, 0, 0]) - start
+    direction = towards / np.linalg.norm(towards) + own.normal(0, 0.55, 3)
+    bends = np.cumsum(own.normal(0, 0.09, (points, 3)), 0)
+    steps = direction / np.linalg.norm(direction) + bends
+    course = start + np.cumsum(steps, 0) * own.uniform(0.8, 3.2)
+    # What would leave the breast runs along its skin.
+    out = np.sqrt((course**2 / np.array([rest.a, rest.b, rest.b]) ** 2).sum(1, keepdims=True))
+    course /= np.maximum(out / 0.96, 1)
+    course[:, 0] = np.abs(course[:, 0])
+    width = np.clip(own.lognormal(np.log(0.5), 0.35), 0.2, 1.1)
+    return Line(course.astype(np.float32), np.full(points, width, np.float32))
 
 
 def _on_shell(rest: Rest, turn: Array, rise: Array, shell: Array) -> Array:
@@ -111,7 +131,7 @@ def _on_shell(rest: Rest, turn: Array, rise: Array, shell: Array) -> Array:
     ).astype(np.float32)
 
 
-def draw_lines(canvas: Array, columns: Array, rows: Array, diameters: Array, pitch: float) -> None:
+def draw_line(canvas: Array, columns: Array, rows: Array, diameters: Array, pitch: float) -> None:
     """Draw a round rod of varying diameter: the length in mm of rays through it, kept where already greater.
 
     Parameters
