@@ -2,8 +2,8 @@
 
 python benchmarks/phantom_speed.py [--exams 8]
 
-Each size in a process of its own with one thread: seconds an exam of four projections (median and range, after one exam to
-warm up) and the peak of its resident memory.
+Each size in a process of its own with one thread: seconds an exam of four projections (median and range, after one
+exam to warm up) and the peak of its resident memory.
 """
 
 from __future__ import annotations

@@ -91,7 +91,9 @@ def make_breast(woman: Woman, laterality: Laterality, pitch: float) -> Breast:
     tissue = grow(rest, grain, woman.rng("tissue"), woman.rng("tissue", laterality), pitch)
     walls = float(shared.uniform(0.25, 0.8))
     fields = tissue.at(*_places(rest))
-    walls = min(walls, walls * 0.3 * woman.volumetric_density[laterality] / 100 / glandular_part(fields, np.inf, walls).mean())
+    walls = min(
+        walls, walls * 0.3 * woman.volumetric_density[laterality] / 100 / glandular_part(fields, np.inf, walls).mean()
+    )
     target = woman.volumetric_density[laterality] / 100
 
     def excess(level: float) -> float:

@@ -1,7 +1,7 @@
 """Compression: where each bit of a breast lies between the paddle and the support, without changing its volume.
 
-A breast at rest is the half-ellipsoid of revolution ``(x/a)² + (y² + z²)/b² ≤ 1``, ``x ≥ 0``. In a view it is a plate of
-given outline and thickness. Soft tissue keeps its volume when it is pressed, so the map from the one to the other must
+A breast at rest is the half-ellipsoid of revolution ``(x/a)² + (y² + z²)/b² ≤ 1``, ``x ≥ 0``. In a view it is a plate
+of given outline and thickness. Soft tissue keeps its volume when it is pressed, so the map from the one to the other must
 have a Jacobian of one everywhere. It is built from two monotone transports in polar coordinates about the middle of the
 chest wall: sectors of equal volume correspond, and within a sector shells of equal volume correspond; along the
 direction of compression columns are scaled to their new height. Each step is exact, so the whole is.
@@ -60,8 +60,8 @@ class Rest:
 class Plate:
     """A pressed breast without its skin, and the way back to the breast at rest.
 
-    Made by `press`. In the plane of the plate ``x`` goes from the chest wall to the nipple and ``q`` up the image, in mm;
-    the height above the support is ``z``.
+    Made by `press`. In the plane of the plate ``x`` goes from the chest wall to the nipple and ``q`` up the image, in
+    mm; the height above the support is ``z``.
 
     Parameters
     ----------
@@ -132,7 +132,7 @@ class Plate:
         return np.array([np.interp(even, row, even) for row in self.rest_radius], np.float32)
 
     def _row(self, angle: Array) -> Array:
-        return ((angle + np.float32(np.pi / 2)) * np.float32((ANGLES - 1) / np.pi)).astype(np.float32)
+        return np.asarray((angle + np.pi / 2) * ((ANGLES - 1) / np.pi), np.float32)
 
     def _at_angle(self, values: Array, angle: Array) -> Array:
         row = np.clip(self._row(angle), 0, ANGLES - 1)
@@ -153,8 +153,10 @@ def sample(table: Array, row: Array, column: Array) -> Array:
     -------
     ndarray of float32, shape of ``row``, or (*shape of row, channels)
     """
-    found = cv2.remap(table, np.atleast_2d(column), np.atleast_2d(row), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return found.reshape(*row.shape, *table.shape[2:])
+    found = cv2.remap(
+        table, np.atleast_2d(column), np.atleast_2d(row), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
+    return np.asarray(found.reshape(*row.shape, *table.shape[2:]), np.float32)
 
 
 def press(rest: Rest, reach: Array, height: Callable[[Array, Array, Array], Array], middle: float) -> Plate:
@@ -166,8 +168,8 @@ def press(rest: Rest, reach: Array, height: Callable[[Array, Array, Array], Arra
     reach : ndarray of float32, shape (ANGLES,)
         Distance in mm from the middle of the chest wall to the outline, at even angles from -π/2 to π/2.
     height : callable
-        The height of the column of breast tissue, in mm, from ``x``, ``q - middle`` and the distance to the outline along
-        the radius, all in mm and of shape (angles, shells).
+        The height of the column of breast tissue, in mm, from ``x``, ``q - middle`` and the distance to the outline
+        along the radius, all in mm and of shape (angles, shells).
     middle : float
         ``q`` of the middle of the chest wall in mm.
 
@@ -190,7 +192,8 @@ def press(rest: Rest, reach: Array, height: Callable[[Array, Array, Array], Arra
         far = scale * reach[:, None] * part
         heights = height(far * np.cos(angles)[:, None], far * np.sin(angles)[:, None], scale * reach[:, None] - far)
         density = heights * far
-        return heights, (density[:, 1:] + density[:, :-1]) / 2 * (scale * reach[:, None] / (SHELLS - 1))
+        volumes = (density[:, 1:] + density[:, :-1]) / 2 * (scale * reach[:, None] / (SHELLS - 1))
+        return heights, volumes.astype(np.float32)
 
     def excess(scale: float) -> float:
         return float(np.trapezoid(shells(scale)[1].sum(1), angles)) - rest.volume

@@ -69,7 +69,7 @@ def exam(
     >>> [mammogram.projection.value for mammogram in made], made.truth.density == made.density
     (['CC_R', 'CC_L', 'MLO_R', 'MLO_L'], True)
     """
-    settings = Settings(tuple(mix), density, thickness, vendor, style, photometric, mirrored, tuple(shape))
+    settings = Settings(tuple(mix), density, thickness, vendor, style, photometric, mirrored, shape)
     woman = draw_woman(seed, settings)
     breasts = {laterality: make_breast(woman, laterality, TISSUE_PITCH) for laterality in Laterality}
     taken = {p: _take(breasts[p.laterality], p, settings) for p in PROJECTIONS}
@@ -86,8 +86,8 @@ def exam(
 def intervene(exam: PhantomExam, region: Region, to: str) -> PhantomExam:
     """Image a woman again with the tissue of a region changed and all else, noise included, as it was.
 
-    What scatter, the detector's blur and the display's filters would carry beyond the rays through the region is left out:
-    a pixel whose ray misses the region keeps its value.
+    What scatter, the detector's blur and the display's filters would carry beyond the rays through the region is left
+    out: a pixel whose ray misses the region keeps its value.
 
     Parameters
     ----------
@@ -100,7 +100,8 @@ def intervene(exam: PhantomExam, region: Region, to: str) -> PhantomExam:
     Returns
     -------
     PhantomExam
-        Its truth is that of the changed woman; ``.truth.images["CC_R"].touched`` tells which pixels' rays pass the region.
+        Its truth is that of the changed woman; ``.truth.images["CC_R"].touched`` tells which pixels' rays pass the
+        region.
 
     Raises
     ------
@@ -122,7 +123,7 @@ def intervene(exam: PhantomExam, region: Region, to: str) -> PhantomExam:
             remedy="give a mask in the image's own pixels",
         )
     if isinstance(region, Rays):
-        change = Change(Rays(region.projection, _upright(region.mask, region.projection, exam.settings)), to)
+        change = Change(Rays(region.projection, _as_shown(region.mask, region.projection, exam.settings)), to)
     breast = make_breast(exam.woman, change.region.laterality, TISSUE_PITCH)
     mammograms, images = [], dict(exam.truth.images)
     for mammogram in exam:
@@ -182,7 +183,7 @@ def _picture(woman: Woman, projection: Projection, settings: Settings, raw: Raw,
         pixels, most = _as_shown(render(raw, like), projection, settings), 2**12 - 1
     if settings.style != "raw":
         pixels = burn_in(pixels, projection, rng)
-    return (most - pixels).astype(pixels.dtype) if settings.photometric == "MONOCHROME1" else pixels
+    return np.subtract(most, pixels, dtype=pixels.dtype) if settings.photometric == "MONOCHROME1" else pixels
 
 
 def _as_shown(image: Any, projection: Projection, settings: Settings) -> Any:
@@ -215,10 +216,9 @@ def _image_truth(projected: Projected, settings: Settings, *, touched: bool) -> 
     )
 
 
-def _exam_truth(
-    woman: Woman, images: dict[Projection, ImageTruth], densities: dict[Laterality, float]
-) -> ExamTruth:
-    whole = sum(densities[side] * woman.volume[side] for side in densities) / sum(woman.volume.values())
+def _exam_truth(woman: Woman, images: dict[Projection, ImageTruth], densities: dict[Laterality, float]) -> ExamTruth:
+    glandular = sum(density * woman.volume[side] for side, density in densities.items())
+    whole = glandular / sum(woman.volume.values())
     return ExamTruth(
         images=images,
         volumetric_density=whole,

@@ -91,7 +91,6 @@ class Pose:
         muscle = _muscle(x, q - np.float32(self.plate.middle), self.shape) * whole
         return whole, muscle
 
-
     def pectoral(self, x: Array, q: Array) -> Mask:
         """Whether points of the plane lie behind the visible edge of the pectoral muscle."""
         if not self.shape.muscle_part:
@@ -175,13 +174,13 @@ def _outline(shape: Shape) -> Array:
 def _profile(edge: Array, shape: Shape, skin: float) -> Array:
     """Height of the plate at a distance from its edge: flat, then rounded off."""
     rise = np.clip(edge / np.float32(shape.round), 0, 1)
-    return np.float32(shape.thickness - 2 * skin) * np.sqrt(rise * (2 - rise))
+    return np.asarray((shape.thickness - 2 * skin) * np.sqrt(rise * (2 - rise)), np.float32)
 
 
 def _smooth(value: Array) -> Array:
     """From 0 to 1 as the value goes from 0 to 1, without a kink."""
     clipped = np.clip(value, 0, 1)
-    return clipped * clipped * (3 - 2 * clipped)
+    return np.asarray(clipped * clipped * (3 - 2 * clipped), np.float32)
 
 
 def _axilla(q: Array, shape: Shape) -> Array:
@@ -189,7 +188,7 @@ def _axilla(q: Array, shape: Shape) -> Array:
     if not shape.axilla:
         return np.zeros_like(q)
     reach = shape.up * shape.reach
-    return _smooth((q - np.float32(0.6 * reach)) / np.float32(0.5 * reach))
+    return _smooth(np.asarray((q - 0.6 * reach) / (0.5 * reach), np.float32))
 
 
 def _muscle(x: Array, q: Array, shape: Shape) -> Array:
@@ -197,13 +196,13 @@ def _muscle(x: Array, q: Array, shape: Shape) -> Array:
     if not shape.muscle_part:
         return np.zeros_like(x)
     deep = _behind_edge(x, q, shape)
-    step = _smooth(deep / np.float32(shape.muscle_slope))
-    return np.float32(shape.muscle_part) * (np.float32(0.6) * step + np.float32(0.4) * _smooth(deep / 60))
+    step, slope = _smooth(deep / np.float32(shape.muscle_slope)), _smooth(deep / np.float32(60))
+    return np.asarray(shape.muscle_part * (0.6 * step + 0.4 * slope), np.float32)
 
 
 def _behind_edge(x: Array, q: Array, shape: Shape) -> Array:
     """How far in mm behind the edge of the pectoral muscle, along the rows."""
     span = np.float32(170 - shape.muscle_low)
     up = np.clip((q - np.float32(shape.muscle_low)) / span, -1, 1.3)
-    edge = np.float32(shape.muscle_top) * up + np.float32(4 * shape.muscle_bend) * up * (1 - up)
-    return edge - x
+    edge = shape.muscle_top * up + 4 * shape.muscle_bend * up * (1 - up)
+    return np.asarray(edge - x, np.float32)

@@ -201,7 +201,8 @@ def _enlarge(image: Array, every: int, shape: tuple[int, int]) -> Array:
     if every == 1:
         return image
     size = (image.shape[1] * every, image.shape[0] * every)
-    return cv2.resize(image, size, interpolation=cv2.INTER_CUBIC)[: shape[0], : shape[1]]
+    larger = cv2.resize(image, size, interpolation=cv2.INTER_CUBIC)
+    return np.asarray(larger[: shape[0], : shape[1]], np.float32)
 
 
 def _detail(camera: Camera) -> Array:
@@ -266,4 +267,4 @@ def _nipple(camera: Camera, x: Array, q: Array) -> Array:
     dx, dq = x - np.float32(far * np.cos(angle)), q - np.float32(plate.middle + far * np.sin(angle))
     forward = (dx * out[0] + dq * out[1]) / np.float32(protrusion)
     sideways = (dx * along[0] + dq * along[1]) / np.float32(radius)
-    return np.float32(1.3 * radius) * np.sqrt(np.maximum(1 - forward**2 - sideways**2, 0))
+    return np.asarray(1.3 * radius * np.sqrt(np.maximum(1 - forward**2 - sideways**2, 0)), np.float32)

@@ -109,8 +109,10 @@ class Change:
         columns, rows = (np.rint(at).astype(np.int32) for at in there.pixels(x, y, z))
         height, width = self.region.mask.shape
         seen = (columns >= 0) & (columns < width) & (rows >= 0) & (rows < height)
-        return seen & self.region.mask[rows.clip(0, height - 1), columns.clip(0, width - 1)]
+        return np.asarray(seen & self.region.mask[rows.clip(0, height - 1), columns.clip(0, width - 1)])
 
     def __post_init__(self) -> None:
         if self.to not in TISSUES_TO:
-            raise DensightError(f"tissue cannot be changed to {self.to!r}", remedy=f"use one of {', '.join(TISSUES_TO)}")
+            raise DensightError(
+                f"tissue cannot be changed to {self.to!r}", remedy=f"use one of {', '.join(TISSUES_TO)}"
+            )

@@ -10,9 +10,10 @@ import numpy.typing as npt
 
 from densight.phantom.compression import Rest
 
-__all__ = ["Structures", "Line", "draw_line", "draw_spots", "draw_structures"]
+__all__ = ["Line", "Structures", "draw_line", "draw_spots", "draw_structures"]
 
 Array = npt.NDArray[np.float32]
+Values = npt.NDArray[np.float64]
 
 SUBPIXEL = 4
 """Bits of a pixel's fraction that OpenCV's drawing takes."""
@@ -96,7 +97,7 @@ def _draw_vessel(rest: Rest, own: np.random.Generator, diameter: float) -> list[
     vessels = [Line(course, widths.astype(np.float32))]
     for _ in range(own.integers(0, 3)):
         start = int(own.integers(8, 45))
-        length = int(min(own.integers(12, 30), points - start))
+        length = min(int(own.integers(12, 30)), points - start)
         side = own.choice([-1, 1]) * own.uniform(0.25, 0.7)
         along = np.linspace(0, 1, length)
         away = turn[start] + side * along**0.8 + np.cumsum(own.normal(0, 0.015, length))
@@ -124,11 +125,11 @@ def _draw_strand(rest: Rest, own: np.random.Generator) -> Line:
     return Line(course.astype(np.float32), np.full(points, width, np.float32))
 
 
-def _on_shell(rest: Rest, turn: Array, rise: Array, shell: Array) -> Array:
+def _on_shell(rest: Rest, turn: Values, rise: Values, shell: Values) -> Array:
     across = rest.b * shell * np.sin(rise)
-    return np.stack(
-        [np.abs(rest.a * shell * np.cos(rise)), across * np.cos(turn), across * np.sin(turn)], 1
-    ).astype(np.float32)
+    return np.stack([np.abs(rest.a * shell * np.cos(rise)), across * np.cos(turn), across * np.sin(turn)], 1).astype(
+        np.float32
+    )
 
 
 def draw_line(canvas: Array, columns: Array, rows: Array, diameters: Array, pitch: float) -> None:
@@ -178,4 +179,6 @@ def draw_spots(canvas: Array, columns: Array, rows: Array, diameters: Array, pit
         x = np.exp(-((np.arange(left, left + 2 * reach + 1) - column) ** 2) / (2 * spread**2))
         # The grain's volume, π/6 d³, is kept however many pixels it covers.
         peak = np.pi / 6 * diameter**3 / (2 * np.pi * (spread * pitch) ** 2)
-        canvas[top : top + 2 * reach + 1, left : left + 2 * reach + 1] += np.outer(y, x).astype(np.float32) * np.float32(peak)
+        canvas[top : top + 2 * reach + 1, left : left + 2 * reach + 1] += np.outer(y, x).astype(
+            np.float32
+        ) * np.float32(peak)

@@ -1,7 +1,7 @@
 """Fibroglandular tissue, fat lobules and Cooper's ligaments of a breast at rest, as fields on a coarse grid.
 
-Tissue is drawn as level sets of smooth fields, so that its borders are as sharp as the rays that sample them, not as the
-grid: what lies above a level of `Tissue.glandular` is fibroglandular, what lies near the zero level of `Tissue.walls`
+Tissue is drawn as level sets of smooth fields, so that its borders are as sharp as the rays that sample them, not as
+the grid: what lies above a level of `Tissue.glandular` is fibroglandular, what lies near the zero level of `Tissue.walls`
 is a wall between fat lobules. The parts of a field:
 
 - an envelope: the glandular disc behind the subcutaneous and before the retromammary fat, narrowing to the nipple, and
@@ -134,18 +134,18 @@ def glandular_part(fields: Array, level: float, walls: float, after: Array | Non
     """
     solid, thin = _solid(fields[0], level), _thin(fields[1])
     if after is not None:
-        solid = (solid + _solid(after[0], level)) / 2
+        solid = np.float32(0.5) * (solid + _solid(after[0], level))
         step = after[1] - fields[1]
         steep = np.abs(step) > 1e-3
         crossed = (_thin_integral(after[1]) - _thin_integral(fields[1])) / np.where(steep, step, 1)
-        thin = np.where(steep, crossed, thin)
+        thin = np.where(steep, crossed, thin).astype(np.float32)
     thin *= np.float32(walls)
     return solid + thin * (1 - solid)
 
 
 def _solid(field: Array, level: float) -> Array:
     """From 0 at the level to 1 at `RAMP` above it."""
-    return np.clip((field - np.float32(level)) * np.float32(1 / RAMP), 0, 1)
+    return np.asarray(np.clip((field - np.float32(level)) * np.float32(1 / RAMP), 0, 1))
 
 
 def _thin(field: Array) -> Array:
@@ -201,7 +201,8 @@ def _envelope(rest: Rest, grain: Grain, x: Array, y: Array, z: Array, radius: Ar
     before, behind = (depth - cover) / 8, (x - grain.retromammary) / 8
     inside = -np.logaddexp(-before, -behind)
     fuller = (grain.outer * y + grain.upper * z) / rest.b
-    return np.minimum(inside, 0.8) + np.float32(grain.gather) * np.tanh(np.maximum(inside, 0) / 2) + fuller
+    gathered = np.float32(grain.gather) * np.tanh(np.maximum(inside, 0) / 2)
+    return np.asarray(np.minimum(inside, 0.8) + gathered + fuller, np.float32)
 
 
 def _regions(shape: tuple[int, ...], shared: np.random.Generator, own: np.random.Generator) -> Array:
@@ -222,7 +223,7 @@ def _stretch(coarse: Array, shape: tuple[int, ...]) -> Array:
 
 
 def _power_law(shape: tuple[int, ...], pitch: float, longest: float, slope: float, own: np.random.Generator) -> Array:
-    """Unit-variance noise whose power falls as ``f^-slope`` for waves shorter than ``longest``, and is flat for longer."""
+    """Unit-variance noise whose power falls as ``f^-slope`` for waves shorter than ``longest``; flat for longer."""
     padded = tuple(fft.next_fast_len(n, real=True) for n in shape)
     spectrum = fft.rfftn(own.standard_normal(padded, dtype=np.float32))
     squares = [np.square(fft.fftfreq(n, pitch)).astype(np.float32) for n in padded[:2]]
@@ -230,7 +231,7 @@ def _power_law(shape: tuple[int, ...], pitch: float, longest: float, slope: floa
     power = squares[0][:, None, None] + squares[1][None, :, None] + last
     spectrum *= (power + np.float32(1 / longest**2)) ** np.float32(-slope / 4)
     noise = fft.irfftn(spectrum, padded)[: shape[0], : shape[1], : shape[2]]
-    return noise / noise.std()
+    return np.asarray(noise / noise.std(), np.float32)
 
 
 def _strands(rest: Rest, x: Array, y: Array, z: Array, own: np.random.Generator, fineness: float) -> Array:
@@ -249,7 +250,7 @@ def _strands(rest: Rest, x: Array, y: Array, z: Array, own: np.random.Generator,
         )
     )
     drawn = ndimage.map_coordinates(noise, places, order=1, mode="nearest", output=np.float32)
-    return drawn / drawn.std()
+    return np.asarray(drawn / drawn.std(), np.float32)
 
 
 def _lobules(shape: tuple[int, ...], pitch: float, mean: float, own: np.random.Generator) -> Array:
