@@ -1,8 +1,8 @@
 """Compression: where each bit of a breast lies between the paddle and the support, without changing its volume.
 
 A breast at rest is the half-ellipsoid of revolution ``(x/a)² + (y² + z²)/b² ≤ 1``, ``x ≥ 0``. In a view it is a plate
-of given outline and thickness. Soft tissue keeps its volume when it is pressed, so the map from the one to the other must
-have a Jacobian of one everywhere. It is built from two monotone transports in polar coordinates about the middle of the
+of given outline and thickness. Soft tissue keeps its volume when it is pressed, so the map from the one to the other
+must have a Jacobian of one everywhere. It is built from two monotone transports in polar coordinates about the middle of the
 chest wall: sectors of equal volume correspond, and within a sector shells of equal volume correspond; along the
 direction of compression columns are scaled to their new height. Each step is exact, so the whole is.
 """
@@ -53,7 +53,7 @@ class Rest:
     def half_height(self, x: Array, q: Array) -> Array:
         """Half the height in mm of the column across at a place of any plane through the axis."""
         off_axis = (x / np.float32(self.a)) ** 2 + (q / np.float32(self.b)) ** 2
-        return np.float32(self.b) * np.sqrt(np.maximum(1 - off_axis, 0))
+        return np.asarray(self.b * np.sqrt(np.maximum(1 - off_axis, 0)), np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,7 +137,7 @@ class Plate:
     def _at_angle(self, values: Array, angle: Array) -> Array:
         row = np.clip(self._row(angle), 0, ANGLES - 1)
         below = np.minimum(row.astype(np.int32), ANGLES - 2)
-        return (values[below] + (row - below) * (values[below + 1] - values[below])).astype(np.float32)
+        return np.asarray(values[below] + (row - below) * (values[below + 1] - values[below]), np.float32)
 
 
 def sample(table: Array, row: Array, column: Array) -> Array:

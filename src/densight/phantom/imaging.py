@@ -198,7 +198,7 @@ def _image_truth(projected: Projected, settings: Settings, *, touched: bool) -> 
     breast = paths.inside
     tissue = glandular + paths.lengths["adipose"]
     dense = (glandular >= DENSE * tissue) & (glandular > 0) & ~projected.pectoral
-    area = np.count_nonzero(breast & ~projected.pectoral)
+    area = int(np.count_nonzero(breast & ~projected.pectoral))
 
     def shown(mask: Mask) -> Mask:
         return np.asarray(_as_shown(mask, projection, settings))
@@ -210,7 +210,7 @@ def _image_truth(projected: Projected, settings: Settings, *, touched: bool) -> 
         nipple=shown(paths.nipple),
         dense=shown(dense),
         glandular=_as_shown(glandular, projection, settings),
-        percent_density=100 * np.count_nonzero(dense) / max(area, 1),
+        percent_density=100 * int(np.count_nonzero(dense)) / area,
         thickness=paths.thickness,
         touched=shown(projected.touched) if touched else None,
     )

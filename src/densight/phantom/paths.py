@@ -50,4 +50,4 @@ class Paths:
     @property
     def inside(self) -> npt.NDArray[np.bool_]:
         """Pixels whose ray passes any tissue."""
-        return np.logical_or.reduce([length > 0 for length in self.lengths.values()])
+        return np.asarray(np.logical_or.reduce([length > 0 for length in self.lengths.values()]))

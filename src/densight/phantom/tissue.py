@@ -1,8 +1,8 @@
 """Fibroglandular tissue, fat lobules and Cooper's ligaments of a breast at rest, as fields on a coarse grid.
 
 Tissue is drawn as level sets of smooth fields, so that its borders are as sharp as the rays that sample them, not as
-the grid: what lies above a level of `Tissue.glandular` is fibroglandular, what lies near the zero level of `Tissue.walls`
-is a wall between fat lobules. The parts of a field:
+the grid: what lies above a level of the first field is fibroglandular, what lies near the zero level of the second is a
+wall between fat lobules. The parts of a field:
 
 - an envelope: the glandular disc behind the subcutaneous and before the retromammary fat, narrowing to the nipple, and
   fuller in the upper outer quadrant (Lee et al., Radiology 1997; 205:147, on how fibroglandular tissue is arranged);
