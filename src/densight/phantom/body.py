@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import brentq
+from scipy.stats import qmc
 
 from densight.phantom.compression import Rest
 from densight.phantom.outline import Pose, pose_breast
@@ -20,6 +22,9 @@ __all__ = ["Breast", "make_breast"]
 
 Array = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
+
+STEPS = 36
+"""Parts of a ray through the tissue."""
 
 POINTS = 150_000
 """Places at which the tissue is looked up to find a breast's density."""
@@ -40,6 +45,10 @@ class Breast:
         Its tissue at rest.
     level, walls : float
         Where fibroglandular tissue begins in the glandular field, and how much of a wall between lobules is fibrous.
+    steps : int
+        Parts of a ray between which fields are taken to change linearly.
+    smoothing : float
+        By how much that makes walls seem thicker: a field that is linear between its samples stays nearer to zero.
     poses : dict of View to Pose
         Its shape in each view.
     structures : Structures
@@ -53,6 +62,8 @@ class Breast:
     tissue: Tissue
     level: float
     walls: float
+    steps: int
+    smoothing: float
     poses: dict[View, Pose]
     structures: Structures
     woman: Woman
@@ -62,8 +73,9 @@ class Breast:
         return self.woman.rng(purpose, projection)
 
     def glandular_part(self, fields: Array, after: Array | None = None) -> Array:
-        """As `densight.phantom.tissue.glandular_part`, of this breast."""
-        return glandular_part(fields, self.level, self.walls, after)
+        """As `densight.phantom.tissue.glandular_part`, of this breast; ``after`` is a step further along a ray."""
+        walls = self.walls if after is None else self.walls / self.smoothing
+        return glandular_part(fields, self.level, walls, after)
 
     def glandular_at_places(self, held: Callable[[Array, Array, Array], Mask], to: str) -> Array:
         """The glandular part at places spread evenly over the breast, with the tissue that is held changed."""
@@ -90,7 +102,8 @@ def make_breast(woman: Woman, laterality: Laterality, pitch: float) -> Breast:
     grain = _draw_grain(rest, shared, own)
     tissue = grow(rest, grain, woman.rng("tissue"), woman.rng("tissue", laterality), pitch)
     walls = float(shared.uniform(0.25, 0.8))
-    fields = tissue.at(*_places(rest))
+    x, y, z = _places(rest)
+    fields = tissue.at(x, y, z)
     walls = min(
         walls, walls * 0.3 * woman.volumetric_density[laterality] / 100 / glandular_part(fields, np.inf, walls).mean()
     )
@@ -99,6 +112,8 @@ def make_breast(woman: Woman, laterality: Laterality, pitch: float) -> Breast:
     def excess(level: float) -> float:
         return float(glandular_part(fields, level, walls).mean()) - target
 
+    further = tissue.at(x, y, z + 2 / STEPS * rest.half_height(x, y))
+    smoothing = glandular_part(fields, np.inf, 1.0, further).mean() / glandular_part(fields, np.inf, 1.0).mean()
     level = float(brentq(excess, float(fields[0].min()) - 2, float(fields[0].max()) + 1, xtol=1e-5))
     poses = {
         view: pose_breast(woman.thickness[projection], rest, view, woman.rng("pose"), woman.rng("pose", projection))
@@ -107,17 +122,22 @@ def make_breast(woman: Woman, laterality: Laterality, pitch: float) -> Breast:
         for view in [projection.view]
     }
     structures = draw_structures(rest, woman.rng("structures"), woman.rng("structures", laterality))
-    return Breast(laterality, rest, tissue, level, walls, poses, structures, woman)
+    return Breast(laterality, rest, tissue, level, walls, STEPS, float(smoothing), poses, structures, woman)
 
 
 def _places(rest: Rest) -> tuple[Array, Array, Array]:
-    """Places spread evenly over the breast at rest."""
-    from scipy.stats import qmc
-
-    even = qmc.Halton(3, scramble=False).random(2 * POINTS + 1)[1:].astype(np.float32)
+    """Places spread evenly over the breast at rest, in mm, in rows as `densight.phantom.compression.sample` takes them."""
+    even = _even_points()
     x, y, z = even[:, 0] * rest.a, (2 * even[:, 1] - 1) * rest.b, (2 * even[:, 2] - 1) * rest.b
-    inside = (x / rest.a) ** 2 + (y**2 + z**2) / rest.b**2 < 1
+    inside = np.flatnonzero((x / rest.a) ** 2 + (y**2 + z**2) / rest.b**2 < 1)
+    inside = inside[: inside.size // 1024 * 1024].reshape(-1, 1024)
     return x[inside], y[inside], z[inside]
+
+
+@lru_cache
+def _even_points() -> Array:
+    """Points spread evenly over the unit cube."""
+    return np.asarray(qmc.Halton(3, scramble=False).random(2 * POINTS + 1)[1:], np.float32)
 
 
 def _draw_grain(rest: Rest, shared: np.random.Generator, own: np.random.Generator) -> Grain:

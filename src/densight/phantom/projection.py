@@ -26,9 +26,6 @@ RAY_PITCH = 0.57
 """Glandular tissue is sampled by rays about this far apart at the detector, in mm; what is finer is drawn in two
 dimensions, as are borders, vessels and grains of calcium."""
 
-STEPS = 60
-"""Parts of a ray through the tissue between which fields are taken to change linearly."""
-
 WIDE = 1024
 """Rays are looked up in rows of this many, for OpenCV's tables have sides of less than 32767."""
 
@@ -151,7 +148,8 @@ def _is_own(change: Change, camera: Camera) -> bool:
 
 def _sample_tissue(camera: Camera, every: int, change: Change | None) -> tuple[Array, Mask]:
     """Glandular length in mm, as if rays were upright, of rays to squares of ``every`` pixels a side."""
-    pose, rest, focus = camera.pose, camera.breast.rest, np.float32(camera.focus)
+    pose, rest, steps = camera.pose, camera.breast.rest, camera.breast.steps
+    focus = np.float32(camera.focus)
     x, q = camera.grid(every)
     pitch = np.float32(every * camera.pitch)
     height, rest_x, rest_q = pose.plate.column(x, q)
@@ -172,10 +170,10 @@ def _sample_tissue(camera: Camera, every: int, change: Change | None) -> tuple[A
     lean = (np.float32(np.cos(pose.tilt)), np.float32(np.sin(pose.tilt)))
     part, touched = np.zeros_like(x), np.zeros(x.shape, bool)
     before: tuple[Array, tuple[Array, Array, Array]] | None = None
-    for step in range(STEPS + 1):
-        at = 1 - (bottom + height * np.float32(step / STEPS)) / focus
+    for step in range(steps + 1):
+        at = 1 - (bottom + height * np.float32(step / steps)) / focus
         there = look(table, x * at, q * at)
-        depth = there[..., 2] * np.float32(2 * step / STEPS - 1)
+        depth = there[..., 2] * np.float32(2 * step / steps - 1)
         place = (
             there[..., 0],
             there[..., 1] * lean[1] - depth * lean[0],
@@ -191,7 +189,7 @@ def _sample_tissue(camera: Camera, every: int, change: Change | None) -> tuple[A
             part += piece
         before = fields, place
     glandular, hit = np.zeros((rows, table.shape[1]), np.float32), np.zeros((rows, table.shape[1]), bool)
-    glandular.ravel()[rays] = part * height / np.float32(STEPS)
+    glandular.ravel()[rays] = part * height / np.float32(steps)
     hit.ravel()[rays] = touched
     return glandular, hit
 

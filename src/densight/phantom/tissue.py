@@ -90,18 +90,29 @@ class Tissue:
         -------
         ndarray of float32, shape (2, *shape of x)
         """
-        import torch
+        nx, ny, nz = self.fields.shape[1:]
+        step = np.float32(1 / self.pitch)
+        return _between_nodes(self.fields, x * step, y * step + (ny - 1) / 2, z * step + (nz - 1) / 2)
 
-        scales = [2 / self.pitch / (n - 1) for n in self.fields.shape[1:]]
-        places = np.stack([z * scales[2], y * scales[1], x * scales[0] - 1], -1).astype(np.float32)
-        found = torch.nn.functional.grid_sample(
-            torch.from_numpy(self.fields)[None],
-            torch.from_numpy(places).reshape(1, 1, 1, -1, 3),
-            mode="bilinear",
-            padding_mode="border",
-            align_corners=True,
-        )
-        return found.numpy().reshape(2, *x.shape)
+
+def _between_nodes(fields: Array, i: Array, j: Array, k: Array) -> Array:
+    """Values of fields (channels, nx, ny, nz) at places counted in nodes; beyond the border the border's."""
+    import torch
+
+    # What PyTorch calls the first coordinate runs along the last axis, from -1 at the first node to 1 at the last.
+    ends = [(n - 1) / 2 for n in fields.shape[1:]]
+    places = np.empty((i.size, 3), np.float32)
+    for column, (at, end) in enumerate(zip((k, j, i), reversed(ends), strict=True)):
+        np.multiply(at.ravel(), np.float32(1 / end), out=places[:, column])
+    places -= 1
+    found = torch.nn.functional.grid_sample(
+        torch.from_numpy(fields)[None],
+        torch.from_numpy(places).reshape(1, 1, 1, -1, 3),
+        mode="bilinear",
+        padding_mode="border",
+        align_corners=True,
+    )
+    return found.numpy().reshape(len(fields), *i.shape)
 
 
 def glandular_part(fields: Array, level: float, walls: float, after: Array | None = None) -> Array:
@@ -207,19 +218,13 @@ def _envelope(rest: Rest, grain: Grain, x: Array, y: Array, z: Array, radius: Ar
 
 def _regions(shape: tuple[int, ...], shared: np.random.Generator, own: np.random.Generator) -> Array:
     """Unit-variance noise with waves of a fifth of the breast and more, alike in both breasts."""
-    coarse = (10, 18, 18)
-    kernel = (1.3, 1.3, 1.3)
-    alike = ndimage.gaussian_filter(shared.standard_normal(coarse, dtype=np.float32), kernel, mode="reflect")
-    unlike = ndimage.gaussian_filter(own.standard_normal(coarse, dtype=np.float32), kernel, mode="reflect")
+    coarse = (20, 36, 36)
+    alike = ndimage.gaussian_filter(shared.standard_normal(coarse, dtype=np.float32), 2.6, mode="reflect")
+    unlike = ndimage.gaussian_filter(own.standard_normal(coarse, dtype=np.float32), 2.6, mode="reflect")
     mixed = 0.85 * alike + 0.53 * unlike
     mixed = (mixed - mixed.mean()) / mixed.std()
-    return _stretch(mixed, shape)
-
-
-def _stretch(coarse: Array, shape: tuple[int, ...]) -> Array:
-    """A coarse field on a finer grid, smoothly."""
-    zoom = [n / m for n, m in zip(shape, coarse.shape, strict=True)]
-    return ndimage.zoom(coarse, zoom, order=2, mode="nearest", grid_mode=True, output=np.float32)
+    zoom = [n / m for n, m in zip(shape, coarse, strict=True)]
+    return np.asarray(ndimage.zoom(mixed, zoom, order=1, mode="nearest", grid_mode=True))
 
 
 def _power_law(shape: tuple[int, ...], pitch: float, longest: float, slope: float, own: np.random.Generator) -> Array:
@@ -242,14 +247,12 @@ def _strands(rest: Rest, x: Array, y: Array, z: Array, own: np.random.Generator,
     cube = (round(14 * fineness), round(44 * fineness), round(44 * fineness))
     noise = own.standard_normal(cube, dtype=np.float32)
     noise = ndimage.gaussian_filter(noise, (0.8, 0.7, 0.7), mode="wrap")
-    places = np.stack(
-        np.broadcast_arrays(
-            far / (tip * 1.6) * (cube[0] - 1),
-            (np.arctan2(y, back) / np.pi + 0.5) * (cube[1] - 1),
-            (np.arctan2(z, back) / np.pi + 0.5) * (cube[2] - 1),
-        )
+    places = np.broadcast_arrays(
+        far * np.float32((cube[0] - 1) / (1.6 * tip)),
+        (np.arctan2(y, back) * np.float32(1 / np.pi) + np.float32(0.5)) * np.float32(cube[1] - 1),
+        (np.arctan2(z, back) * np.float32(1 / np.pi) + np.float32(0.5)) * np.float32(cube[2] - 1),
     )
-    drawn = ndimage.map_coordinates(noise, places, order=1, mode="nearest", output=np.float32)
+    drawn = _between_nodes(noise[None], *places)[0]
     return np.asarray(drawn / drawn.std(), np.float32)
 
 
