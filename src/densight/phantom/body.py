@@ -126,12 +126,12 @@ def make_breast(woman: Woman, laterality: Laterality, pitch: float) -> Breast:
 
 
 def _places(rest: Rest) -> tuple[Array, Array, Array]:
-    """Places spread evenly over the breast at rest, in mm, in rows as `densight.phantom.compression.sample` takes them."""
+    """Places spread evenly over the breast at rest, in mm, in rows as `compression.sample` takes them."""
     even = _even_points()
     x, y, z = even[:, 0] * rest.a, (2 * even[:, 1] - 1) * rest.b, (2 * even[:, 2] - 1) * rest.b
     inside = np.flatnonzero((x / rest.a) ** 2 + (y**2 + z**2) / rest.b**2 < 1)
-    inside = inside[: inside.size // 1024 * 1024].reshape(-1, 1024)
-    return x[inside], y[inside], z[inside]
+    rows = inside[: inside.size // 1024 * 1024].reshape(-1, 1024)
+    return x[rows], y[rows], z[rows]
 
 
 @lru_cache

@@ -2,8 +2,8 @@
 
 A breast at rest is the half-ellipsoid of revolution ``(x/a)² + (y² + z²)/b² ≤ 1``, ``x ≥ 0``. In a view it is a plate
 of given outline and thickness. Soft tissue keeps its volume when it is pressed, so the map from the one to the other
-must have a Jacobian of one everywhere. It is built from two monotone transports in polar coordinates about the middle of
-the chest wall: sectors of equal volume correspond, and within a sector shells of equal volume correspond; along the
+must have a Jacobian of one everywhere. It is built from two monotone transports in polar coordinates about the middle
+of the chest wall: sectors of equal volume correspond, and within a sector shells of equal volume correspond; along the
 direction of compression columns are scaled to their new height. Each step is exact, so the whole is.
 """
 

@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from densight.intake.mammogram import Mammogram
-from densight.phantom.acquisition import Raw, acquire
+from densight.phantom.acquisition import FULL_SCALE, Raw, acquire
 from densight.phantom.body import Breast, make_breast
-from densight.phantom.display import render
+from densight.phantom.display import BRIGHTEST, render
 from densight.phantom.film import film
 from densight.phantom.markers import burn_in
 from densight.phantom.projection import Camera, Projected, project
@@ -152,10 +152,11 @@ def _take(breast: Breast, projection: Projection, settings: Settings, change: Ch
     camera = _camera(breast, projection, settings)
     projected = project(camera)
     raw = _acquire(breast, projected)
-    pixels = _picture(breast.woman, projection, settings, raw, raw)
+    inside = projected.paths.inside
+    pixels = _picture(breast.woman, settings, raw, raw, inside)
     if change is not None:
         changed = project(camera, change)
-        shown = _picture(breast.woman, projection, settings, _acquire(breast, changed), raw)
+        shown = _picture(breast.woman, settings, _acquire(breast, changed), raw, inside)
         pixels = np.where(_as_shown(changed.touched, projection, settings), shown, pixels)
         projected = changed
     return _Taken(pixels, _image_truth(projected, settings, touched=change is not None))
@@ -171,19 +172,23 @@ def _acquire(breast: Breast, projected: Projected) -> Raw:
     return acquire(paths, exposure, breast.rng("noise", paths.projection))
 
 
-def _picture(woman: Woman, projection: Projection, settings: Settings, raw: Raw, like: Raw) -> Pixels:
-    """What is shown of a raw image, with the display's settings measured on another."""
+def _picture(woman: Woman, settings: Settings, raw: Raw, like: Raw, inside: Mask) -> Pixels:
+    """What is shown of a raw image, with what the display measures measured on another; ``inside`` is the breast."""
+    projection = raw.projection
     rng = woman.rng("picture", projection)
     pixels: Pixels
-    if settings.style == "film":
-        pixels, most = _as_shown(film(raw, rng), projection, settings), 255
-    elif settings.style == "raw":
-        pixels, most = _as_shown(raw.pixels, projection, settings), 2**14 - 1
+    if settings.style == "raw":
+        pixels, most = raw.pixels, FULL_SCALE
+    elif settings.style == "film":
+        pixels, most = film(raw, rng), 255
     else:
-        pixels, most = _as_shown(render(raw, like), projection, settings), 2**12 - 1
+        pixels, most = render(raw, like), BRIGHTEST
+    pixels = _as_shown(pixels, projection, settings)
     if settings.style != "raw":
-        pixels = burn_in(pixels, projection, rng)
-    return np.subtract(most, pixels, dtype=pixels.dtype) if settings.photometric == "MONOCHROME1" else pixels
+        pixels = burn_in(pixels, _as_shown(inside, projection, settings), projection, rng, most)
+    if settings.photometric == "MONOCHROME1":
+        pixels = np.subtract(most, pixels, dtype=pixels.dtype)
+    return pixels
 
 
 def _as_shown(image: Any, projection: Projection, settings: Settings) -> Any:

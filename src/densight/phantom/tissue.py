@@ -90,7 +90,7 @@ class Tissue:
         -------
         ndarray of float32, shape (2, *shape of x)
         """
-        nx, ny, nz = self.fields.shape[1:]
+        ny, nz = self.fields.shape[2:]
         step = np.float32(1 / self.pitch)
         return _between_nodes(self.fields, x * step, y * step + (ny - 1) / 2, z * step + (nz - 1) / 2)
 
