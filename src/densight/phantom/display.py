@@ -1,0 +1,183 @@
+"""From a raw image to what a radiologist's screen shows ("for presentation"), in the manner of three makers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from densight.phantom.acquisition import FULL_SCALE, Raw, open_signal, transmission
+from densight.phantom.units import REFERENCE, UNITS, Exposure, scatter_to_primary
+
+__all__ = ["BRIGHTEST", "render"]
+
+Array = npt.NDArray[np.float32]
+Mask = npt.NDArray[np.bool_]
+
+BRIGHTEST = 2**12 - 1
+"""The brightest value of a display image."""
+
+AIR = 1.0
+"""Less than so many mm of fat is air."""
+
+MARGIN = 0.6
+"""The breast is less than its compressed thickness within so much of it from the skin."""
+
+RINGS = 14
+"""Distances from the skin at which thickness is measured."""
+
+THICKNESS_PITCH = 2.3
+"""Thickness is measured on a grid of about this pitch in mm."""
+
+ALONG_SKIN = 12.0
+"""Places within about so many mm of each other are compared."""
+
+
+@dataclass(frozen=True)
+class Style:
+    """A maker's taste.
+
+    Parameters
+    ----------
+    fat : float
+        Value of fat, of 1.
+    gland : float
+        How much brighter glandular tissue of half the thickness is.
+    edges : tuple of (float, float)
+        Detail is enhanced: for each of the scales in mm, by how much.
+    lift : float
+        The greatest part of the compressed thickness that equalisation adds near the skin.
+    """
+
+    fat: float
+    gland: float
+    edges: tuple[tuple[float, float], ...]
+    lift: float
+
+
+STYLES: dict[str, Style] = {
+    "hologic-like": Style(0.55, 0.13, ((0.5, 0.4), (2.0, 0.25), (8.0, 0.1)), 0.8),
+    "ge-like": Style(0.60, 0.11, ((0.5, 0.2), (3.0, 0.2)), 0.85),
+    "siemens-like": Style(0.42, 0.17, ((0.4, 0.6), (1.5, 0.3), (6.0, 0.2)), 0.7),
+}
+"""By unit. The values of fat and gland of the second are near those of the images of the INFN tutorial."""
+
+
+def render(raw: Raw, like: Raw | None = None) -> npt.NDArray[np.uint16]:
+    """Process a raw image for display.
+
+    Parameters
+    ----------
+    raw : Raw
+    like : Raw, optional
+        What the processing measures (where the breast is, how thick it is near the skin) is measured on this image of
+        the same exposure; on ``raw`` itself if None.
+
+    Returns
+    -------
+    ndarray of uint16, shape (rows, columns)
+        0 to `BRIGHTEST`, brighter where denser; air is black. Fat has the style's grey, whatever else is in the breast.
+    """
+    like = raw if like is None else like
+    style = STYLES[raw.exposure.unit]
+    depth = _fat_equivalent(raw)
+    reference = depth if like is raw else _fat_equivalent(like)
+    breast = _segment(reference)
+    whole = np.float32(raw.exposure.thickness)
+    lift = whole - _thickness(reference, breast, raw)
+    excess = depth + np.minimum(lift, np.float32(style.lift) * whole) - whole
+    image = _enhance(_contrast(excess / np.float32(_gland_excess(raw.exposure)), style), breast, style, raw.pitch)
+    return np.where(breast, np.clip(image * BRIGHTEST, 0, BRIGHTEST), 0).astype(np.uint16)
+
+
+_MM = np.linspace(0, 200, 801, dtype=np.float32)
+
+
+def _signal(lengths: dict[str, Array], exposure: Exposure) -> Array:
+    """Part of the open signal that is expected behind wide slabs."""
+    thickness = np.add.reduce(list(lengths.values()))
+    return transmission(lengths, exposure) * (1 + scatter_to_primary(thickness))
+
+
+def _fat_of(signal: npt.NDArray[np.floating], exposure: Exposure) -> Array:
+    """Millimetres of fat, skin included, that would let that part of the open signal through."""
+    skin = np.minimum(_MM, np.float32(REFERENCE["skin"]))
+    expected = _signal({"skin": skin, "adipose": _MM - skin}, exposure)
+    return np.asarray(np.interp(-signal, -expected, _MM), np.float32)
+
+
+def _fat_equivalent(raw: Raw) -> Array:
+    values = np.arange(FULL_SCALE + 1) - UNITS[raw.exposure.unit].detector.offset
+    return _fat_of(values / open_signal(raw.exposure), raw.exposure)[raw.pixels]
+
+
+def _gland_excess(exposure: Exposure) -> float:
+    """How many mm thicker a breast of which half is gland seems than one of fat."""
+    skin = np.float32(REFERENCE["skin"])
+    half = np.array([(exposure.thickness - skin) / 2], np.float32)
+    seen = _fat_of(_signal({"skin": skin + 0 * half, "adipose": half, "glandular": half}, exposure), exposure)
+    return float(seen[0] - exposure.thickness)
+
+
+def _segment(depth: Array) -> Mask:
+    """The breast: the largest piece that is no air, without holes."""
+    pieces, labels, stats, _ = cv2.connectedComponentsWithStats((cv2.blur(depth, (3, 3)) > AIR).astype(np.uint8))
+    if pieces < 2:
+        return np.zeros(depth.shape, bool)
+    return np.asarray(labels == 1 + stats[1:, cv2.CC_STAT_AREA].argmax())
+
+
+def _thickness(depth: Array, breast: Mask, raw: Raw) -> Array:
+    """Thickness in mm of what the breast would be if it were fat, from the fattest places along the skin.
+
+    Places equally far from the skin are about equally thick. Among those near each other, the soft minimum of the
+    fat-equivalent depth is that of fat.
+    """
+    whole = np.float32(raw.exposure.thickness)
+    far = np.float32(MARGIN * whole)
+    padded = np.pad(breast.astype(np.uint8), 1, mode="edge")
+    away = cv2.distanceTransform(padded, cv2.DIST_L2, 5)[1:-1, 1:-1] * np.float32(raw.pitch)
+    ring = np.sqrt(np.minimum(away / far, 1)) * (RINGS - 1)
+    every = max(1, round(THICKNESS_PITCH / raw.pitch))
+    coarse = np.where(breast, ring, -9)[every // 2 :: every, every // 2 :: every]
+    seen = cv2.blur(depth, (3, 3))[every // 2 :: every, every // 2 :: every]
+    weight = np.exp(-np.minimum(seen, 2 * whole) * np.float32(6 / whole))
+    sigma = ALONG_SKIN / (every * raw.pitch)
+    layers = np.zeros((RINGS, *coarse.shape), np.float32)
+    for layer, index in zip(layers[1:-1], range(1, RINGS), strict=False):
+        near = np.maximum(1 - np.abs(coarse - index), 0)
+        if near.any():
+            total, fattest = (_spread(image, sigma) for image in (near, near * weight))
+            layer[:] = np.log(total / fattest) * (whole / 6)
+    layers[-1] = whole
+    layers = np.maximum.accumulate(np.minimum(layers, whole))
+    inside = np.flatnonzero(breast & (away < far))
+    rows, columns = np.unravel_index(inside, breast.shape)
+    places = [ring.ravel()[inside], (rows - every // 2) / every, (columns - every // 2) / every]
+    thickness = np.full(breast.shape, whole, np.float32)
+    thickness.ravel()[inside] = ndimage.map_coordinates(layers, places, np.float32, order=1, mode="nearest")
+    return thickness
+
+
+def _spread(image: Array, sigma: float) -> Array:
+    """Blurred, and nowhere quite zero: far from everything the mean of all."""
+    return np.asarray(cv2.GaussianBlur(image, (0, 0), sigma) + np.float32(1e-3) * image.mean(), np.float32)
+
+
+def _contrast(density: Array, style: Style) -> Array:
+    """Density, 0 in fat and 1 where half of a breast is gland, to grey from 0 to 1: a line bent at both ends."""
+    room = np.where(density > 0, 1 - style.fat, style.fat).astype(np.float32)
+    bent = -np.expm1(-np.abs(density) * np.float32(style.gland) / room)
+    return np.asarray(style.fat + np.copysign(room * bent, density), np.float32)
+
+
+def _enhance(image: Array, breast: Mask, style: Style, pitch: float) -> Array:
+    """Add to an image what it has of detail at each scale, as far as the scale can be seen."""
+    enhanced = image.copy()
+    for scale, amount in style.edges:
+        if scale > pitch:
+            enhanced += np.float32(amount) * (image - cv2.GaussianBlur(image, (0, 0), scale / pitch))
+    return enhanced
