@@ -251,7 +251,7 @@ def gone(group: int) -> bool:
 def test_killed_it_leaves_whole_exams_and_no_process_and_goes_on_to_the_same_bytes(exams: Path, tmp_path: Path) -> None:
     folder = tmp_path / "exams"
     with start(folder, "--jobs", "1") as process:
-        until(lambda: len(list(folder.glob("P*"))) >= 2)
+        until(lambda: len(list(folder.glob("P*"))) >= 2 or process.poll() is not None)
         process.kill()
     until(lambda: gone(process.pid), 20)
     done = there(folder)
@@ -266,7 +266,7 @@ def test_killed_it_leaves_whole_exams_and_no_process_and_goes_on_to_the_same_byt
 def test_ctrl_c_ends_cleanly_with_status_130_and_the_same_command_goes_on(exams: Path, tmp_path: Path) -> None:
     folder = tmp_path / "exams"
     with start(folder, "--jobs", "2") as process:
-        until(lambda: len(list(folder.glob("P*"))) >= 1)
+        until(lambda: len(list(folder.glob("P*"))) >= 1 or process.poll() is not None)
         os.killpg(process.pid, signal.SIGINT)
         said, errors = process.communicate(timeout=60)
     assert process.returncode == 130, errors

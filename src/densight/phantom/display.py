@@ -26,11 +26,14 @@ AIR = 1.0
 MARGIN = 0.6
 """The breast is less than its compressed thickness within so much of it from the skin."""
 
-RINGS = 14
+RINGS = 10
 """Distances from the skin at which thickness is measured."""
 
 THICKNESS_PITCH = 2.3
 """Thickness is measured on a grid of about this pitch in mm."""
+
+NIPPLE = 18.0
+"""What sticks out and is narrower than this, in mm, has no part in where the skin is."""
 
 ALONG_SKIN = 12.0
 """Places within about so many mm of each other are compared."""
@@ -45,25 +48,31 @@ class Style:
     fat : float
         Value of fat, of 1.
     gland : float
-        How much brighter glandular tissue of half the thickness is.
+        How much brighter half a breast's thickness of gland would be were the contrast's line not bent.
+    white : float
+        Value, of 1, that nothing exceeds however dense.
     edges : tuple of (float, float)
-        Detail is enhanced: for each of the scales in mm, by how much.
+        Detail is enhanced: scales in mm, and by how much.
     lift : float
-        The greatest part of the compressed thickness that equalisation adds near the skin.
+        The part of what the breast lacks in thickness near the skin that equalisation makes up for.
+    rim : float
+        Over so many mm from its outline the breast fades into the black of air.
     """
 
     fat: float
     gland: float
+    white: float
     edges: tuple[tuple[float, float], ...]
     lift: float
+    rim: float
 
 
 STYLES: dict[str, Style] = {
-    "hologic-like": Style(0.55, 0.13, ((0.5, 0.4), (2.0, 0.25), (8.0, 0.1)), 0.8),
-    "ge-like": Style(0.60, 0.11, ((0.5, 0.2), (3.0, 0.2)), 0.85),
-    "siemens-like": Style(0.42, 0.17, ((0.4, 0.6), (1.5, 0.3), (6.0, 0.2)), 0.7),
+    "hologic-like": Style(0.42, 0.20, 0.88, ((0.5, 0.4), (2.0, 0.25), (8.0, 0.1)), 0.80, 1.6),
+    "ge-like": Style(0.60, 0.16, 0.82, ((0.5, 0.2), (3.0, 0.2)), 0.72, 2.4),
+    "siemens-like": Style(0.34, 0.22, 0.90, ((0.4, 0.6), (1.5, 0.3), (6.0, 0.2)), 0.65, 2.0),
 }
-"""By unit. The values of fat and gland of the second are near those of the images of the INFN tutorial."""
+"""By unit. The second's values of fat, gland and skin are near those of the digital mammograms of the INFN tutorial."""
 
 
 def render(raw: Raw, like: Raw | None = None) -> npt.NDArray[np.uint16]:
@@ -82,15 +91,15 @@ def render(raw: Raw, like: Raw | None = None) -> npt.NDArray[np.uint16]:
         0 to `BRIGHTEST`, brighter where denser; air is black. Fat has the style's grey, whatever else is in the breast.
     """
     like = raw if like is None else like
-    style = STYLES[raw.exposure.unit]
+    style, exposure = STYLES[raw.exposure.unit], raw.exposure
+    whole = np.float32(exposure.thickness)
     depth = _fat_equivalent(raw)
     reference = depth if like is raw else _fat_equivalent(like)
     breast = _segment(reference)
-    whole = np.float32(raw.exposure.thickness)
-    lift = whole - _thickness(reference, breast, raw)
-    excess = depth + np.minimum(lift, np.float32(style.lift) * whole) - whole
-    image = _enhance(_contrast(excess / np.float32(_gland_excess(raw.exposure)), style), breast, style, raw.pitch)
-    return np.where(breast, np.clip(image * BRIGHTEST, 0, BRIGHTEST), 0).astype(np.uint16)
+    lacking = whole - _thickness(reference, breast, like)
+    density = (depth + np.float32(style.lift) * lacking - whole) / np.float32(_gland_excess(exposure))
+    image = _enhance(_contrast(density, style), style, raw.pitch) * _fade(breast, style.rim / raw.pitch)
+    return np.asarray(np.where(breast, np.clip(image * BRIGHTEST, 0, BRIGHTEST), 0), np.uint16)
 
 
 _MM = np.linspace(0, 200, 801, dtype=np.float32)
@@ -138,17 +147,17 @@ def _thickness(depth: Array, breast: Mask, raw: Raw) -> Array:
     """
     whole = np.float32(raw.exposure.thickness)
     far = np.float32(MARGIN * whole)
-    padded = np.pad(breast.astype(np.uint8), 1, mode="edge")
-    away = cv2.distanceTransform(padded, cv2.DIST_L2, 5)[1:-1, 1:-1] * np.float32(raw.pitch)
-    ring = np.sqrt(np.minimum(away / far, 1)) * (RINGS - 1)
     every = max(1, round(THICKNESS_PITCH / raw.pitch))
-    coarse = np.where(breast, ring, -9)[every // 2 :: every, every // 2 :: every]
-    seen = cv2.blur(depth, (3, 3))[every // 2 :: every, every // 2 :: every]
-    weight = np.exp(-np.minimum(seen, 2 * whole) * np.float32(6 / whole))
+    coarse = (slice(every // 2, None, every),) * 2
+    smooth = breast & _without_nipple(breast, every, raw.pitch)
+    away = _distance(smooth) * np.float32(raw.pitch)
+    ring = (RINGS - 1) * np.minimum(away / far, 1) ** np.float32(1 / 1.5)
+    place = np.where(smooth, ring, -9)[coarse]
+    weight = np.exp(-np.minimum(cv2.blur(depth, (3, 3))[coarse], 2 * whole) * np.float32(6 / whole))
     sigma = ALONG_SKIN / (every * raw.pitch)
-    layers = np.zeros((RINGS, *coarse.shape), np.float32)
+    layers = np.zeros((RINGS, *place.shape), np.float32)
     for layer, index in zip(layers[1:-1], range(1, RINGS), strict=False):
-        near = np.maximum(1 - np.abs(coarse - index), 0)
+        near = np.maximum(1 - np.abs(place - index), 0)
         if near.any():
             total, fattest = (_spread(image, sigma) for image in (near, near * weight))
             layer[:] = np.log(total / fattest) * (whole / 6)
@@ -162,6 +171,16 @@ def _thickness(depth: Array, breast: Mask, raw: Raw) -> Array:
     return thickness
 
 
+def _without_nipple(breast: Mask, every: int, pitch: float) -> Mask:
+    """Where the breast is if nothing sticks out of its outline by much."""
+    rows, columns = breast.shape
+    coarse = cv2.resize(breast.astype(np.uint8), None, fx=1 / every, fy=1 / every, interpolation=cv2.INTER_NEAREST)
+    side = 2 * round(NIPPLE / (every * pitch) / 2) + 1
+    opened = cv2.morphologyEx(coarse, cv2.MORPH_OPEN, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)))
+    wider = cv2.dilate(opened, np.ones((3, 3), np.uint8))
+    return np.asarray(cv2.resize(wider, (columns, rows), interpolation=cv2.INTER_NEAREST) > 0)
+
+
 def _spread(image: Array, sigma: float) -> Array:
     """Blurred, and nowhere quite zero: far from everything the mean of all."""
     return np.asarray(cv2.GaussianBlur(image, (0, 0), sigma) + np.float32(1e-3) * image.mean(), np.float32)
@@ -169,12 +188,24 @@ def _spread(image: Array, sigma: float) -> Array:
 
 def _contrast(density: Array, style: Style) -> Array:
     """Density, 0 in fat and 1 where half of a breast is gland, to grey from 0 to 1: a line bent at both ends."""
-    room = np.where(density > 0, 1 - style.fat, style.fat).astype(np.float32)
+    room = np.where(density > 0, style.white - style.fat, style.fat).astype(np.float32)
     bent = -np.expm1(-np.abs(density) * np.float32(style.gland) / room)
     return np.asarray(style.fat + np.copysign(room * bent, density), np.float32)
 
 
-def _enhance(image: Array, breast: Mask, style: Style, pitch: float) -> Array:
+def _fade(breast: Mask, rim: float) -> Array:
+    """From 0 in air smoothly to 1 so many pixels within the breast."""
+    part = np.minimum(_distance(breast) / np.float32(rim), 1)
+    return np.asarray(part * part * (3 - 2 * part), np.float32)
+
+
+def _distance(breast: Mask) -> Array:
+    """Pixels from the breast's outline. Where the image ends the breast does not."""
+    padded = np.pad(breast.astype(np.uint8), 1, mode="edge")
+    return np.asarray(cv2.distanceTransform(padded, cv2.DIST_L2, 5)[1:-1, 1:-1], np.float32)
+
+
+def _enhance(image: Array, style: Style, pitch: float) -> Array:
     """Add to an image what it has of detail at each scale, as far as the scale can be seen."""
     enhanced = image.copy()
     for scale, amount in style.edges:

@@ -140,7 +140,7 @@ def glandular_part(fields: Array, level: float, walls: float, after: Array | Non
     A wall crossed from side to side, and fat on both sides of it:
 
     >>> fields = np.array([[[0.0]], [[-0.5]]], np.float32)
-    >>> glandular_part(fields, 1.0, 1.0, np.array([[[0.0]], [[0.5]]], np.float32)).item()
+    >>> round(glandular_part(fields, 1.0, 1.0, np.array([[[0.0]], [[0.5]]], np.float32)).item(), 6)
     0.12
     """
     solid, thin = _solid(fields[0], level), _thin(fields[1])
