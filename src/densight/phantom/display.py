@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
 
 from densight.phantom.acquisition import FULL_SCALE, Raw, open_signal, transmission
 from densight.phantom.units import REFERENCE, UNITS, Exposure, scatter_to_primary
@@ -23,20 +22,11 @@ BRIGHTEST = 2**12 - 1
 AIR = 1.0
 """Less than so many mm of fat is air."""
 
-MARGIN = 0.6
-"""The breast is less than its compressed thickness within so much of it from the skin."""
+REACH = 3.0
+"""Thickness near the skin is that of what surrounds a place within about so many mm."""
 
-RINGS = 10
-"""Distances from the skin at which thickness is measured."""
-
-THICKNESS_PITCH = 2.3
+COARSE = 1.0
 """Thickness is measured on a grid of about this pitch in mm."""
-
-NIPPLE = 18.0
-"""What sticks out and is narrower than this, in mm, has no part in where the skin is."""
-
-ALONG_SKIN = 12.0
-"""Places within about so many mm of each other are compared."""
 
 
 @dataclass(frozen=True)
@@ -68,9 +58,9 @@ class Style:
 
 
 STYLES: dict[str, Style] = {
-    "hologic-like": Style(0.42, 0.20, 0.88, ((0.5, 0.4), (2.0, 0.25), (8.0, 0.1)), 0.80, 1.6),
-    "ge-like": Style(0.60, 0.16, 0.82, ((0.5, 0.2), (3.0, 0.2)), 0.72, 2.4),
-    "siemens-like": Style(0.34, 0.22, 0.90, ((0.4, 0.6), (1.5, 0.3), (6.0, 0.2)), 0.65, 2.0),
+    "hologic-like": Style(0.42, 0.20, 0.88, ((0.5, 0.4), (2.0, 0.25), (8.0, 0.1)), 0.94, 1.6),
+    "ge-like": Style(0.58, 0.18, 0.86, ((0.5, 0.3), (3.0, 0.2)), 0.95, 1.8),
+    "siemens-like": Style(0.34, 0.22, 0.90, ((0.4, 0.6), (1.5, 0.3), (6.0, 0.2)), 0.9, 1.6),
 }
 """By unit. The second's values of fat, gland and skin are near those of the digital mammograms of the INFN tutorial."""
 
@@ -96,7 +86,7 @@ def render(raw: Raw, like: Raw | None = None) -> npt.NDArray[np.uint16]:
     depth = _fat_equivalent(raw)
     reference = depth if like is raw else _fat_equivalent(like)
     breast = _segment(reference)
-    lacking = whole - _thickness(reference, breast, like)
+    lacking = _lacking(reference, breast, like)
     density = (depth + np.float32(style.lift) * lacking - whole) / np.float32(_gland_excess(exposure))
     image = _enhance(_contrast(density, style), style, raw.pitch) * _fade(breast, style.rim / raw.pitch)
     return np.asarray(np.where(breast, np.clip(image * BRIGHTEST, 0, BRIGHTEST), 0), np.uint16)
@@ -139,51 +129,20 @@ def _segment(depth: Array) -> Mask:
     return np.asarray(labels == 1 + stats[1:, cv2.CC_STAT_AREA].argmax())
 
 
-def _thickness(depth: Array, breast: Mask, raw: Raw) -> Array:
-    """Thickness in mm of what the breast would be if it were fat, from the fattest places along the skin.
-
-    Places equally far from the skin are about equally thick. Among those near each other, the soft minimum of the
-    fat-equivalent depth is that of fat.
-    """
-    whole = np.float32(raw.exposure.thickness)
-    far = np.float32(MARGIN * whole)
-    every = max(1, round(THICKNESS_PITCH / raw.pitch))
-    coarse = (slice(every // 2, None, every),) * 2
-    smooth = breast & _without_nipple(breast, every, raw.pitch)
-    away = _distance(smooth) * np.float32(raw.pitch)
-    ring = (RINGS - 1) * np.minimum(away / far, 1) ** np.float32(1 / 1.5)
-    place = np.where(smooth, ring, -9)[coarse]
-    weight = np.exp(-np.minimum(cv2.blur(depth, (3, 3))[coarse], 2 * whole) * np.float32(6 / whole))
-    sigma = ALONG_SKIN / (every * raw.pitch)
-    layers = np.zeros((RINGS, *place.shape), np.float32)
-    for layer, index in zip(layers[1:-1], range(1, RINGS), strict=False):
-        near = np.maximum(1 - np.abs(place - index), 0)
-        if near.any():
-            total, fattest = (_spread(image, sigma) for image in (near, near * weight))
-            layer[:] = np.log(total / fattest) * (whole / 6)
-    layers[-1] = whole
-    layers = np.maximum.accumulate(np.minimum(layers, whole))
-    inside = np.flatnonzero(breast & (away < far))
-    rows, columns = np.unravel_index(inside, breast.shape)
-    places = [ring.ravel()[inside], (rows - every // 2) / every, (columns - every // 2) / every]
-    thickness = np.full(breast.shape, whole, np.float32)
-    thickness.ravel()[inside] = ndimage.map_coordinates(layers, places, np.float32, order=1, mode="nearest")
-    return thickness
-
-
-def _without_nipple(breast: Mask, every: int, pitch: float) -> Mask:
-    """Where the breast is if nothing sticks out of its outline by much."""
+def _lacking(depth: Array, breast: Mask, raw: Raw) -> Array:
+    """By how many mm of fat the surroundings of each place attenuate less than a breast of fat of full thickness."""
     rows, columns = breast.shape
-    coarse = cv2.resize(breast.astype(np.uint8), None, fx=1 / every, fy=1 / every, interpolation=cv2.INTER_NEAREST)
-    side = 2 * round(NIPPLE / (every * pitch) / 2) + 1
-    opened = cv2.morphologyEx(coarse, cv2.MORPH_OPEN, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)))
-    wider = cv2.dilate(opened, np.ones((3, 3), np.uint8))
-    return np.asarray(cv2.resize(wider, (columns, rows), interpolation=cv2.INTER_NEAREST) > 0)
-
-
-def _spread(image: Array, sigma: float) -> Array:
-    """Blurred, and nowhere quite zero: far from everything the mean of all."""
-    return np.asarray(cv2.GaussianBlur(image, (0, 0), sigma) + np.float32(1e-3) * image.mean(), np.float32)
+    every = max(1, round(COARSE / raw.pitch))
+    size = (-(-columns // every), -(-rows // every))
+    inside = breast.astype(np.float32)
+    around, share = (
+        cv2.GaussianBlur(
+            cv2.resize(image, size, interpolation=cv2.INTER_AREA), (0, 0), REACH * size[0] / columns / raw.pitch
+        )
+        for image in (depth * inside, inside)
+    )
+    lacking = np.maximum(np.float32(raw.exposure.thickness) - around / np.maximum(share, np.float32(1e-3)), 0)
+    return np.asarray(cv2.resize(lacking, (columns, rows), interpolation=cv2.INTER_LINEAR) * inside, np.float32)
 
 
 def _contrast(density: Array, style: Style) -> Array:
