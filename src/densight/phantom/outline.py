@@ -40,6 +40,8 @@ class Shape:
         Exponent of the super-ellipse that the outline follows: 2 is an ellipse, more is boxier.
     axilla : float
         Width of the axilla beyond the breast, in units of ``reach``; 0 in a CC.
+    flare : float
+        How much wider the axilla becomes from the breast to the field's end, in units of ``reach``.
     muscle_top, muscle_low : float
         Where the pectoral's edge crosses the top of the field and the chest wall, from the nipple's level.
     muscle_bend, muscle_part, muscle_slope : float
@@ -53,6 +55,7 @@ class Shape:
     down: float
     power: float
     axilla: float = 0.0
+    flare: float = 0.0
     muscle_top: float = 0.0
     muscle_low: float = -1e3
     muscle_bend: float = 0.0
@@ -136,6 +139,7 @@ def pose_breast(
             draw(0.95, 0.09),
             draw(2.05, 0.14),
             axilla=axilla,
+            flare=max(draw(0.12, 0.15), -0.1),
             muscle_top=top,
             muscle_low=low,
             muscle_bend=draw(5, 4),
@@ -164,6 +168,7 @@ def _outline(shape: Shape) -> Array:
         height = np.linspace(0, TOP / shape.reach, 400)
         bell = 0.5 * (1 + np.cos(np.pi * np.minimum(height / shape.up / 1.15, 1)))
         width = shape.axilla + (1 - shape.axilla) * bell
+        width += shape.flare * np.clip((height / shape.up - 0.8) / 1.5, 0, 1) ** 1.5
         turn = np.arctan2(height, width)
         side = np.interp(angles, turn, np.hypot(height, width))
         over = TOP / shape.reach / np.maximum(np.sin(angles), 1e-3)
