@@ -18,7 +18,7 @@ Mask = npt.NDArray[np.bool_]
 SKIN = 1.45
 """Skin thickness in mm: Huang et al., Med Phys 2008; 35:1199, by breast CT 1.45 ± 0.30 mm."""
 
-TOP = 260.0
+TOP = 420.0
 """How far above the nipple's level, in mm, the axilla ends; beyond the detector's edge."""
 
 

@@ -33,6 +33,10 @@ RAMP = 0.5
 """Above its level the glandular field is wholly fibroglandular after this much; in units of the field's spread."""
 
 
+HAZE, HAZE_DEPTH = 0.08, 0.6
+"""The fibroglandular part of tissue just below the level, and how far below it is a third of that."""
+
+
 @dataclass(frozen=True)
 class Grain:
     """How the tissue of a woman is made, whatever its amount.
@@ -140,7 +144,7 @@ def glandular_part(fields: Array, level: float, walls: float, after: Array | Non
     A wall crossed from side to side, and fat on both sides of it:
 
     >>> fields = np.array([[[0.0]], [[-0.5]]], np.float32)
-    >>> round(glandular_part(fields, 1.0, 1.0, np.array([[[0.0]], [[0.5]]], np.float32)).item(), 6)
+    >>> round(glandular_part(fields, 9.0, 1.0, np.array([[[0.0]], [[0.5]]], np.float32)).item(), 6)
     0.12
     """
     solid, thin = _solid(fields[0], level), _thin(fields[1])
@@ -155,8 +159,10 @@ def glandular_part(fields: Array, level: float, walls: float, after: Array | Non
 
 
 def _solid(field: Array, level: float) -> Array:
-    """From 0 at the level to 1 at `RAMP` above it."""
-    return np.asarray(np.clip((field - np.float32(level)) * np.float32(1 / RAMP), 0, 1))
+    """From `HAZE` at the level to 1 at `RAMP` above it; below it a haze that thins out."""
+    above = field - np.float32(level)
+    haze = np.float32(HAZE) * np.exp(np.minimum(above, 0) * np.float32(1 / HAZE_DEPTH))
+    return np.asarray(haze + np.float32(1 - HAZE) * np.clip(above * np.float32(1 / RAMP), 0, 1), np.float32)
 
 
 def _thin(field: Array) -> Array:
