@@ -23,7 +23,7 @@ __all__ = ["Breast", "make_breast"]
 Array = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
 
-STEPS = 36
+STEPS = 40
 """Parts of a ray through the tissue."""
 
 POINTS = 150_000
