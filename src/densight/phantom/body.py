@@ -101,12 +101,11 @@ def make_breast(woman: Woman, laterality: Laterality, pitch: float) -> Breast:
     rest = Rest(slender * b, b)
     grain = _draw_grain(rest, shared, own)
     tissue = grow(rest, grain, woman.rng("tissue"), woman.rng("tissue", laterality), pitch)
-    walls = float(shared.uniform(0.25, 0.8))
     x, y, z = _places(rest)
     fields = tissue.at(x, y, z)
-    walls = min(
-        walls, walls * 0.3 * woman.volumetric_density[laterality] / 100 / glandular_part(fields, np.inf, walls).mean()
-    )
+    # As much of them in a fatty breast as in a dense one, so that they tell nothing of the class.
+    fibrous = min(float(shared.uniform(0.3, 0.8)), 0.5 * woman.volumetric_density[laterality]) / 100
+    walls = fibrous / float(glandular_part(fields, np.inf, 1.0).mean())
     target = woman.volumetric_density[laterality] / 100
 
     def excess(level: float) -> float:
