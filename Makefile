@@ -1,4 +1,4 @@
-# make demo   train, assess, figures and explain on the example mammograms, into demo/
+# make demo   the whole job on phantom exams, into demo/
 # make test   every check: format, lint, types, import directions, tests with coverage
 # Both make their environment, .venv, from requirements.lock.
 
@@ -10,7 +10,7 @@ BIN := .venv/bin
 .PHONY: demo test lint lock clean
 
 demo: .venv/ready
-	PATH="$(CURDIR)/$(BIN):$$PATH" bash benchmarks/demo.sh demo
+	$(BIN)/densight demo -o demo
 
 test: lint
 	$(BIN)/pytest -n 2 --dist worksteal --cov --cov-report=term

@@ -71,7 +71,7 @@ RECORD = read_recipe("default").record()
         ("base: tutorial\nplateau_factor: 1", "plateau_factor is 1. To mend it: give a number between 0 and 1"),
         ("base: tutorial\nnesterov: true", "nesterov without momentum"),
         ("base: tutorial\ncontrast: 0.1", "contrast with the preset tutorial"),
-        ("base: my.yaml", "the recipe's base is 'my.yaml'. To mend it: use tutorial or default"),
+        ("base: my.yaml", "the recipe's base is 'my.yaml'. To mend it: use one of tutorial, default, demo"),
         ("epochs: [", "the recipe is not valid YAML"),
         ("- epochs", "the recipe is not a table of keys and values"),
         ("", "the recipe is not a table of keys and values"),

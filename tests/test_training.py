@@ -180,7 +180,7 @@ class TestRefusals:
             (
                 "--recipe",
                 "cake",
-                "there is no recipe 'cake'. To mend it: use tutorial or default, or the path",
+                "there is no recipe 'cake'. To mend it: use tutorial, default, demo, or the path",
             ),
             (
                 "--projection",

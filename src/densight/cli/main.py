@@ -10,6 +10,7 @@ import typer
 
 from densight.cli.assess import assess
 from densight.cli.convert import convert
+from densight.cli.demo import demo
 from densight.cli.explain import explain
 from densight.cli.figures import figures
 from densight.cli.index import index
@@ -29,7 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-for command in (index, train, assess, explain, figures, convert, phantom):
+for command in (index, train, assess, explain, figures, convert, phantom, demo):
     app.command()(command)
 
 

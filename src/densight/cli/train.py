@@ -32,7 +32,7 @@ def train(
         typer.Argument(help="The catalogue, as densight index writes it.", metavar="CATALOGUE", show_default=False),
     ],
     recipe: Annotated[
-        str, typer.Option(metavar="NAME", help="tutorial, default, or the path of a YAML file of one's own.")
+        str, typer.Option(metavar="NAME", help="tutorial, default, demo, or the path of a YAML file of one's own.")
     ] = "default",
     projection: Annotated[
         str,

@@ -14,7 +14,7 @@ from densight.vocabulary import DensightError
 
 __all__ = ["RECIPES", "Recipe", "read_recipe"]
 
-RECIPES = ("tutorial", "default")
+RECIPES = ("tutorial", "default", "demo")
 """The recipes that come with densight."""
 
 _WORDS = {
@@ -175,7 +175,7 @@ class Recipe:
 def read_recipe(name: str | Path) -> Recipe:
     """A recipe that comes with densight, or one's own YAML file.
 
-    A file may begin with ``base: tutorial`` or ``base: default`` and then name only what differs.
+    A file may begin with ``base: default``, or another that comes with densight, and then name only what differs.
 
     Raises
     ------
@@ -192,13 +192,13 @@ def read_recipe(name: str | Path) -> Recipe:
     path = Path(name)
     if not path.is_file():
         raise DensightError(
-            f"there is no recipe {str(name)!r}", remedy=f"use {' or '.join(RECIPES)}, or the path of a YAML file"
+            f"there is no recipe {str(name)!r}", remedy=f"use {', '.join(RECIPES)}, or the path of a YAML file"
         )
     values = _read_yaml(path)
     base = values.pop("base", None)
     if base is not None:
         if base not in RECIPES:
-            raise DensightError(f"the recipe's base is {base!r}", path, f"use {' or '.join(RECIPES)}")
+            raise DensightError(f"the recipe's base is {base!r}", path, f"use one of {', '.join(RECIPES)}")
         values = _shipped(base) | values
     _check_keys(values, path)
     try:
@@ -209,7 +209,9 @@ def read_recipe(name: str | Path) -> Recipe:
 
 def _shipped(name: str) -> dict[str, Any]:
     with resources.as_file(resources.files("densight.training") / "recipes" / f"{name}.yaml") as path:
-        return _read_yaml(path)
+        values = _read_yaml(path)
+    base = values.pop("base", None)
+    return values if base is None else _shipped(base) | values
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:
