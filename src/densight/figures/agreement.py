@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from densight.figures.intervals import bootstrap_sums, percentile_interval
-from densight.figures.merit import Estimate, patient_confusions
+from densight.figures.intervals import bootstrap_sums
+from densight.figures.merit import Estimate, estimate_by_patient, patient_confusions
 
 __all__ = ["linear_kappa", "measure_kappa"]
 
@@ -50,9 +50,7 @@ def linear_kappa(confusion: npt.ArrayLike) -> Floats:
 
 
 def measure_kappa(y_true: npt.ArrayLike, y_pred: npt.ArrayLike, patients: Sequence[str], classes: int) -> Estimate:
-    """`linear_kappa` of exams, breasts or images, with the percentile interval of the patient bootstrap.
-
-    Draws whose κ is undefined are left out; without any other there is no interval.
+    """`linear_kappa` of exams, breasts or images, with the interval of `densight.figures.merit.estimate_by_patient`.
 
     Parameters
     ----------
@@ -79,9 +77,5 @@ def measure_kappa(y_true: npt.ArrayLike, y_pred: npt.ArrayLike, patients: Sequen
     (0.5, 'patient bootstrap')
     """
     by_patient = patient_confusions(y_true, y_pred, patients, classes)
-    value = float(linear_kappa(by_patient.sum(axis=0)))
-    drawn = linear_kappa(bootstrap_sums(by_patient))
-    defined = drawn[np.isfinite(drawn)]
-    if len(by_patient) == 1 or not defined.size:
-        return Estimate(value, None, "none")
-    return Estimate(value, percentile_interval(defined), "patient bootstrap")
+    samples = bootstrap_sums(by_patient) if len(by_patient) > 1 else None
+    return estimate_by_patient(linear_kappa, by_patient.sum(axis=0), samples)

@@ -309,12 +309,9 @@ def measure(y_true: npt.ArrayLike, y_pred: npt.ArrayLike, patients: Sequence[str
     samples = bootstrap_sums(by_patient) if people > 1 else None
 
     def estimate(figure: Callable[[npt.ArrayLike], Floats]) -> Estimate:
-        value = float(figure(confusion))
         if figure is accuracy and people == n:
-            return Estimate(value, wilson_interval(int(confusion.trace()), n), "wilson")
-        if samples is None:
-            return Estimate(value, None, "none")
-        return Estimate(value, percentile_interval(figure(samples)), "patient bootstrap")
+            return Estimate(float(figure(confusion)), wilson_interval(int(confusion.trace()), n), "wilson")
+        return estimate_by_patient(figure, confusion, samples)
 
     return Merit(
         n=n,
@@ -327,6 +324,30 @@ def measure(y_true: npt.ArrayLike, y_pred: npt.ArrayLike, patients: Sequence[str
         precision=_defined(precision_per_class(confusion)),
         confusion=tuple(tuple(row) for row in confusion.tolist()),
     )
+
+
+def estimate_by_patient(
+    figure: Callable[[npt.ArrayLike], Floats], confusion: npt.ArrayLike, samples: npt.ArrayLike | None
+) -> Estimate:
+    """A figure of merit with the percentile interval of the patient bootstrap.
+
+    Draws for which the figure is undefined are left out; without any other there is no interval.
+
+    Parameters
+    ----------
+    figure : callable
+        Makes a number of a confusion matrix, and an array of a stack of them.
+    confusion : array-like of int, shape (k, k)
+    samples : array-like of int, shape (draws, k, k), or None
+        As `densight.figures.intervals.bootstrap_sums` draws them; None where there is one patient alone.
+    """
+    value = float(figure(confusion))
+    if samples is not None:
+        drawn = figure(samples)
+        defined = drawn[np.isfinite(drawn)]
+        if defined.size:
+            return Estimate(value, percentile_interval(defined), "patient bootstrap")
+    return Estimate(value, None, "none")
 
 
 def _check_indices(y_true: npt.ArrayLike, y_pred: npt.ArrayLike, classes: int) -> tuple[Integers, Integers]:
