@@ -4,27 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import brentq
 from scipy.stats import qmc
 
-from densight.phantom.compression import Rest
+from densight.phantom.compression import ROW, Rest
 from densight.phantom.outline import Pose, pose_breast
 from densight.phantom.structures import Structures, draw_structures
 from densight.phantom.tissue import Grain, Tissue, glandular_part, grow
 from densight.phantom.woman import Woman
-from densight.vocabulary import PROJECTIONS, Laterality, Projection, View
+from densight.vocabulary import Laterality, Projection, View
 
-__all__ = ["Breast", "make_breast"]
+__all__ = ["STEPS", "Breast", "make_breast"]
 
 Array = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
 
 STEPS = 40
-"""Parts of a ray through the tissue."""
+"""Parts of a ray through the tissue between which fields are taken to change linearly."""
 
 POINTS = 150_000
 """Places at which the tissue is looked up to find a breast's density."""
@@ -45,10 +45,8 @@ class Breast:
         Its tissue at rest.
     level, walls : float
         Where fibroglandular tissue begins in the glandular field, and how much of a wall between lobules is fibrous.
-    steps : int
-        Parts of a ray between which fields are taken to change linearly.
     smoothing : float
-        By how much that makes walls seem thicker: a field that is linear between its samples stays nearer to zero.
+        By how much `STEPS` make walls seem thicker: a field that is linear between its samples stays nearer to zero.
     poses : dict of View to Pose
         Its shape in each view.
     structures : Structures
@@ -62,15 +60,10 @@ class Breast:
     tissue: Tissue
     level: float
     walls: float
-    steps: int
     smoothing: float
     poses: dict[View, Pose]
     structures: Structures
     woman: Woman
-
-    def rng(self, purpose: str, projection: Projection) -> np.random.Generator:
-        """The random numbers of one purpose for one image."""
-        return self.woman.rng(purpose, projection)
 
     def glandular_part(self, fields: Array, after: Array | None = None) -> Array:
         """As `densight.phantom.tissue.glandular_part`, of this breast; ``after`` is a step further along a ray."""
@@ -105,23 +98,23 @@ def make_breast(woman: Woman, laterality: Laterality, pitch: float) -> Breast:
     fields = tissue.at(x, y, z)
     # As much of them in a fatty breast as in a dense one, so that they tell nothing of the class.
     fibrous = min(float(shared.uniform(0.3, 0.8)), 0.5 * woman.volumetric_density[laterality]) / 100
-    walls = fibrous / float(glandular_part(fields, np.inf, 1.0).mean())
+    solid_walls = glandular_part(fields, np.inf, 1.0).mean()
+    walls = fibrous / float(solid_walls)
     target = woman.volumetric_density[laterality] / 100
 
     def excess(level: float) -> float:
         return float(glandular_part(fields, level, walls).mean()) - target
 
     further = tissue.at(x, y, z + 2 / STEPS * rest.half_height(x, y))
-    smoothing = glandular_part(fields, np.inf, 1.0, further).mean() / glandular_part(fields, np.inf, 1.0).mean()
+    smoothing = float(glandular_part(fields, np.inf, 1.0, further).mean() / solid_walls)
     level = float(brentq(excess, float(fields[0].min()) - 2, float(fields[0].max()) + 1, xtol=1e-5))
-    poses = {
-        view: pose_breast(woman.thickness[projection], rest, view, woman.rng("pose"), woman.rng("pose", projection))
-        for projection in PROJECTIONS
-        if projection.laterality == laterality
-        for view in [projection.view]
-    }
+    poses = {}
+    for view in View:
+        projection = Projection.of(view, laterality)
+        own_pose = woman.rng("pose", projection)
+        poses[view] = pose_breast(woman.thickness[projection], rest, view, woman.rng("pose"), own_pose)
     structures = draw_structures(rest, woman.rng("structures"), woman.rng("structures", laterality))
-    return Breast(laterality, rest, tissue, level, walls, STEPS, float(smoothing), poses, structures, woman)
+    return Breast(laterality, rest, tissue, level, walls, smoothing, poses, structures, woman)
 
 
 def _places(rest: Rest) -> tuple[Array, Array, Array]:
@@ -129,11 +122,11 @@ def _places(rest: Rest) -> tuple[Array, Array, Array]:
     even = _even_points()
     x, y, z = even[:, 0] * rest.a, (2 * even[:, 1] - 1) * rest.b, (2 * even[:, 2] - 1) * rest.b
     inside = np.flatnonzero((x / rest.a) ** 2 + (y**2 + z**2) / rest.b**2 < 1)
-    rows = inside[: inside.size // 1024 * 1024].reshape(-1, 1024)
+    rows = inside[: inside.size // ROW * ROW].reshape(-1, ROW)
     return x[rows], y[rows], z[rows]
 
 
-@lru_cache
+@cache
 def _even_points() -> Array:
     """Points spread evenly over the unit cube."""
     return np.asarray(qmc.Halton(3, scramble=False).random(2 * POINTS + 1)[1:], np.float32)

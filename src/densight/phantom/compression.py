@@ -18,9 +18,12 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import brentq
 
-__all__ = ["ANGLES", "Plate", "Rest", "press", "sample"]
+__all__ = ["ANGLES", "ROW", "Plate", "Rest", "press", "sample"]
 
 Array = npt.NDArray[np.float32]
+
+ROW = 1024
+"""Places are looked up in rows of this many, for `sample` takes sides of less than 32767."""
 
 ANGLES = 361
 SHELLS = 257

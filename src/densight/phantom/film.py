@@ -15,8 +15,7 @@ Array = npt.NDArray[np.float32]
 
 BASE, DARKEST, GRADIENT, AIM = 0.2, 3.7, 3.2, 1.35
 """The film's characteristic curve: optical density of base and fog, greatest density, greatest gradient, and the
-density that the exposure control aims at behind an average breast. Typical of mammographic film: Perry et al., European
-guidelines for quality assurance in breast cancer screening and diagnosis, 4th edition (2006), chapter 2a.
+density that the exposure control aims at behind an average breast. Assumed, to look like the films of mini-MIAS.
 """
 
 SCANNED = 3.2

@@ -116,15 +116,16 @@ def intervene(exam: PhantomExam, region: Region, to: str) -> PhantomExam:
     >>> changed.truth.volumetric_density < made.truth.volumetric_density
     True
     """
-    change = Change(region, to)
-    if isinstance(region, Rays) and region.mask.shape != exam.settings.shape:
-        raise DensightError(
-            f"the mask is of {region.mask.shape} pixels, the image of {exam.settings.shape}",
-            remedy="give a mask in the image's own pixels",
-        )
     if isinstance(region, Rays):
-        change = Change(Rays(region.projection, _as_shown(region.mask, region.projection, exam.settings)), to)
-    breast = make_breast(exam.woman, change.region.laterality, TISSUE_PITCH)
+        if region.mask.shape != exam.settings.shape:
+            raise DensightError(
+                f"the mask is of {region.mask.shape} pixels, the image of {exam.settings.shape}",
+                remedy="give a mask in the image's own pixels",
+            )
+        # Mirrored twice is upright.
+        region = replace(region, mask=_as_shown(region.mask, region.projection, exam.settings))
+    change = Change(region, to)
+    breast = make_breast(exam.woman, region.laterality, TISSUE_PITCH)
     mammograms, images = [], dict(exam.truth.images)
     for mammogram in exam:
         projection = mammogram.projection
@@ -169,7 +170,7 @@ def _camera(breast: Breast, projection: Projection, settings: Settings) -> Camer
 def _acquire(breast: Breast, projected: Projected) -> Raw:
     paths = projected.paths
     exposure = choose_exposure(UNITS[breast.woman.vendor], paths.thickness)
-    return acquire(paths, exposure, breast.rng("noise", paths.projection))
+    return acquire(paths, exposure, breast.woman.rng("noise", paths.projection))
 
 
 def _picture(woman: Woman, settings: Settings, raw: Raw, like: Raw, inside: Mask) -> Pixels:

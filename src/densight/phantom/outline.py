@@ -69,9 +69,6 @@ class Pose:
 
     Parameters
     ----------
-    view : View
-    thickness : float
-        Paddle to support, in mm.
     plate : Plate
         The breast without its skin.
     shape : Shape
@@ -79,11 +76,14 @@ class Pose:
         Angle in radians by which the image's upward direction leans from superior to lateral; π/2 in a CC.
     """
 
-    view: View
-    thickness: float
     plate: Plate
     shape: Shape
     tilt: float
+
+    @property
+    def thickness(self) -> float:
+        """Paddle to support, in mm."""
+        return self.shape.thickness
 
     def columns(self, x: Array, q: Array) -> tuple[Array, Array]:
         """Heights of everything, skin included, and of the pectoral muscle at points of the plane, in mm."""
@@ -154,7 +154,7 @@ def pose_breast(
         return inner * (1 - _axilla(q, shape)) * (1 - _muscle(x, q, shape))
 
     plate = press(rest, outline, height, middle)
-    return Pose(view, thickness, plate, shape, float(tilt))
+    return Pose(plate, shape, float(tilt))
 
 
 def _outline(shape: Shape) -> Array:

@@ -9,15 +9,15 @@ import numpy as np
 import numpy.typing as npt
 from scipy import fft
 
-from densight.phantom.body import Breast
-from densight.phantom.compression import sample
+from densight.phantom.body import STEPS, Breast
+from densight.phantom.compression import ROW, sample
 from densight.phantom.outline import SKIN, Pose
 from densight.phantom.paths import Paths
 from densight.phantom.regions import Change, Rays
 from densight.phantom.structures import draw_line, draw_spots
 from densight.vocabulary import Projection, View
 
-__all__ = ["RAY_PITCH", "Camera", "Projected", "project"]
+__all__ = ["Camera", "Projected", "project"]
 
 Array = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
@@ -25,9 +25,6 @@ Mask = npt.NDArray[np.bool_]
 RAY_PITCH = 0.57
 """Glandular tissue is sampled by rays about this far apart at the detector, in mm; what is finer is drawn in two
 dimensions, as are borders, vessels and grains of calcium."""
-
-WIDE = 1024
-"""Rays are looked up in rows of this many, for OpenCV's tables have sides of less than 32767."""
 
 DETAIL = 0.04
 """Relative spread of what is finer than the rays' pitch."""
@@ -148,8 +145,7 @@ def _is_own(change: Change, camera: Camera) -> bool:
 
 def _sample_tissue(camera: Camera, every: int, change: Change | None) -> tuple[Array, Mask]:
     """Glandular length in mm, as if rays were upright, of rays to squares of ``every`` pixels a side."""
-    pose, rest, steps = camera.pose, camera.breast.rest, camera.breast.steps
-    focus = np.float32(camera.focus)
+    pose, rest, focus = camera.pose, camera.breast.rest, np.float32(camera.focus)
     x, q = camera.grid(every)
     pitch = np.float32(every * camera.pitch)
     height, rest_x, rest_q = pose.plate.column(x, q)
@@ -164,16 +160,16 @@ def _sample_tissue(camera: Camera, every: int, change: Change | None) -> tuple[A
     middle = np.float32(1 - pose.thickness / 2 / camera.focus)
     height, muscle = np.moveaxis(look(np.dstack([height, muscle]), x * middle, q * middle), -1, 0)
     rays = np.flatnonzero(height > 0.05)
-    rays = np.resize(rays, (-(-rays.size // WIDE), WIDE))
+    rays = np.resize(rays, (-(-rays.size // ROW), ROW))
     x, q, height, muscle = (values.ravel()[rays] for values in (x, q, height, muscle))
     bottom = (np.float32(pose.thickness) - height + muscle) / 2
     lean = (np.float32(np.cos(pose.tilt)), np.float32(np.sin(pose.tilt)))
     part, touched = np.zeros_like(x), np.zeros(x.shape, bool)
     before: tuple[Array, tuple[Array, Array, Array]] | None = None
-    for step in range(steps + 1):
-        at = 1 - (bottom + height * np.float32(step / steps)) / focus
+    for step in range(STEPS + 1):
+        at = 1 - (bottom + height * np.float32(step / STEPS)) / focus
         there = look(table, x * at, q * at)
-        depth = there[..., 2] * np.float32(2 * step / steps - 1)
+        depth = there[..., 2] * np.float32(2 * step / STEPS - 1)
         place = (
             there[..., 0],
             there[..., 1] * lean[1] - depth * lean[0],
@@ -189,7 +185,7 @@ def _sample_tissue(camera: Camera, every: int, change: Change | None) -> tuple[A
             part += piece
         before = fields, place
     glandular, hit = np.zeros((rows, table.shape[1]), np.float32), np.zeros((rows, table.shape[1]), bool)
-    glandular.ravel()[rays] = part * height / np.float32(steps)
+    glandular.ravel()[rays] = part * height / np.float32(STEPS)
     hit.ravel()[rays] = touched
     return glandular, hit
 
@@ -206,7 +202,7 @@ def _enlarge(image: Array, every: int, shape: tuple[int, int]) -> Array:
 def _detail(camera: Camera) -> Array:
     """What is finer than the rays' pitch: factors of mean one, with the power law's spectrum cut off below."""
     side = 512
-    rng = camera.breast.rng("detail", camera.projection)
+    rng = camera.breast.woman.rng("detail", camera.projection)
     spectrum = fft.rfft2(rng.standard_normal((side, side), dtype=np.float32))
     frequency = np.hypot(fft.fftfreq(side, camera.pitch)[:, None], fft.rfftfreq(side, camera.pitch)).astype(np.float32)
     cut = np.float32(0.5)
@@ -234,7 +230,7 @@ def _draw_details(camera: Camera) -> tuple[Array, Array]:
 
 
 def _draw_nodes(camera: Camera, blood: Array) -> None:
-    """Lymph nodes in the axilla: ovals of soft tissue, some with a notch of fat."""
+    """Lymph nodes in the axilla: ovals of soft tissue, thicker in the middle."""
     shape, middle = camera.pose.shape, camera.pose.plate.middle
     for across, up, long, short, direction in camera.breast.structures.nodes:
         x = shape.muscle_top * 0.6 + across * shape.axilla * shape.reach * 0.6

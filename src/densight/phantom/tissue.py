@@ -5,7 +5,7 @@ the grid: what lies above a level of the first field is fibroglandular, what lie
 wall between fat lobules. The parts of a field:
 
 - an envelope: the glandular disc behind the subcutaneous and before the retromammary fat, narrowing to the nipple, and
-  fuller in the upper outer quadrant (Lee et al., Radiology 1997; 205:147, on how fibroglandular tissue is arranged);
+  fuller in the upper outer quadrant;
 - regions that are denser or fattier, tens of millimetres wide;
 - a power law of the tissue's grain (Burgess et al., Med Phys 2001; 28:419: projections have β near 3);
 - strands along the ducts, which run together at the nipple;
@@ -31,7 +31,6 @@ WALL = 0.12
 
 RAMP = 0.5
 """Above its level the glandular field is wholly fibroglandular after this much; in units of the field's spread."""
-
 
 HAZE, HAZE_DEPTH = 0.08, 0.6
 """The fibroglandular part of tissue just below the level, and how far below it is a third of that."""
