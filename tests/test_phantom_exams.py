@@ -268,11 +268,16 @@ def test_killed_it_leaves_whole_exams_and_no_process_and_goes_on_to_the_same_byt
     assert list(folder.glob(".*")) == []
 
 
-def test_ctrl_c_ends_cleanly_with_whole_exams_and_status_130(tmp_path: Path) -> None:
+@pytest.mark.parametrize("presses", [1, 3])
+def test_ctrl_c_ends_cleanly_with_whole_exams_and_status_130_however_often_pressed(
+    presses: int, tmp_path: Path
+) -> None:
     folder = tmp_path / "exams"
     with start((*COMMAND, "--jobs", "2"), folder) as process:
         until(lambda: list(folder.glob("P*")) != [] or process.poll() is not None)
-        os.killpg(process.pid, signal.SIGINT)
+        for _ in range(presses):
+            os.killpg(process.pid, signal.SIGINT)
+            time.sleep(0.05)
         said, errors = process.communicate(timeout=60)
     assert process.returncode == 130, errors
     assert errors == ""

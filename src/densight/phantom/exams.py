@@ -204,12 +204,8 @@ def _spread(write: Callable[[int], None], numbers: list[int], jobs: int, progres
     """Write exams in processes, no more begun than are being made, so that a stop waits for those alone."""
     if not numbers:
         return
-    spawn = multiprocessing.get_context("spawn")
     waiting, running, done = iter(numbers), set[Future[None]](), 0
-    with (
-        _one_thread_each(),
-        ProcessPoolExecutor(min(jobs, len(numbers)), mp_context=spawn, initializer=_begin_worker) as pool,
-    ):
+    with _one_thread_each(), _pool(min(jobs, len(numbers))) as pool:
         while True:
             with _interrupts_held():
                 running |= {pool.submit(write, number) for number in itertools.islice(waiting, jobs - len(running))}
@@ -220,6 +216,18 @@ def _spread(write: Callable[[int], None], numbers: list[int], jobs: int, progres
                 future.result()
                 done += 1
                 progress(done)
+
+
+@contextlib.contextmanager
+def _pool(processes: int) -> Iterator[ProcessPoolExecutor]:
+    """Processes that are waited for in the end, however often Ctrl-C is pressed: a second time it would hang."""
+    spawn = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(processes, mp_context=spawn, initializer=_begin_worker)
+    try:
+        yield pool
+    finally:
+        with _interrupts_held():
+            pool.shutdown()
 
 
 @contextlib.contextmanager
