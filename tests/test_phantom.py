@@ -222,3 +222,10 @@ def test_monochrome1_is_the_inverted_image() -> None:
     bright, dark = (densight.phantom.exam(seed=2, shape=(128, 104), photometric=f"MONOCHROME{i}") for i in (2, 1))
     for one, other in zip(bright, dark, strict=True):
         np.testing.assert_array_equal(4095 - one.pixels, other.pixels)
+
+
+def test_a_changed_exam_is_not_changed_from_the_start_again() -> None:
+    exam = densight.phantom.exam(seed=1, shape=(64, 64))
+    changed = densight.phantom.intervene(exam, Ball("L", (35.0, 5.0, 5.0), 16.0), to="fat")
+    with pytest.raises(DensightError, match="changed already"):
+        densight.phantom.intervene(changed, Ball("R", (35.0, 5.0, 5.0), 16.0), to="fat")

@@ -85,18 +85,30 @@ def test_the_field_falls_by_distance_obliquity_and_heel() -> None:
 
 
 @pytest.mark.parametrize("unit", UNITS)
-def test_noise_has_the_variance_of_the_photons(unit: str) -> None:
-    paths, shot = slab(45.0), exposure(unit, 45.0)
-    first, second = (acquire(paths, shot, np.random.default_rng(seed)).pixels[60:130, 40:110] for seed in (1, 2))
-    noise = (first.astype(float) - second) / np.sqrt(2)
-    detector = UNITS[unit].detector
-    absorbed = float(expect(paths, shot)[60:130, 40:110].mean())
-    field = float(open_field(paths.shape, PITCH, shot)[60:130, 40:110].mean())
-    photon = 0.0185  # MeV: mean energy of an absorbed photon behind a breast, <E²>/<E>, within some per cent
-    quanta = absorbed * photon / (PITCH**2 * detector.information) * (detector.gain / field) ** 2
-    # The scintillator's light takes some of it away; electronics and rounding add a little.
-    blurred = 0.55 if detector.blurs_noise else 1.0
-    assert blurred * 0.9 * quanta < noise.var() < 1.35 * quanta
+def test_noise_has_the_power_that_is_stated(unit: str) -> None:
+    side, pairs, thickness = 64, 16, 45.0
+    paths, shot, detector = slab(thickness), exposure(unit, thickness), UNITS[unit].detector
+    inner = (slice(64, 64 + side), slice(40, 40 + side))
+    shots = [acquire(paths, shot, np.random.default_rng(seed)).pixels[inner].astype(float) for seed in range(2 * pairs)]
+    noise = np.subtract(shots[::2], shots[1::2]) / np.sqrt(2)
+    measured = (np.abs(np.fft.fft2(noise)) ** 2).mean(0) * PITCH**2 / side**2
+
+    # By hand: absorbed energy from photons of mean energy <E²>/<E>, less what the detector loses; the scintillator's
+    # light spreads it; electronics as so many photons of the open beam; rounding to whole numbers.
+    energy, open_beam = energies() / 1000, UNITS[unit].absorbed(shot.beam)
+    behind = open_beam * np.exp(-thickness * attenuation("adipose"))
+    photon, open_photon = ((beam * energy).sum() / beam.sum() for beam in (behind, open_beam))
+    frequency = np.hypot(np.fft.fftfreq(side, PITCH)[:, None], np.fft.fftfreq(side, PITCH))
+    spread = detector.modulation(frequency) ** 2 if detector.blurs_noise else np.ones_like(frequency)
+    absorbed, field = expect(paths, shot)[inner].astype(float), open_field(paths.shape, PITCH, shot)[inner]
+    quanta = (absorbed / field**2).mean() * photon * spread
+    electronics = (1 / field**2).mean() * detector.dark * open_photon
+    stated = detector.gain**2 * (quanta + electronics) / detector.information + PITCH**2 / 12
+
+    assert measured.mean() == pytest.approx(stated.mean(), rel=0.02)
+    for low in (0.0, 0.25, 0.5, 0.75, 1.0):
+        band = (frequency > low) & (frequency <= low + 0.25)
+        assert measured[band].mean() == pytest.approx(stated[band].mean(), rel=0.05)
 
 
 def test_noise_stays_where_the_tissue_does() -> None:

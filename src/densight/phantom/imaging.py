@@ -106,7 +106,8 @@ def intervene(exam: PhantomExam, region: Region, to: str) -> PhantomExam:
     Raises
     ------
     DensightError
-        If tissue cannot be changed to that, or the region is of pixels of another shape.
+        If tissue cannot be changed to that, the region is of pixels of another shape, or the exam has been changed
+        already.
 
     Examples
     --------
@@ -116,6 +117,11 @@ def intervene(exam: PhantomExam, region: Region, to: str) -> PhantomExam:
     >>> changed.truth.volumetric_density < made.truth.volumetric_density
     True
     """
+    if any(image.touched is not None for image in exam.truth.images.values()):
+        raise DensightError(
+            "the tissue of this exam has been changed already",
+            remedy="change the exam as it was made; the mask of `Rays` may hold several regions",
+        )
     if isinstance(region, Rays):
         if region.mask.shape != exam.settings.shape:
             raise DensightError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -158,9 +159,9 @@ def draw_line(canvas: Array, columns: Array, rows: Array, diameters: Array, pitc
     # Chords of a circle, as a pile of strips: at these parts of the diameter the chord has these parts of it.
     for across, chord in ((0.95, 0.30), (0.8, 0.30), (0.6, 0.2), (0.35, 0.17)):
         ink[:] = 0
-        for i in range(len(points) - 1):
-            wide = max(1, round(float(across * diameters[i] / pitch)))
-            cv2.line(ink, points[i].tolist(), points[i + 1].tolist(), 255, wide, cv2.LINE_AA, SUBPIXEL)
+        wide = np.maximum(np.rint(across * diameters[:-1] / pitch), 1).astype(int)
+        for start, stop in pairwise([0, *(np.flatnonzero(np.diff(wide)) + 1), wide.size]):
+            cv2.polylines(ink, [points[start : stop + 1]], False, 255, int(wide[start]), cv2.LINE_AA, SUBPIXEL)
         # A line cannot be drawn thinner than a pixel: it is then drawn fainter.
         faint = min(1.0, float(across * diameters.mean() / pitch))
         rod += ink.astype(np.float32) * np.float32(faint * chord * diameters.mean() / 255)

@@ -15,12 +15,17 @@ wall between fat lobules. The parts of a field:
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 from scipy import fft, ndimage
 
 from densight.phantom.compression import Rest
+
+if TYPE_CHECKING:
+    import torch
 
 __all__ = ["Grain", "Tissue", "glandular_part", "grow"]
 
@@ -95,27 +100,50 @@ class Tissue:
         """
         ny, nz = self.fields.shape[2:]
         step = np.float32(1 / self.pitch)
-        return _between_nodes(self.fields, x * step, y * step + (ny - 1) / 2, z * step + (nz - 1) / 2)
+        places = x * step, y * step + np.float32((ny - 1) / 2), z * step + np.float32((nz - 1) / 2)
+        return _between_nodes(self._layers, self.fields.shape[1:], *places)
+
+    @cached_property
+    def _layers(self) -> torch.Tensor:
+        return _layers(self.fields)
 
 
-def _between_nodes(fields: Array, i: Array, j: Array, k: Array) -> Array:
-    """Values of fields (channels, nx, ny, nz) at places counted in nodes; beyond the border the border's."""
+def _between_nodes(layers: torch.Tensor, shape: tuple[int, ...], i: Array, j: Array, k: Array) -> Array:
+    """Values of fields in `_layers`, of ``shape`` (nx, ny, nz), at places counted in nodes; beyond it the border's."""
     import torch
 
+    nx, ny, nz = shape
+    i = np.clip(i, 0, nx - 1)
+    layer = np.floor(i)
     # What PyTorch calls the first coordinate runs along the last axis, from -1 at the first node to 1 at the last.
-    ends = [(n - 1) / 2 for n in fields.shape[1:]]
-    places = np.empty((i.size, 3), np.float32)
-    for column, (at, end) in enumerate(zip((k, j, i), reversed(ends), strict=True)):
-        np.multiply(at.ravel(), np.float32(1 / end), out=places[:, column])
+    places = np.empty((*i.shape, 2), np.float32)
+    np.multiply(k, np.float32(2 / (nz - 1)), out=places[..., 0])
+    np.multiply(layer * np.float32(ny) + np.clip(j, 0, ny - 1), np.float32(2 / (nx * ny - 1)), out=places[..., 1])
     places -= 1
     found = torch.nn.functional.grid_sample(
-        torch.from_numpy(fields)[None],
-        torch.from_numpy(places).reshape(1, 1, 1, -1, 3),
+        layers,
+        torch.from_numpy(places).reshape(1, 1, -1, 2),
         mode="bilinear",
         padding_mode="border",
         align_corners=True,
     )
-    return found.numpy().reshape(len(fields), *i.shape)
+    below, above = found.numpy().reshape(2, -1, *i.shape)
+    above -= below
+    above *= i - layer
+    return np.asarray(below + above)
+
+
+def _layers(fields: Array) -> torch.Tensor:
+    """Fields (channels, nx, ny, nz) as one image: layers stacked downwards, with each the layer that follows it.
+
+    Between nodes of two layers PyTorch interpolates several times faster than between nodes of three dimensions.
+    """
+    import torch
+
+    following = np.concatenate([fields[:, 1:], fields[:, -1:]], 1)
+    channels, nx, ny, nz = fields.shape
+    pairs = np.stack([fields, following]).reshape(2 * channels, nx * ny, nz)
+    return torch.from_numpy(pairs)[None].contiguous(memory_format=torch.channels_last)
 
 
 def glandular_part(fields: Array, level: float, walls: float, after: Array | None = None) -> Array:
@@ -223,13 +251,15 @@ def _envelope(rest: Rest, grain: Grain, x: Array, y: Array, z: Array, radius: Ar
 
 def _regions(shape: tuple[int, ...], shared: np.random.Generator, own: np.random.Generator) -> Array:
     """Unit-variance noise with waves of a fifth of the breast and more, alike in both breasts."""
+    import torch
+
     coarse = (20, 36, 36)
     alike = ndimage.gaussian_filter(shared.standard_normal(coarse, dtype=np.float32), 2.6, mode="reflect")
     unlike = ndimage.gaussian_filter(own.standard_normal(coarse, dtype=np.float32), 2.6, mode="reflect")
     mixed = 0.85 * alike + 0.53 * unlike
     mixed = (mixed - mixed.mean()) / mixed.std()
-    zoom = [n / m for n, m in zip(shape, coarse, strict=True)]
-    return np.asarray(ndimage.zoom(mixed, zoom, order=1, mode="nearest", grid_mode=True))
+    whole = torch.from_numpy(np.asarray(mixed, np.float32))[None, None]
+    return torch.nn.functional.interpolate(whole, shape, mode="trilinear")[0, 0].numpy()
 
 
 def _power_law(shape: tuple[int, ...], pitch: float, longest: float, slope: float, own: np.random.Generator) -> Array:
@@ -257,7 +287,7 @@ def _strands(rest: Rest, x: Array, y: Array, z: Array, own: np.random.Generator,
         (np.arctan2(y, back) * np.float32(1 / np.pi) + np.float32(0.5)) * np.float32(cube[1] - 1),
         (np.arctan2(z, back) * np.float32(1 / np.pi) + np.float32(0.5)) * np.float32(cube[2] - 1),
     )
-    drawn = _between_nodes(noise[None], *places)[0]
+    drawn = _between_nodes(_layers(noise[None]), cube, *places)[0]
     return np.asarray(drawn / drawn.std(), np.float32)
 
 
