@@ -133,6 +133,13 @@ def test_the_grey_of_fat_does_not_depend_on_what_else_is_in_the_breast(unit: str
     assert shown[0][5:40, 250:].max() == 0
 
 
+@pytest.mark.parametrize("unit", UNITS)
+def test_air_is_black_even_where_it_saturates_the_detector(unit: str) -> None:
+    shown = render(acquire(breast(5.0, thickness=80.0), exposure(unit, 80.0), np.random.default_rng(1)))
+    assert shown[5:40, 250:].max() == 0
+    assert shown[185:200, 60:70].min() > 0
+
+
 def test_the_margin_is_evened_out_on_a_display_and_not_on_a_film() -> None:
     raw = acquire(breast(0.0), exposure(), np.random.default_rng(1))
     display, scan = render(raw).astype(float), film(raw, np.random.default_rng(1)).astype(float)

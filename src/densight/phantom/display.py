@@ -110,7 +110,10 @@ def _fat_of(signal: npt.NDArray[np.floating], exposure: Exposure) -> Array:
 
 def _fat_equivalent(raw: Raw) -> Array:
     values = np.arange(FULL_SCALE + 1) - UNITS[raw.exposure.unit].detector.offset
-    return _fat_of(values / open_signal(raw.exposure), raw.exposure)[raw.pixels]
+    depths = _fat_of(values / open_signal(raw.exposure), raw.exposure)
+    # Where the detector saturates there is only air, however little of its signal that is.
+    depths[FULL_SCALE] = 0
+    return depths[raw.pixels]
 
 
 def _gland_excess(exposure: Exposure) -> float:
