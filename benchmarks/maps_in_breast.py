@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from densight.anatomy import breast_mask
+from densight.anatomy.breast import breast_mask
 from densight.assessment.tables import read_assessments
 from densight.explanation.pictures import read_raw
 from densight.figures.intervals import bootstrap_sums, percentile_interval

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from scipy import ndimage
 
-from densight.anatomy import breast_mask, chest_wall
+from densight.anatomy.breast import breast_mask, chest_wall
 from densight.intake.image import read_mammogram
 from densight.intake.mammogram import Mammogram
 from densight.vocabulary import DensightError

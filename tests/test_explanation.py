@@ -15,10 +15,10 @@ from densight.assessment.models import load_models
 from densight.explanation.explain import explain
 from densight.explanation.explanation import Explanation
 from densight.explanation.gradcam import grad_cam, grad_cam_by_differentiation
+from densight.geometry import Geometry
 from densight.intake.mammogram import Mammogram
 from densight.network.architecture import Architecture, build_network
 from densight.network.blocks import DensityNetwork
-from densight.preparation.geometry import Geometry
 from densight.vocabulary import DensightError, Projection
 from tests.examples import draw_breast, write_model
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from densight.geometry import Geometry, set_upright
 from densight.intake.mammogram import Mammogram
-from densight.preparation.geometry import Geometry, set_upright
 from densight.preparation.prepare import Preparation, prepare
 from densight.vocabulary import DensightError
 

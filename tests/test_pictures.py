@@ -22,9 +22,9 @@ from densight.explanation.pictures import (
     save_raw,
     save_tutorial_pictures,
 )
+from densight.geometry import Geometry
 from densight.intake.image import read_mammogram
 from densight.intake.mammogram import Mammogram
-from densight.preparation.geometry import Geometry
 from densight.preparation.prepare import Preparation, frame
 from densight.vocabulary import BIRADS, PROJECTIONS, DensightError, Laterality, Projection, View
 from tests.examples import draw_breast

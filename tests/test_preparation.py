@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from densight.anatomy import breast_mask
+from densight.anatomy.breast import breast_mask
 from densight.intake.image import read_mammogram
 from densight.intake.mammogram import Mammogram
 from densight.preparation.prepare import PRESETS, Preparation, finish, frame, prepare

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import ndimage
 
-from densight.anatomy import breast_mask, chest_wall
+from densight.anatomy.breast import breast_mask, chest_wall
 from densight.intake.image import read_pixels
 from densight.intake.mammogram import Mammogram
 from densight.phantom.settings import FIELD_HEIGHT

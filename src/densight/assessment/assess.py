@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from densight.anatomy.reading import Anatomy, read
 from densight.assessment.fusion import mean_of, predicted_class
 from densight.assessment.models import Models
 from densight.intake.mammogram import Mammogram
@@ -36,11 +37,6 @@ class _Assessed:
         """The class of the greatest probability; the less dense of two that are equal."""
         return predicted_class(self.probabilities[None], self.classes)[0]
 
-    @property
-    def percent_density(self) -> float | None:
-        """Dense area as per cent of breast area; None, for this version does not measure it."""
-        return None
-
 
 @dataclass(frozen=True, eq=False)
 class ImageAssessment(_Assessed):
@@ -56,11 +52,17 @@ class ImageAssessment(_Assessed):
         What reading and preparation did and assumed, in words.
     model : str
         The bundle's name and the first digits of its weights' checksum.
+    percent_density : float or None
+        Dense area as per cent of the breast's, 0 to 100; None where the anatomy cannot be trusted.
+    warnings : tuple of str
+        What is wrong or worth saying of the anatomy that was read.
     """
 
     projection: Projection
     preparation: tuple[str, ...]
     model: str
+    percent_density: float | None
+    warnings: tuple[str, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,9 +75,12 @@ class BreastAssessment(_Assessed):
     probabilities : ndarray of float32, shape (k,)
     missing : tuple of Projection
         What was not there.
+    percent_density : float or None
+        The mean over its images that have one.
     """
 
     missing: tuple[Projection, ...]
+    percent_density: float | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,11 +98,14 @@ class Assessment(_Assessed):
         ``breasts["R"]``, ``breasts["L"]``, those there are.
     missing : tuple of Projection
         The projections that were not there.
+    percent_density : float or None
+        The mean over its images that have one.
     """
 
     images: Mapping[Projection, ImageAssessment]
     breasts: Mapping[Laterality, BreastAssessment]
     missing: tuple[Projection, ...]
+    percent_density: float | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,6 +120,7 @@ class Examined:
         What ``forward_features`` gave; explanations are made of it without another pass.
     bundle : Bundle
     assessment : ImageAssessment
+    anatomy : Anatomy
     """
 
     mammogram: Mammogram
@@ -119,9 +128,12 @@ class Examined:
     features: Tensor
     bundle: Bundle
     assessment: ImageAssessment
+    anatomy: Anatomy
 
 
-def examine(bundle: Bundle, mammogram: Mammogram, prepared: Prepared | None = None) -> Examined:
+def examine(
+    bundle: Bundle, mammogram: Mammogram, prepared: Prepared | None = None, anatomy: Anatomy | None = None
+) -> Examined:
     """Run the network over one mammogram of known projection.
 
     Each image is a batch of its own, so that what is said of it does not depend on its neighbours.
@@ -133,6 +145,8 @@ def examine(bundle: Bundle, mammogram: Mammogram, prepared: Prepared | None = No
     mammogram : Mammogram
     prepared : Prepared, optional
         What ``prepare`` made of it, if that is done already.
+    anatomy : Anatomy, optional
+        What `densight.anatomy.read` read in it, if that is done already.
 
     Raises
     ------
@@ -143,6 +157,7 @@ def examine(bundle: Bundle, mammogram: Mammogram, prepared: Prepared | None = No
 
     assert mammogram.projection is not None
     prepared = prepared or prepare(mammogram, bundle.facts.preparation)
+    anatomy = anatomy or read(mammogram)
     network = bundle.network
     device = network.classifier.weight.device
     with torch.inference_mode():
@@ -151,8 +166,16 @@ def examine(bundle: Bundle, mammogram: Mammogram, prepared: Prepared | None = No
         probabilities = network.forward_head(features).float().softmax(dim=1)[0].cpu().numpy()
     if not np.isfinite(probabilities).all():
         raise DensightError("the network's answer is not a number", mammogram.path, "check the model's weights")
-    said = ImageAssessment(bundle.facts.classes, probabilities, mammogram.projection, prepared.done, bundle.label)
-    return Examined(mammogram, prepared, features, bundle, said)
+    said = ImageAssessment(
+        bundle.facts.classes,
+        probabilities,
+        mammogram.projection,
+        prepared.done,
+        bundle.label,
+        anatomy.percent_density,
+        (*anatomy.verdict.faults, *anatomy.verdict.notes),
+    )
+    return Examined(mammogram, prepared, features, bundle, said, anatomy)
 
 
 def assess_exam(models: Models, mammograms: Sequence[Mammogram]) -> tuple[Assessment, list[Examined]]:
@@ -176,9 +199,15 @@ def assess_exam(models: Models, mammograms: Sequence[Mammogram]) -> tuple[Assess
         of_side = [image for projection, image in images.items() if projection.laterality == side]
         if of_side:
             missing = tuple(p for p in PROJECTIONS if p.laterality == side and p not in images)
-            breasts[side] = BreastAssessment(models.classes, _mean(of_side), missing)
+            breasts[side] = BreastAssessment(models.classes, _mean(of_side), missing, _mean_density(of_side))
     missing = tuple(projection for projection in PROJECTIONS if projection not in images)
-    return Assessment(models.classes, _mean(list(images.values())), images, breasts, missing), examined
+    said = list(images.values())
+    return Assessment(models.classes, _mean(said), images, breasts, missing, _mean_density(said)), examined
+
+
+def _mean_density(images: Sequence[ImageAssessment]) -> float | None:
+    measured = [image.percent_density for image in images if image.percent_density is not None]
+    return float(np.mean(measured)) if measured else None
 
 
 def _mean(images: Sequence[ImageAssessment]) -> Probabilities:

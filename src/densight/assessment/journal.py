@@ -17,7 +17,7 @@ JOURNAL = "journal.jsonl"
 """The file's name in a run folder."""
 
 
-_SAID = ("file", "probabilities", "preparation", "model", "maps")
+_SAID = ("file", "probabilities", "preparation", "model", "percent_density", "warnings", "maps")
 """What a line says of each image."""
 
 
@@ -57,7 +57,7 @@ class Journal:
         return said is not None and said["file"] == _stamp(entry.path) and bool(said["maps"] or not self.with_maps)
 
     def said(self, entry: Entry) -> dict[str, Any]:
-        """What was said of an image that is known: ``probabilities``, ``preparation``, ``model``, ``maps``."""
+        """What was said of an image that is known: its probabilities and the words of its row."""
         return self._said[self.key(entry)]
 
     def note(self, examined: list[tuple[Entry, Examined]], maps: dict[Path, str]) -> None:
@@ -74,6 +74,8 @@ class Journal:
                 "probabilities": one.assessment.probabilities.tolist(),
                 "preparation": "; ".join(one.assessment.preparation),
                 "model": one.assessment.model,
+                "percent_density": one.assessment.percent_density,
+                "warnings": "; ".join(one.assessment.warnings),
                 "maps": maps.get(entry.path, ""),
             }
             for entry, one in examined

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from densight.anatomy.reading import Anatomy, read
 from densight.assessment.assess import Examined, examine
 from densight.assessment.fusion import predicted_class, probability_columns
 from densight.assessment.journal import Journal
@@ -35,7 +36,7 @@ RUN = "run.json"
 OnExam = Callable[[list[tuple[Entry, Examined]]], dict[Path, str]]
 """What is done with the examined images of an exam; gives for each file what its row has in the column ``maps``."""
 
-_Loaded = tuple[Mammogram, Prepared] | Failure
+_Loaded = tuple[Mammogram, Prepared, Anatomy] | Failure
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,7 +161,7 @@ def _load(exam: list[Entry], models: Models) -> list[_Loaded]:
         try:
             bundle = models.of(entry.projection, entry.path)
             mammogram = read_entry(entry)
-            loaded.append((mammogram, prepare(mammogram, bundle.facts.preparation)))
+            loaded.append((mammogram, prepare(mammogram, bundle.facts.preparation), read(mammogram)))
         except DensightError as error:
             loaded.append(Failure.of(error, entry.path))
     return loaded
@@ -196,9 +197,9 @@ def _row(entry: Entry, journal: Journal, models: Models) -> dict[str, object]:
         "density": entry.density or "",
         **dict(zip(probability_columns(models.classes), probabilities.tolist(), strict=True)),
         "predicted": predicted_class(probabilities[None], models.classes)[0],
-        "percent_density": None,
+        "percent_density": said["percent_density"],
         "preparation": said["preparation"],
-        "warnings": "",
+        "warnings": said["warnings"],
         "model": said["model"],
         "maps": said["maps"],
     }

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from densight.cli.anatomy import anatomy
 from densight.cli.assess import assess
 from densight.cli.convert import convert
 from densight.cli.demo import demo
@@ -30,7 +31,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-for command in (index, train, assess, explain, figures, convert, phantom, demo):
+for command in (index, train, assess, explain, figures, anatomy, convert, phantom, demo):
     app.command()(command)
 
 

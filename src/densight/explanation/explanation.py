@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from densight.preparation.geometry import Geometry
+from densight.geometry import Geometry
 from densight.vocabulary import DensightError
 
 __all__ = ["Explanation"]

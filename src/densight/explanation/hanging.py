@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from densight.anatomy import Side
+from densight.anatomy.breast import Side
 from densight.assessment.fusion import mean_of
 from densight.explanation.explanation import Explanation
 from densight.explanation.overlay import (
@@ -112,7 +112,7 @@ def draw_hanging(
 
     Examples
     --------
-    >>> from densight.preparation.geometry import Geometry
+    >>> from densight.geometry import Geometry
     >>> pixels = np.zeros((256, 256), np.uint8); pixels[50:200, :100] = 90; pixels[90:150, :60] = 180
     >>> explanation = Explanation(np.ones((2, 4, 4), np.float32), ("A", "B"), np.array([0.9, 0.1], np.float32),
     ...                           "grad-cam", "add_12", Geometry.stretched((256, 256), (64, 64)), (8, 8), (16, 16))

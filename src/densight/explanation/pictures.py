@@ -24,8 +24,8 @@ from densight.explanation.overlay import (
     probability,
     shared_scale,
 )
+from densight.geometry import Geometry
 from densight.intake.mammogram import Mammogram
-from densight.preparation.geometry import Geometry
 from densight.storage import replacing, write_json
 from densight.vocabulary import DensightError
 

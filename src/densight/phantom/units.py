@@ -30,7 +30,8 @@ clinical work, growing with thickness and hardly depending on kVp: here .40 at 3
 REFERENCE = {"glandular": 0.2, "skin": 3.0}
 """The breast that exposures aim at: the glandular part of what is not skin, and mm of skin.
 
-Source: Yaffe et al., Med. Phys. 36, 5437 (2009): 19.3 %, with the skin, on average over 2831 women, not the 50 % once assumed.
+Source: Yaffe et al., Med. Phys. 36, 5437 (2009): 19.3 %, with the skin, on average over 2831 women, and not the 50 %
+once assumed.
 """
 
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from densight.anatomy import Side, breast_mask, chest_wall
+from densight.anatomy.breast import UPRIGHT, Located, Side, box_around, brighter_denser, enlarge, locate
+from densight.geometry import Geometry, set_upright
 from densight.intake.mammogram import Mammogram
-from densight.preparation.geometry import Geometry, set_upright
 from densight.vocabulary import DensightError
 
 __all__ = ["PRESETS", "Framed", "Preparation", "Prepared", "finish", "frame", "prepare"]
@@ -23,13 +23,13 @@ AIR_MARGIN = 0.02
 """Air kept around the breast but at the chest wall, as a part of the longer side of its box."""
 
 
-_UPRIGHT: dict[Side, tuple[int, bool, str]] = {
-    "left": (0, False, "not turned or mirrored, for the chest wall is at the left"),
-    "right": (0, True, "mirrored left to right, for the chest wall was at the right"),
-    "top": (1, False, "turned by 90° against the clock, for the chest wall was at the top"),
-    "bottom": (3, False, "turned by 90° with the clock, for the chest wall was at the bottom"),
+_SAID: dict[Side, str] = {
+    "left": "not turned or mirrored, for the chest wall is at the left",
+    "right": "mirrored left to right, for the chest wall was at the right",
+    "top": "turned by 90° against the clock, for the chest wall was at the top",
+    "bottom": "turned by 90° with the clock, for the chest wall was at the bottom",
 }
-"""What brings the chest wall to the left: quarter turns against the clock, mirroring, and both in words."""
+"""In words what `densight.anatomy.breast.UPRIGHT` does."""
 
 DETECTOR_BITS = (8, 10, 12, 14, 16)
 """Bits a grey value that images come in."""
@@ -171,19 +171,26 @@ def _frame_tutorial(mammogram: Mammogram, shape: tuple[int, int]) -> Framed:
     return Framed(image, Geometry.stretched(mammogram.shape, shape), tuple(done))
 
 
+def _brightness_said(located: Located) -> tuple[str, ...]:
+    if located.raw:
+        return ("logarithm of grey values taken, for they are a detector's before processing",)
+    return ("grey values inverted, for air was brighter than the breast",) if located.inverted else ()
+
+
 def _frame_default(mammogram: Mammogram, shape: tuple[int, int]) -> Framed:
     """Chest wall to the left, cropped to the breast, aspect ratio kept, grey values between limits in the breast."""
     import cv2
 
-    breast = breast_mask(mammogram)
-    turns, mirrored, said = _UPRIGHT[chest_wall(breast)]
-    pixels, breast = set_upright(mammogram.pixels, turns, mirrored), set_upright(breast, turns, mirrored)
-    box = _box_around(breast)
+    located = locate(mammogram)
+    turns, mirrored = UPRIGHT[located.side]
+    pixels = set_upright(mammogram.pixels, turns, mirrored)
+    breast = set_upright(enlarge(located.breast, mammogram.shape), turns, mirrored)
+    box = box_around(breast, AIR_MARGIN)
     geometry = Geometry.fitted(mammogram.shape, shape, box, turns=turns, mirrored=mirrored)
     inside = (slice(box[0], box[0] + box[2]), slice(box[1], box[1] + box[3]))
     rows, columns = geometry.content_shape
     way = cv2.INTER_AREA if min(geometry.scale) < 1 else cv2.INTER_LINEAR
-    grey = cv2.resize(pixels[inside].astype(np.float32), (columns, rows), interpolation=way)
+    grey = cv2.resize(brighter_denser(pixels[inside], located), (columns, rows), interpolation=way)
     tissue = cv2.resize(breast[inside].astype(np.float32), (columns, rows), interpolation=way) > 0.5
     low, high = np.percentile(grey[tissue], (1, 99))
     if high <= low:
@@ -194,18 +201,9 @@ def _frame_default(mammogram: Mammogram, shape: tuple[int, int]) -> Framed:
     image[top : top + rows, left : left + columns] = normalised
     done = (
         "preset default",
-        said,
+        _SAID[located.side],
+        *_brightness_said(located),
         f"cropped to the breast, {box[2]} of {breast.shape[0]} rows and {box[3]} of {breast.shape[1]} columns",
         f"grey values {low:.0f} to {high:.0f} inside the breast taken as 0 to 1",
     )
     return Framed(image, geometry, done)
-
-
-def _box_around(breast: npt.NDArray[np.bool_]) -> tuple[int, int, int, int]:
-    """The box around an upright breast, with a margin of air but at the chest wall."""
-    rows, columns = np.flatnonzero(breast.any(axis=1)), np.flatnonzero(breast.any(axis=0))
-    margin = round(AIR_MARGIN * max(np.ptp(rows), np.ptp(columns)))
-    top, left = max(0, int(rows[0]) - margin), int(columns[0])
-    bottom = min(breast.shape[0], int(rows[-1]) + 1 + margin)
-    right = min(breast.shape[1], int(columns[-1]) + 1 + margin)
-    return top, left, bottom - top, right - left

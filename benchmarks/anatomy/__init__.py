@@ -1,0 +1,1 @@
+"""Fitting and judging the network of `densight.anatomy`."""

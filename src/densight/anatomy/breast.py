@@ -1,0 +1,347 @@
+"""Where the breast is, and at which side its chest wall."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from densight.intake.mammogram import Mammogram
+from densight.vocabulary import DensightError
+
+__all__ = [
+    "UPRIGHT",
+    "Located",
+    "Side",
+    "box_around",
+    "breast_mask",
+    "brighter_denser",
+    "chest_wall",
+    "enlarge",
+    "find",
+    "locate",
+    "solidity",
+    "texture",
+]
+
+Side = Literal["left", "right", "top", "bottom"]
+Image = npt.NDArray[np.float32]
+Mask = npt.NDArray[np.bool_]
+
+UPRIGHT: dict[Side, tuple[int, bool]] = {
+    "left": (0, False),
+    "right": (0, True),
+    "top": (1, False),
+    "bottom": (3, False),
+}
+"""What brings the chest wall to the left: quarter turns against the clock, then mirroring left to right."""
+
+WORKING_SIZE = 512
+"""The longer side, in pixels, at which the breast is sought: 0.4 mm or so, finer than the skin."""
+
+BRIGHTEST = 95
+"""Percentile of the grey values beyond which they are taken as equal, lest labels decide what is bright."""
+
+AIR_SHARE = 0.02
+"""Part of the image that shares one grey value, of 64 below Otsu's threshold, only if it is air or no film at all."""
+
+SKIN = 0.05
+"""The skin line's grey value, as a part of the way from air to the typical tissue."""
+
+EDGE = 0.1
+"""Change of grey value a working pixel, as a part of that way, that is a label's or a film's edge and no skin's."""
+
+RIM = 0.5
+"""Grey value of the breast's rim, as a part of that way: edges without anything darker near are inside the breast."""
+
+EDGE_WIDTH = 6
+"""Working pixels that are near, and that the cut along edges may cost the breast's rim and are given back."""
+
+FRAME, FRAME_STEP, FRAME_LENGTH = 0.04, 0.15, 0.3
+"""A film's bright edge: part of the image within which it ends, step of grey value at its end as a part of their range,
+part of the side along which that step is."""
+
+NEAR = 30
+"""Working pixels within which something is near a piece."""
+
+RAW = 0.2
+"""Grey value of the breast as a part of that of air, below which a negative is a detector's image before processing:
+tissue lets so little through; a display does not show it so."""
+
+NARROWEST = 24
+"""Working pixels across, below which nothing is sought."""
+
+LITTLE = 0.1
+"""Part of the image that is beside the breast even when an image is cropped to it."""
+
+SMALLEST = 0.02
+"""Part of the image below which the largest bright piece is no breast."""
+
+LYING = 0.85
+"""A breast is longer along the chest wall than it is deep: its box, if lower than this part of its width, lies.
+
+Over mini-MIAS, DDSM, the INFN test set and phantoms upright boxes are at least 1.1 times as high as wide.
+"""
+
+
+@dataclass(frozen=True, eq=False)
+class Located:
+    """Where the breast of a mammogram is, on an image of working size.
+
+    Parameters
+    ----------
+    grey : ndarray of float32, shape (rows, columns)
+        The mammogram made smaller; brighter is denser.
+    breast : ndarray of bool, shape (rows, columns)
+        The breast with the pectoral muscle.
+    side : Side
+        Where the chest wall is.
+    inverted : bool
+        Whether the mammogram's own grey values are those of a negative, brighter being air.
+    raw : bool
+        Whether they are those of a detector, of which ``grey`` is then the logarithm.
+    rival : float
+        Size of the second largest thing that stands out, as a part of the breast's.
+    """
+
+    grey: Image
+    breast: Mask
+    side: Side
+    inverted: bool
+    raw: bool
+    rival: float
+
+    @property
+    def air(self) -> float:
+        """The grey value beside the breast; the darkest if nothing is beside it."""
+        beside = self.grey[~self.breast]
+        return float(np.median(beside) if beside.size else self.grey.min())
+
+
+def locate(mammogram: Mammogram) -> Located:
+    """As `find`, of a mammogram in which there must be a breast.
+
+    Raises
+    ------
+    DensightError
+        If nothing large stands out from the background.
+    """
+    located = find(mammogram)
+    if located is None:
+        raise DensightError("no breast stands out from the background", mammogram.path, "check that it is a mammogram")
+    return located
+
+
+def find(mammogram: Mammogram) -> Located | None:
+    """Find the breast and its chest wall, whatever the orientation and the photometric interpretation.
+
+    Of an image and its negative, the one is taken in which what stands out has the more texture: a breast has, the air
+    around it has not. If neither has, the one in which it is the more convex.
+
+    Returns
+    -------
+    Located or None
+        None if nothing large stands out from the background.
+
+    Examples
+    --------
+    >>> pixels = np.zeros((256, 256), np.uint8); pixels[50:200, :100] = 90
+    >>> located = find(Mammogram(255 - pixels))
+    >>> located.side, located.inverted
+    ('left', True)
+    """
+    small = _smaller(mammogram)
+    if min(small.shape) < NARROWEST:
+        return None
+    found = []
+    for inverted in (False, True):
+        grey = _without_frame(small.max() - small if inverted else small)
+        sought = _seek(grey)
+        likely = 0.0 if sought is None else texture(grey, sought[0])
+        if sought is not None and likely:
+            found.append((likely, solidity(sought[0]), not inverted, grey, *sought))
+    if not found:
+        return None
+    positive, grey, breast, rival = max(found, key=lambda one: one[:3])[2:]
+    raw = not positive and bool(np.median(small[breast]) < RAW * np.percentile(small, 99))
+    if raw:
+        grey = -np.log(np.maximum(small, 1) / small.max())
+    return Located(grey, breast, chest_wall(breast), not positive, raw, rival)
+
+
+def brighter_denser(pixels: npt.NDArray[np.generic], located: Located) -> Image:
+    """Grey values of a mammogram, or of a part of it, of which the brighter are denser: float32, in its shape."""
+    values = pixels.astype(np.float32)
+    if located.raw:
+        return np.asarray(-np.log(np.maximum(values, 1)), np.float32)
+    return -values if located.inverted else values
+
+
+def breast_mask(mammogram: Mammogram) -> Mask:
+    """The breast, with the pectoral muscle where it is seen, without labels, tape and film edges.
+
+    Returns
+    -------
+    ndarray of bool, in the shape of the image.
+
+    Raises
+    ------
+    DensightError
+        As `locate`.
+
+    Examples
+    --------
+    >>> pixels = np.zeros((256, 256), np.uint8); pixels[50:200, :100] = 90
+    >>> bool(breast_mask(Mammogram(pixels))[120, 50])
+    True
+    """
+    return enlarge(locate(mammogram).breast, mammogram.shape)
+
+
+def enlarge(mask: Mask, shape: tuple[int, int]) -> Mask:
+    """A mask of working size in the shape of the image."""
+    import cv2
+
+    return cv2.resize(np.asarray(mask, np.uint8), shape[::-1], interpolation=cv2.INTER_LINEAR).astype(bool)
+
+
+def _smaller(mammogram: Mammogram) -> Image:
+    import cv2
+
+    rows, columns = mammogram.shape
+    scale = min(1.0, WORKING_SIZE / max(rows, columns))
+    size = (max(1, round(columns * scale)), max(1, round(rows * scale)))
+    return cv2.resize(mammogram.pixels, size, interpolation=cv2.INTER_AREA).astype(np.float32)
+
+
+def _without_frame(grey: Image) -> Image:
+    """Where bright strips along an image's ends are the edges of a film, what is beside them is taken to go on."""
+    grey = grey.copy()
+    low, high = np.percentile(grey, (2, 98))
+    for turned in (grey, grey[::-1], grey.T, grey.T[::-1]):
+        deepest = max(3, round(FRAME * len(turned)))
+        steps = (turned[:deepest] - turned[2 : deepest + 2] > FRAME_STEP * (high - low)).mean(axis=1)
+        strips = np.flatnonzero(steps > FRAME_LENGTH)
+        if strips.size:
+            inside = int(strips[-1]) + 2
+            turned[:inside] = turned[inside]
+    return grey
+
+
+def _seek(grey: Image) -> tuple[Mask, float] | None:
+    """The largest bright thing, and how large the second is beside it.
+
+    Air has the brightest of the dark grey values that a good part of the image shares, for what lies outside a film is
+    darker; the skin line is where the smoothed image rises clearly above it. What is brighter is cut along sharp edges
+    and at thin bridges, the largest piece is kept, and its holes are filled.
+    """
+    import cv2
+    from scipy import ndimage
+
+    small = np.minimum(grey, np.percentile(grey, BRIGHTEST))
+    if small.min() == small.max():
+        return None
+    smooth = np.asarray(cv2.GaussianBlur(small, (0, 0), 2.0), np.float32)
+    air, tissue = _air_and_tissue(smooth)
+    skin = air + SKIN * (tissue - air)
+    bright = smooth > skin
+    edges = ndimage.gaussian_gradient_magnitude(small, 1.0) > EDGE * (tissue - air)
+    edges &= ndimage.minimum_filter(small, 2 * EDGE_WIDTH + 1) < air + RIM * (tissue - air)
+    pieces = ndimage.binary_opening(np.pad(bright & ~edges, 8, mode="edge"), iterations=4)[8:-8, 8:-8]
+    labels, count = ndimage.label(pieces)
+    sizes = ndimage.sum_labels(pieces, labels, np.arange(1, count + 1))
+    if count == 0 or sizes.max() < SMALLEST * pieces.size:
+        return None
+    piece = labels == 1 + int(np.argmax(sizes))
+    rim = ndimage.binary_dilation(piece, iterations=EDGE_WIDTH) & bright & (small > skin)
+    second = float(np.sort(sizes)[-2] / sizes.max()) if count > 1 else 0.0
+    return np.asarray(ndimage.binary_fill_holes(piece | rim), np.bool_), second
+
+
+def texture(grey: Image, piece: Mask) -> float:
+    """How much steeper grey values are in a piece than near it: from 0 to 1, less if little is beside it.
+
+    0 too if the piece is not brighter than what is near it.
+    """
+    import cv2
+    from scipy import ndimage
+
+    mask = np.asarray(piece, np.uint8)
+    inside, outside = cv2.erode(mask, _disc(6)) > 0, cv2.dilate(mask, _disc(6)) == 0
+    near = outside & (cv2.dilate(mask, _disc(NEAR)) > 0)
+    if not inside.any() or not near.any() or np.median(grey[inside]) <= np.median(grey[near]):
+        return 0.0
+    steep = ndimage.gaussian_gradient_magnitude(grey, 1.5)
+    within, beside = float(np.median(steep[inside])), float(np.median(steep[near]))
+    return (within + 1e-6) / (within + beside + 2e-6) * min(1.0, float(outside.mean()) / LITTLE)
+
+
+def solidity(piece: Mask) -> float:
+    """A piece's area as a part of that of its convex hull; about 1 if it is convex."""
+    import cv2
+
+    contours = cv2.findContours(np.asarray(piece, np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0]
+    return float(piece.sum() / max(cv2.contourArea(cv2.convexHull(np.concatenate(contours))), 1.0))
+
+
+def _disc(radius: int) -> npt.NDArray[np.uint8]:
+    away = np.arange(-radius, radius + 1)
+    return np.asarray(np.hypot(away, away[:, None]) <= radius, np.uint8)
+
+
+def _air_and_tissue(smooth: Image) -> tuple[float, float]:
+    """The highest grey value of air and the typical one of tissue."""
+    from skimage.filters import threshold_otsu
+
+    otsu = float(threshold_otsu(smooth))  # type: ignore[no-untyped-call]
+    counts, edges = np.histogram(smooth, bins=64, range=(float(smooth.min()), otsu))
+    shared = np.flatnonzero(counts >= min(AIR_SHARE * smooth.size, counts.max()))
+    return float(edges[shared[-1] + 1]), float(np.median(smooth[smooth > otsu]))
+
+
+def chest_wall(breast: Mask) -> Side:
+    """The side of the image at which the chest wall is: the side of its box that the breast covers most.
+
+    An image is taken as upright, the chest wall at its left or right, unless the breast is clearly wider than high.
+
+    Parameters
+    ----------
+    breast : ndarray of bool, shape (rows, columns)
+
+    Examples
+    --------
+    >>> mask = np.zeros((12, 10), bool); mask[1:11, 5:9] = True; mask[4:8, 2:5] = True
+    >>> chest_wall(mask), chest_wall(mask.T)
+    ('right', 'bottom')
+    """
+    box = breast[np.ix_(breast.any(axis=1), breast.any(axis=0))]
+    rows, columns = (max(1, length // 10) for length in box.shape)
+    strips: dict[Side, npt.NDArray[np.bool_]] = {
+        "left": box[:, :columns],
+        "right": box[:, -columns:],
+        "top": box[:rows],
+        "bottom": box[-rows:],
+    }
+    covered = {side: float(strip.mean()) if strip.size else 0.0 for side, strip in strips.items()}
+    if box.shape[0] < LYING * box.shape[1]:
+        return "top" if covered["top"] >= covered["bottom"] else "bottom"
+    return "left" if covered["left"] >= covered["right"] else "right"
+
+
+def box_around(breast: Mask, margin: float) -> tuple[int, int, int, int]:
+    """First row, first column, rows and columns of the box around an upright breast.
+
+    Parameters
+    ----------
+    breast : ndarray of bool, shape (rows, columns)
+    margin : float
+        Kept around it but at the chest wall, as a part of the box's longer side.
+    """
+    rows, columns = np.flatnonzero(breast.any(axis=1)), np.flatnonzero(breast.any(axis=0))
+    more = round(margin * max(np.ptp(rows), np.ptp(columns)))
+    top, left = max(0, int(rows[0]) - more), int(columns[0])
+    bottom = min(breast.shape[0], int(rows[-1]) + 1 + more)
+    right = min(breast.shape[1], int(columns[-1]) + 1 + more)
+    return top, left, bottom - top, right - left

@@ -1,0 +1,186 @@
+"""The anatomy of every image of an input, in a run folder: masks, pictures, ``anatomy.csv``."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from densight.anatomy.reading import Anatomy, read
+from densight.intake.exam import read_entry
+from densight.intake.failures import FAILURES, Failure, write_failures
+from densight.intake.mammogram import Mammogram
+from densight.intake.naming import Entry
+from densight.storage import write_bytes, write_csv
+from densight.vocabulary import DensightError
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+__all__ = ["ANATOMY", "COLUMNS", "LABELS", "anatomy_run"]
+
+ANATOMY = "anatomy.csv"
+"""One row an image."""
+
+COLUMNS = (
+    "path",
+    "patient_id",
+    "exam_id",
+    "laterality",
+    "view",
+    "percent_density",
+    "verdict",
+    "faults",
+    "notes",
+    "chest_wall",
+    "breast_pixels",
+    "pectoral_pixels",
+    "dense_pixels",
+    "breast_mm2",
+    "pectoral_mm2",
+    "dense_mm2",
+    "nipple_row",
+    "nipple_column",
+    "weights",
+    "mask",
+    "picture",
+)
+
+OFTEN = 10
+"""After so many images the table is written: so many a run that is killed loses at most."""
+
+LABELS = {"background": 0, "breast": 1, "dense": 2, "pectoral": 3}
+"""Grey values of a mask file: fat is what is only ``breast``."""
+
+
+def anatomy_run(
+    entries: Sequence[Entry],
+    folder: Path,
+    *,
+    base: Path,
+    weights: str = "free",
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> tuple[list[dict[str, object]], list[Failure]]:
+    """Read the anatomy of images; what a stopped run had done is not done again unless the file has changed.
+
+    Parameters
+    ----------
+    entries : sequence of Entry
+    folder : Path
+        The run folder: ``masks/…png`` (`LABELS`), ``pictures/…png``, ``anatomy.csv``, ``failures.csv``.
+    base : Path
+        The folder to which paths in the table are relative.
+    weights : str
+        As in `densight.anatomy.read`.
+    progress : callable
+        Called with the number of images done and of all.
+
+    Returns
+    -------
+    rows : list of dict
+        Of ``anatomy.csv``, in the order of the entries.
+    failures : list of Failure
+
+    Raises
+    ------
+    DensightError
+        If the folder cannot be written.
+    """
+    known = _known(folder, weights)
+    rows: list[dict[str, object]] = []
+    failures: list[Failure] = []
+    for done, entry in enumerate(entries):
+        progress(done, len(entries))
+        key = Path(os.path.relpath(entry.path, base)).as_posix()
+        earlier = known.get(key)
+        if earlier is not None and _is_newer(folder, earlier, entry.path):
+            rows.append(dict(earlier))
+            continue
+        try:
+            mammogram = read_entry(entry)
+        except DensightError as error:
+            failures.append(Failure.of(error, entry.path))
+            continue
+        rows.append(_keep(folder, key, entry, mammogram, read(mammogram, weights)))
+        if len(rows) % OFTEN == 0:
+            write_csv(folder / ANATOMY, COLUMNS, [*rows, *_later(entries[done + 1 :], base, known)])
+    progress(len(entries), len(entries))
+    write_csv(folder / ANATOMY, COLUMNS, rows)
+    write_failures(folder / FAILURES, failures)
+    return rows, failures
+
+
+def _later(entries: Sequence[Entry], base: Path, known: dict[str, dict[str, str]]) -> list[dict[str, str]]:
+    """What an earlier run said of images that this one has not come to yet."""
+    keys = (Path(os.path.relpath(entry.path, base)).as_posix() for entry in entries)
+    return [known[key] for key in keys if key in known]
+
+
+def _known(folder: Path, weights: str) -> dict[str, dict[str, str]]:
+    """Rows of an earlier run by path."""
+    path = folder / ANATOMY
+    if not path.is_file():
+        return {}
+    with path.open(encoding="utf-8", newline="") as table:
+        reader = csv.DictReader(table)
+        if tuple(reader.fieldnames or ()) != COLUMNS:
+            return {}
+        return {row["path"]: row for row in reader if row["weights"] == weights}
+
+
+def _is_newer(folder: Path, row: dict[str, str], path: Path) -> bool:
+    """Whether the mask and the picture are there and were written after the image."""
+    try:
+        written = [(folder / row[kind]).stat().st_mtime_ns for kind in ("mask", "picture")]
+        return min(written) > path.stat().st_mtime_ns
+    except OSError:
+        return False
+
+
+def _keep(folder: Path, key: str, entry: Entry, mammogram: Mammogram, anatomy: Anatomy) -> dict[str, object]:
+    from densight.anatomy.pictures import draw_anatomy
+
+    name = "__".join(Path(key).with_suffix("").parts).replace("..", "up")
+    mask = np.zeros(mammogram.shape, np.uint8)
+    for label, part in (("breast", anatomy.breast), ("dense", anatomy.dense), ("pectoral", anatomy.pectoral)):
+        mask[part] = LABELS[label]
+    files = {"mask": f"masks/{name}.png", "picture": f"pictures/{name}.png"}
+    _write_png(folder / files["mask"], mask)
+    _write_png(folder / files["picture"], draw_anatomy(mammogram, anatomy)[..., ::-1])
+    projection = mammogram.projection
+    row: dict[str, object] = {
+        "path": key,
+        "patient_id": entry.patient_id,
+        "exam_id": entry.exam_id,
+        "laterality": projection.laterality.value if projection else "",
+        "view": projection.view.value if projection else "",
+        "percent_density": _number(anatomy.percent_density, 2),
+        "verdict": "good" if anatomy.verdict.good else "not to be trusted",
+        "faults": "; ".join(anatomy.verdict.faults),
+        "notes": "; ".join(anatomy.verdict.notes),
+        "chest_wall": anatomy.side,
+        "weights": anatomy.weights,
+        **files,
+    }
+    for what, pixels in (("breast", anatomy.breast), ("pectoral", anatomy.pectoral), ("dense", anatomy.dense)):
+        row[f"{what}_pixels"] = int(np.count_nonzero(pixels))
+        row[f"{what}_mm2"] = _number(anatomy.area(pixels), 1)
+    if anatomy.nipple is not None:
+        row["nipple_row"], row["nipple_column"] = (_number(place, 1) for place in anatomy.nipple)
+    return row
+
+
+def _number(value: float | None, digits: int) -> str:
+    return "" if value is None else f"{value:.{digits}f}"
+
+
+def _write_png(path: Path, image: npt.NDArray[np.uint8] | Iterable[object]) -> None:
+    coded, content = cv2.imencode(".png", np.ascontiguousarray(image), [cv2.IMWRITE_PNG_COMPRESSION, 3])
+    if not coded:
+        raise DensightError("cannot be coded as PNG", path)
+    write_bytes(path, content.tobytes())
