@@ -36,7 +36,8 @@ def main() -> None:
     made = list(material.phantoms(*sorted(given.phantoms.iterdir())))
     if given.weights == "free":
         first = fit([(made, 1)], given.steps or 1800, 2e-3, 1, state=given.output)
-        network = fit([(made, 1)], given.steps or 2600, 1.5e-3, 3, first, given.output)
+        second = fit([(made, 1)], given.steps or 2600, 1.5e-3, 3, first, given.output)
+        network = fit([(made, 1)], given.steps or 1800, 1e-3, 4, second, given.output)
     else:
         films = [list(material.ddsm(given.data / "ddsm_tissue")), list(material.mias(given.data / "mias"))]
         if given.fold is not None:

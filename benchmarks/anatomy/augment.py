@@ -86,6 +86,8 @@ def _changed(grey: Image, air: float, breast: Image, pectoral: Image, dense: Ima
         # Tissue that the phantoms draw too evenly: a web of fine lines, and clouds.
         lines = np.maximum(1 - np.abs(_cloud(rng, rng.uniform(8, 40))) / 0.25, 0) * rng.uniform(0, 0.8)
         grey = grey + contrast * breast * (lines + rng.uniform(0, 0.3) * _cloud(rng, rng.uniform(20, 120)))
+    if pectoral.any() and rng.random() < 0.4:
+        grey = grey + rng.uniform(-0.25, 0.35) * breast * _fold(rng)
     if pectoral.any():
         muscle = _blurred(pectoral, rng.uniform(0.5, 5))
         if rng.random() < 0.08:
@@ -105,6 +107,14 @@ def _changed(grey: Image, air: float, breast: Image, pectoral: Image, dense: Ima
         part = (slice(row, row + rng.integers(4, 40)), slice(column, column + rng.integers(4, 40)))
         grey[part] = np.where(breast[part] > 0, grey[part], rng.uniform(-0.3, 1.5))
     return np.asarray(grey, np.float32)
+
+
+def _fold(rng: np.random.Generator) -> Image:
+    """A fold of skin across the axilla: a soft band in the upper part of the frame."""
+    x, y = np.meshgrid(np.arange(FRAME[1]) / FRAME[1], np.arange(FRAME[0]) / FRAME[0])
+    angle, place, width = rng.uniform(0, np.pi), rng.uniform(-0.1, 0.5), rng.uniform(0.01, 0.06)
+    away = (x - rng.uniform(0, 0.5)) * np.cos(angle) + (y - place) * np.sin(angle)
+    return np.asarray(np.exp(-((away / width) ** 2)) * (y < rng.uniform(0.15, 0.55)), np.float32)
 
 
 def _blurred(image: Image, spread: float) -> Image:

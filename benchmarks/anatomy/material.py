@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from densight.anatomy.breast import UPRIGHT, chest_wall
+from densight.anatomy.breast import UPRIGHT, chest_wall, opened
 from densight.geometry import set_upright
 
 __all__ = ["Known", "ddsm", "folds", "mias", "phantoms"]
@@ -54,7 +54,7 @@ def phantoms(*folders: Path) -> Iterator[Known]:
                 truth = np.load(path.with_suffix(".npz"))
                 grey = _read(path)
                 yield _known(
-                    -np.log(np.maximum(grey, 1) / grey.max()) if raw else grey,
+                    opened(grey, grey[truth["breast"]]) if raw else grey,
                     truth["breast"],
                     truth["pectoral"],
                     truth["dense"],

@@ -22,6 +22,7 @@ __all__ = [
     "enlarge",
     "find",
     "locate",
+    "opened",
     "solidity",
     "texture",
 ]
@@ -73,16 +74,21 @@ tissue lets so little through; a display does not show it so."""
 NARROWEST = 24
 """Working pixels across, below which nothing is sought."""
 
+BLACK = 0.6
+"""The part of the breast's typical optical depth that a detector's image is shown as black."""
+
 LITTLE = 0.1
 """Part of the image that is beside the breast even when an image is cropped to it."""
 
 SMALLEST = 0.02
 """Part of the image below which the largest bright piece is no breast."""
 
-LYING = 0.85
-"""A breast is longer along the chest wall than it is deep: its box, if lower than this part of its width, lies.
+CLEARLY, LYING = 0.4, 0.85
+"""By how much more of one pair of sides than of the other a breast covers where that tells the chest wall's; and, where
+it does not, as in oblique views, whose axilla covers a second side: a breast is longer along the chest wall than it is
+deep, so its box lies if it is lower than this part of its width.
 
-Over mini-MIAS, DDSM, the INFN test set and phantoms upright boxes are at least 1.1 times as high as wide.
+Over mini-MIAS, DDSM, the INFN test set, M-SYNTH and phantoms the box is at least 1.1 times as long as deep.
 """
 
 
@@ -167,7 +173,7 @@ def find(mammogram: Mammogram) -> Located | None:
     positive, grey, breast, rival = max(found, key=lambda one: one[:3])[2:]
     raw = not positive and bool(np.median(small[breast]) < RAW * np.percentile(small, 99))
     if raw:
-        grey = -np.log(np.maximum(small, 1) / small.max())
+        grey = np.asarray(opened(small, small[breast]), np.float32)
     return Located(grey, breast, chest_wall(breast), not positive, raw, rival)
 
 
@@ -177,6 +183,21 @@ def brighter_denser(pixels: npt.NDArray[np.generic], located: Located) -> Image:
     if located.raw:
         return np.asarray(-np.log(np.maximum(values, 1)), np.float32)
     return -values if located.inverted else values
+
+
+def opened(values: Image, inside: Image) -> Image:
+    """A detector's values as a film would show them: logarithm, and what is far thinner than the breast is black.
+
+    Parameters
+    ----------
+    values : ndarray of float32
+        Proportional to the x rays that were absorbed.
+    inside : ndarray of float32, shape (n,)
+        Those in the breast.
+    """
+    depth = -np.log(np.maximum(values, 1))
+    air, typical = float(depth.min()), float(np.median(-np.log(np.maximum(inside, 1))))
+    return np.asarray(np.maximum(depth - air - BLACK * (typical - air), 0), np.float32)
 
 
 def breast_mask(mammogram: Mammogram) -> Mask:
@@ -304,7 +325,7 @@ def _air_and_tissue(smooth: Image) -> tuple[float, float]:
 def chest_wall(breast: Mask) -> Side:
     """The side of the image at which the chest wall is: the side of its box that the breast covers most.
 
-    An image is taken as upright, the chest wall at its left or right, unless the breast is clearly wider than high.
+    Where the sides do not tell clearly, it is along the box's longer side.
 
     Parameters
     ----------
@@ -325,7 +346,8 @@ def chest_wall(breast: Mask) -> Side:
         "bottom": box[-rows:],
     }
     covered = {side: float(strip.mean()) if strip.size else 0.0 for side, strip in strips.items()}
-    if box.shape[0] < LYING * box.shape[1]:
+    more = max(covered["top"], covered["bottom"]) - max(covered["left"], covered["right"])
+    if more > CLEARLY or (more > -CLEARLY and box.shape[0] < LYING * box.shape[1]):
         return "top" if covered["top"] >= covered["bottom"] else "bottom"
     return "left" if covered["left"] >= covered["right"] else "right"
 

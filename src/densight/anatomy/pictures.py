@@ -48,7 +48,8 @@ def draw_anatomy(mammogram: Mammogram, anatomy: Anatomy) -> Picture:
     shape = anatomy.breast.shape if way[0] % 2 == 0 else anatomy.breast.shape[::-1]
     size = (max(1, round(shape[1] * HEIGHT / shape[0])), HEIGHT)
     grey = cv2.resize(np.ascontiguousarray(set_upright(mammogram.pixels, *way)), size, interpolation=cv2.INTER_AREA)
-    plain = cv2.cvtColor(_windowed(grey.astype(np.float32), anatomy.inverted), cv2.COLOR_GRAY2RGB)
+    breast = cv2.resize(np.ascontiguousarray(set_upright(anatomy.breast, *way)).astype(np.uint8), size) > 0
+    plain = cv2.cvtColor(_windowed(grey.astype(np.float32), breast, anatomy.inverted), cv2.COLOR_GRAY2RGB)
     outlined = plain.copy()
     for mask, colour in ((anatomy.breast, BREAST), (anatomy.pectoral, PECTORAL), (anatomy.dense, DENSE)):
         upright = np.ascontiguousarray(set_upright(mask, *way)).astype(np.uint8)
@@ -73,10 +74,12 @@ def draw_anatomy(mammogram: Mammogram, anatomy: Anatomy) -> Picture:
     return np.vstack([wide, strip])
 
 
-def _windowed(grey: npt.NDArray[np.float32], inverted: bool) -> Picture:
-    low, high = np.percentile(grey, (0.5, 99.7))
-    shown = np.clip((grey - low) / max(high - low, 1e-6), 0, 1)
-    return np.asarray(np.rint(255 * (1 - shown if inverted else shown)), np.uint8)
+def _windowed(grey: npt.NDArray[np.float32], breast: npt.NDArray[np.bool_], inverted: bool) -> Picture:
+    """Grey values between robust limits inside the breast, brighter being denser."""
+    values = -grey if inverted else grey
+    low, high = np.percentile(values[breast] if breast.any() else values, (1, 99.8))
+    shown = np.clip((values - low) / max(high - low, 1e-6), 0, 1)
+    return np.asarray(np.rint(255 * shown), np.uint8)
 
 
 def _measured(anatomy: Anatomy) -> str:

@@ -272,7 +272,11 @@ def _with_rim(piece: Mask) -> Mask:
 
 
 def _main_muscle(probability: Image, breast: Mask) -> Image:
-    """The largest piece of muscle that reaches the upper half of the chest wall's side; the rest is none."""
+    """The largest piece of muscle that reaches the upper half of the chest wall's side, filled; the rest is none.
+
+    A pectoral muscle is nowhere narrower than below: what of it lies above, between the chest wall and its edge, is
+    filled where a fold of skin or its own structure was taken for something else.
+    """
     count, labels, stats, _ = cv2.connectedComponentsWithStats((probability > 0.5).astype(np.uint8))
     rows, columns = np.flatnonzero(breast.any(axis=1)), np.flatnonzero(breast.any(axis=0))
     middle, near = rows[0] + np.ptp(rows) // 2, columns[0] + max(2, np.ptp(columns) // 20)
@@ -282,4 +286,9 @@ def _main_muscle(probability: Image, breast: Mask) -> Image:
     if not pieces:
         return np.zeros_like(probability)
     largest = max(pieces, key=lambda piece: stats[piece, cv2.CC_STAT_AREA])
-    return np.where(_with_rim(labels == largest), probability, 0).astype(np.float32)
+    piece = labels == largest
+    ends = np.where(piece.any(axis=1), piece.shape[1] - np.argmax(piece[:, ::-1], axis=1), 0)
+    widths = np.maximum.accumulate(ends[::-1])[::-1]
+    filled = breast & (np.arange(piece.shape[1]) < widths[:, None])
+    own = np.where(_with_rim(piece), probability, 0)
+    return np.where(filled & (own <= 0.5), 1, own).astype(np.float32)
