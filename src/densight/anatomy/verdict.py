@@ -36,10 +36,14 @@ SOLID, LONG = 0.8, 1.0
 STRAIGHT, STEP = 0.7, 0.04
 """Least part of the rows that begin at the chest wall, within this part of the depth."""
 
-WIDEST, ENDS, WHOLE, BOTH, TIP = 0.25, 0.5, 0.97, 0.8, 0.25
-"""A breast is cut off if it is widest near the image's end, within this part of its height, and as wide at the end as
-this part of its greatest width; if an end is nearly as wide as that; if both are as wide as this part; or if this part
-of its height lies at the image's side that is opposite to the chest wall."""
+WIDEST, ENDS, TOP, BOTTOM, BOTH, TIP = 0.25, 0.5, 0.85, 0.97, 0.8, 0.25
+"""A breast is cut off if it is widest near the image's end, within this part of its height, and as wide at the end
+as this part of its greatest width; if it is at its upper or its lower end nearly as wide as that; if it is so at both;
+or if this part of its height lies at the image's side that is opposite to the chest wall. An upper end does not count
+where the breast has a waist below it."""
+
+WAIST = 1.05
+"""By how many times a breast is wider than the waist between it and its axilla."""
 
 BRIGHT, EVEN, IMPLANT, BULGING, RIM = 0.85, 0.01, 0.12, 0.9, 0.02
 """An implant's least grey value from air to the brightest, its greatest change a pixel in that unit, its least part of
@@ -146,11 +150,11 @@ class _Shape:
         tip = np.count_nonzero(upright[:, -2:].any(axis=1)) / height
         ends = [np.count_nonzero(strip.any(axis=0)) / widths.max() for strip in (upright[:2], upright[-2:])]
         at_end = [
-            (widest < WIDEST and ends[0] > ENDS) or ends[0] > WHOLE,
-            (widest > 1 - WIDEST and ends[1] > ENDS) or ends[1] > WHOLE,
+            ((widest < WIDEST and ends[0] > ENDS) or ends[0] > TOP) and not _has_waist(widths),
+            (widest > 1 - WIDEST and ends[1] > ENDS) or ends[1] > BOTTOM,
             tip > TIP,
         ]
-        wall = np.count_nonzero(upright[:, :2].any(axis=1)) > WHOLE * height
+        wall = np.count_nonzero(upright[:, :2].any(axis=1)) > BOTTOM * height
         return cls(
             straight=float(np.mean(begins < STEP * depth)),
             solid=solidity(upright),
@@ -160,6 +164,12 @@ class _Shape:
         )
 
 
+def _has_waist(widths: npt.NDArray[np.float64]) -> bool:
+    """Whether a breast widens again below its axilla, which may be wider than itself."""
+    narrowest = int(np.argmin(widths[: max(1, round(0.6 * widths.size))]))
+    return bool(widths[narrowest:].max() > WAIST * widths[narrowest])
+
+
 def _has_implant(grey: Image, breast: Mask, muscle: Mask) -> bool:
     """Whether a large, smooth, bulging part of the breast is about as bright as its brightest."""
     tissue = cv2.erode((breast & ~muscle).astype(np.uint8), np.ones((9, 9), np.uint8)).astype(bool)
@@ -167,7 +177,7 @@ def _has_implant(grey: Image, breast: Mask, muscle: Mask) -> bool:
         return False
     air, most = np.median(grey[~breast]) if not breast.all() else grey.min(), np.percentile(grey[tissue], 99)
     smooth = cv2.GaussianBlur(grey, (0, 0), 2.0)
-    steep = ndimage.gaussian_gradient_magnitude(grey, 1.0) / (most - air)
+    steep = ndimage.gaussian_gradient_magnitude(grey, 1.0) / max(float(most - air), 1e-6)
     bright = ((smooth > air + BRIGHT * (most - air)) & (steep < EVEN) & tissue).astype(np.uint8)
     bright = cv2.morphologyEx(bright, cv2.MORPH_OPEN, np.ones((7, 7), np.uint8))
     count, labels, stats, _ = cv2.connectedComponentsWithStats(bright)

@@ -29,7 +29,7 @@ def anatomy(
         ),
     ] = "free",
 ) -> None:
-    """Outline the breast, its muscle and dense tissue, and measure percent density.
+    """Outline breast and dense tissue; measure percent density.
 
     Needs no model. Writes anatomy.csv, and for every image its mask
     (0 background, 1 breast, 2 dense tissue, 3 pectoral muscle) and a picture
