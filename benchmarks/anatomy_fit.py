@@ -44,8 +44,8 @@ def main() -> None:
             films = [_without(given.fold, known) for known in films]
         start = TissueNetwork()
         start.load_state_dict({name: value.float() for name, value in load_file(given.start).items()})
-        sets = [(films[0], 6), (films[1], 1), (made, 1)]
-        network = fit(sets, given.steps or 500, 1e-3, 2, start, given.output)
+        sets = [(films[0], 7), (films[1], 1), (made, 1)]
+        network = fit(sets, given.steps or 350, 1.5e-3, 2, start, given.output)
     save(network, given.output)
 
 

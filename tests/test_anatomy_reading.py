@@ -37,7 +37,7 @@ def test_a_phantom_s_anatomy_is_found(style: str, density: str, seed: int) -> No
         truth, found = made.truth.images[mammogram.projection], densight.anatomy.read(mammogram)
         assert found.verdict.good, found.verdict
         # The outermost millimetres of a breast are as black as air on a film.
-        assert dice(found.breast, truth.breast) > (0.94 if style == "film" else 0.985)
+        assert dice(found.breast, truth.breast) > (0.92 if style == "film" else 0.985)
         assert found.inverted == (style == "raw")
         assert found.side == ("left" if mammogram.projection.laterality == "L" else "right")
         if mammogram.projection.view == "MLO":

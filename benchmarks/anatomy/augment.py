@@ -36,7 +36,8 @@ def example(known: Known, rng: np.random.Generator) -> tuple[Image, Image, Image
     breast = placed(known.breast)
     rest = (known.pectoral, known.dense, known.nipple)
     labels = [placed(np.zeros_like(known.breast) if one is None else one) for one in rest]
-    grey = _changed(placed(known.grey, air), air, breast, labels[0], labels[1], rng)
+    grey = placed(known.grey, air)
+    grey = _stored(_changed(grey, air, breast, labels[0], labels[1], known.real, rng), breast, rng)
     given = _blurred(breast + 0.6 * _cloud(rng, 25) * (rng.random() < 0.5), rng.uniform(0.5, 3)) > rng.uniform(0.3, 0.7)
     if rng.random() < 0.5:
         # The rim, that films show as black as air.
@@ -70,38 +71,48 @@ def _placement(known: Known, rng: np.random.Generator) -> npt.NDArray[np.float64
     return np.column_stack([linear, np.array([0, FRAME[0] / 2]) - linear @ middle])
 
 
-def _changed(grey: Image, air: float, breast: Image, pectoral: Image, dense: Image, rng: np.random.Generator) -> Image:
+def _changed(
+    grey: Image, air: float, breast: Image, pectoral: Image, dense: Image, real: bool, rng: np.random.Generator
+) -> Image:
+    """Air at 0 and the brightest at 1; of phantoms what they draw too evenly, and the contrast that films have."""
     inside, fat = breast > 0.5, (breast > 0.99) & (pectoral == 0) & (dense < 0.1)
     if inside.sum() < 500 or fat.sum() < 100:
         return grey
     grey = (grey - air) / max(float(np.percentile(grey[inside], 99)) - air, 1e-6)
+    if real:
+        return grey + rng.uniform(0, 0.01) * rng.standard_normal(grey.shape, dtype=np.float32)
     level = float(np.median(grey[fat]))
     contrast = max(float(grey[dense > 0.5].mean()) - level, 0.02) if (dense > 0.5).any() else 0.02
     if rng.random() < 0.5:
-        # Films have more contrast than displays.
         stretch = rng.uniform(1, 3)
         grey = np.where(grey > level, np.minimum(level + stretch * (grey - level), 1.2), grey)
         contrast *= stretch
     if rng.random() < 0.5:
-        # Tissue that the phantoms draw too evenly: a web of fine lines, and clouds.
         lines = np.maximum(1 - np.abs(_cloud(rng, rng.uniform(8, 40))) / 0.25, 0) * rng.uniform(0, 0.8)
         grey = grey + contrast * breast * (lines + rng.uniform(0, 0.3) * _cloud(rng, rng.uniform(20, 120)))
-    if pectoral.any() and rng.random() < 0.4:
-        grey = grey + rng.uniform(-0.25, 0.35) * breast * _fold(rng)
     if pectoral.any():
-        muscle = _blurred(pectoral, rng.uniform(0.5, 5))
-        if rng.random() < 0.08:
-            grey = np.where(pectoral > 0.5, rng.uniform(0.2, 1.2), grey)
-        else:
-            own = rng.uniform(-0.35, 0.25) + rng.uniform(0, 0.15) * _cloud(rng, rng.uniform(15, 150))
-            grey = grey + muscle * own
+        grey = _muscled(grey, breast, pectoral, rng)
+    return grey + rng.uniform(0, 0.2) * contrast * rng.standard_normal(grey.shape, dtype=np.float32)
+
+
+def _muscled(grey: Image, breast: Image, pectoral: Image, rng: np.random.Generator) -> Image:
+    """Another muscle: brighter or darker, uneven, folded, painted over."""
+    if rng.random() < 0.4:
+        grey = grey + rng.uniform(-0.25, 0.35) * breast * _fold(rng)
+    if rng.random() < 0.08:
+        return np.asarray(np.where(pectoral > 0.5, rng.uniform(0.2, 1.2), grey), np.float32)
+    own = rng.uniform(-0.35, 0.25) + rng.uniform(0, 0.15) * _cloud(rng, rng.uniform(15, 150))
+    return grey + _blurred(pectoral, rng.uniform(0.5, 5)) * own
+
+
+def _stored(grey: Image, breast: Image, rng: np.random.Generator) -> Image:
+    """What films, scanners and displays do: uneven, bent, blurred or sharpened, labelled."""
     grey = grey * (1 + rng.uniform(0, 0.04) * _cloud(rng, 400)) + rng.uniform(0, 0.02) * _cloud(rng, 400)
     grey = np.sign(grey) * np.abs(grey) ** np.exp(rng.uniform(-0.45, 0.45))
     if rng.random() < 0.5:
         grey = _blurred(grey, rng.uniform(0.3, 1.2))
     elif rng.random() < 0.5:
         grey = grey + rng.uniform(0, 1.2) * (grey - _blurred(grey, rng.uniform(1, 3)))
-    grey = grey + rng.uniform(0, 0.2) * contrast * rng.standard_normal(grey.shape, dtype=np.float32)
     for _ in range(rng.integers(0, 3)):
         row, column = rng.integers(0, FRAME[0]), rng.integers(FRAME[1] // 3, FRAME[1])
         part = (slice(row, row + rng.integers(4, 40)), slice(column, column + rng.integers(4, 40)))

@@ -34,6 +34,8 @@ class Known:
     breast, pectoral, dense, nipple : ndarray of float32, shape (rows, columns), or None
         Parts of each pixel; the breast includes the muscle; of the nipple a disc around it. None where it is not known.
     patient : str
+    real : bool
+        Of a woman, not a phantom: it has what phantoms are given at random.
     """
 
     grey: npt.NDArray[np.float32]
@@ -42,6 +44,7 @@ class Known:
     dense: npt.NDArray[np.float32] | None
     nipple: npt.NDArray[np.float32] | None
     patient: str
+    real: bool
 
 
 def phantoms(*folders: Path) -> Iterator[Known]:
@@ -60,6 +63,7 @@ def phantoms(*folders: Path) -> Iterator[Known]:
                     truth["dense"],
                     truth["nipple"],
                     row["patient_id"],
+                    real=False,
                 )
 
 
@@ -67,7 +71,9 @@ def ddsm(folder: Path) -> Iterator[Known]:
     """The folder ``ddsm_tissue``: 128 adipose, 192 fibroglandular, 255 pectoral."""
     for path in sorted((folder / "images").iterdir()):
         tissue = _read(folder / "tissue" / path.name)
-        yield _known(_read(path), tissue > 64, tissue == 255, tissue == 192, None, path.stem.removesuffix("_1_MLO_R"))
+        yield _known(
+            _read(path), tissue > 64, tissue == 255, tissue == 192, None, path.stem.removesuffix("_1_MLO_R"), real=True
+        )
 
 
 def mias(folder: Path) -> Iterator[Known]:
@@ -75,7 +81,7 @@ def mias(folder: Path) -> Iterator[Known]:
     with (folder / "manifest.csv").open() as table:
         for row in csv.DictReader(table):
             mask = _read(next((folder / "breast_masks").glob(f"{row['image_id']}*"))) > 0
-            yield _known(_read(folder / row["path"]), mask, None, None, None, row["patient_id"])
+            yield _known(_read(folder / row["path"]), mask, None, None, None, row["patient_id"], real=True)
 
 
 def folds(known: list[Known], number: int = 5, seed: int = 0) -> list[list[int]]:
@@ -99,6 +105,8 @@ def _known(
     dense: npt.NDArray[np.bool_] | None,
     nipple: npt.NDArray[np.bool_] | None,
     patient: str,
+    *,
+    real: bool,
 ) -> Known:
     scale = min(1.0, LONGEST / max(grey.shape))
     size = (round(grey.shape[1] * scale), round(grey.shape[0] * scale))
@@ -115,6 +123,7 @@ def _known(
         None if dense is None else smaller(dense),
         None if nipple is None else _disc(smaller(nipple)),
         patient,
+        real,
     )
 
 

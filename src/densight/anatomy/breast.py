@@ -143,8 +143,8 @@ def locate(mammogram: Mammogram) -> Located:
 def find(mammogram: Mammogram) -> Located | None:
     """Find the breast and its chest wall, whatever the orientation and the photometric interpretation.
 
-    Of an image and its negative, the one is taken in which what stands out has the more texture: a breast has, the air
-    around it has not. If neither has, the one in which it is the more convex.
+    Of an image and its negative, the one is taken in which what stands out has the more texture and is the more convex:
+    a breast has and is, the air around it has not and is not.
 
     Returns
     -------
@@ -167,10 +167,10 @@ def find(mammogram: Mammogram) -> Located | None:
         sought = _seek(grey)
         likely = 0.0 if sought is None else texture(grey, sought[0])
         if sought is not None and likely:
-            found.append((likely, solidity(sought[0]), not inverted, grey, *sought))
+            found.append((likely + 0.5 * solidity(sought[0]), not inverted, grey, *sought))
     if not found:
         return None
-    positive, grey, breast, rival = max(found, key=lambda one: one[:3])[2:]
+    positive, grey, breast, rival = max(found, key=lambda one: one[:2])[1:]
     raw = not positive and bool(np.median(small[breast]) < RAW * np.percentile(small, 99))
     if raw:
         grey = np.asarray(opened(small, small[breast]), np.float32)

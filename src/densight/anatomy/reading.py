@@ -92,7 +92,7 @@ class Anatomy:
     def measured_density(self) -> float:
         """The same, whatever the verdict."""
         whole = np.count_nonzero(self.breast) - np.count_nonzero(self.pectoral)
-        return 100 * np.count_nonzero(self.dense) / whole if whole else 0.0
+        return float(100 * np.count_nonzero(self.dense) / whole) if whole else 0.0
 
     def area(self, mask: Mask) -> float | None:
         """Area of a mask in mm², where the pixel spacing is known."""
@@ -150,10 +150,12 @@ def read_with(network: TissueNetwork, mammogram: Mammogram, weights: str) -> Ana
     painted = painted_muscle(mammogram, located)
     muscle = np.maximum(_main_muscle(muscle, framed.upright_breast), framed.set_upright(painted))
     dense = _outlined(np.where(muscle > 0.5, 0, dense))
-    verdict = judge(mammogram, located, muscle > 0.5, painted)
+    whole = _in_one_piece(np.minimum(whole, framed.upright_breast))
+    agreed = np.count_nonzero(whole > 0.5) / np.count_nonzero(located.breast)
+    verdict = judge(mammogram, located, agreed, muscle > 0.5, painted)
     breast, pectoral, tissue = (
         cv2.resize(framed.set_back(part), mammogram.shape[::-1], interpolation=cv2.INTER_LINEAR) > 0.5
-        for part in (_in_one_piece(np.minimum(whole, framed.upright_breast)), muscle, dense)
+        for part in (whole, muscle, dense)
     )
     pectoral &= breast
     return Anatomy(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
+from scipy import ndimage, stats
 
 from densight.anatomy.breast import UPRIGHT, Located, solidity, texture
 from densight.geometry import set_upright
@@ -27,14 +27,15 @@ Here and below: on mini-MIAS, DDSM, the INFN test set and phantoms the value of 
 side; `benchmarks/anatomy_figures.py` counts those that are not.
 """
 
-TEXTURE = 0.57
-"""Least `densight.anatomy.breast.texture` of a breast."""
+TEXTURE, AGREED = 0.57, 0.85
+"""Least `densight.anatomy.breast.texture` of a breast, and least part of it that the network calls one."""
 
 SOLID, LONG = 0.8, 1.0
 """Least area in that of the convex hull, and least height over depth."""
 
-STRAIGHT, STEP = 0.7, 0.04
-"""Least part of the rows that begin at the chest wall, within this part of the depth."""
+STRAIGHT, STEP, LEAN = 0.7, 0.04, 0.12
+"""Least part of the rows that begin at the chest wall, within this part of the depth; and columns a row by which that
+may lean, 7°."""
 
 WIDEST, ENDS, TOP, BOTTOM, BOTH, TIP = 0.25, 0.5, 0.85, 0.97, 0.8, 0.25
 """A breast is cut off if it is widest near the image's end, within this part of its height, and as wide at the end
@@ -83,13 +84,15 @@ class Verdict:
         return "; ".join((*self.faults, *self.notes)) or "good"
 
 
-def judge(mammogram: Mammogram, located: Located, muscle: Mask, painted: Mask) -> Verdict:
+def judge(mammogram: Mammogram, located: Located, agreed: float, muscle: Mask, painted: Mask) -> Verdict:
     """Judge what was read.
 
     Parameters
     ----------
     mammogram : Mammogram
     located : Located
+    agreed : float
+        The part of what was located that the network calls breast.
     muscle : ndarray of bool, shape (rows, columns)
         The pectoral muscle, upright and of working size.
     painted : ndarray of bool, shape (rows, columns)
@@ -102,7 +105,8 @@ def judge(mammogram: Mammogram, located: Located, muscle: Mask, painted: Mask) -
     faults = []
     if located.rival > RIVAL or (shape.straight < STRAIGHT and shape.solid > SOLID):
         faults.append("two breasts, or no straight chest wall")
-    if texture(located.grey, located.breast) < TEXTURE or shape.solid < SOLID or shape.long < LONG:
+    unlikely = texture(located.grey, located.breast) < TEXTURE or agreed < AGREED
+    if unlikely or shape.solid < SOLID or shape.long < LONG:
         faults.append("not a mammogram?")
     if shape.open_sides >= 3:
         faults.append("spot or magnification?")
@@ -156,12 +160,20 @@ class _Shape:
         ]
         wall = np.count_nonzero(upright[:, :2].any(axis=1)) > BOTTOM * height
         return cls(
-            straight=float(np.mean(begins < STEP * depth)),
+            straight=_straightness(begins, STEP * depth),
             solid=solidity(upright),
             long=height / depth,
             cut=any(at_end) or min(ends) > BOTH,
             open_sides=sum(at_end) + int(wall and all(at_end)),
         )
+
+
+def _straightness(begins: npt.NDArray[np.int64], step: float) -> float:
+    """The part of rows that begin on one line, which may lean a little: a film lies askew in its scanner."""
+    rows = np.linspace(0, begins.size - 1, min(begins.size, 80)).astype(int)
+    slope = float(np.clip(stats.theilslopes(begins[rows], rows)[0], -LEAN, LEAN))
+    away = begins - slope * np.arange(begins.size)
+    return float(np.mean(np.abs(away - np.median(away)) < step))
 
 
 def _has_waist(widths: npt.NDArray[np.float64]) -> bool:
@@ -180,10 +192,10 @@ def _has_implant(grey: Image, breast: Mask, muscle: Mask) -> bool:
     steep = ndimage.gaussian_gradient_magnitude(grey, 1.0) / max(float(most - air), 1e-6)
     bright = ((smooth > air + BRIGHT * (most - air)) & (steep < EVEN) & tissue).astype(np.uint8)
     bright = cv2.morphologyEx(bright, cv2.MORPH_OPEN, np.ones((7, 7), np.uint8))
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(bright)
+    count, labels, sizes, _ = cv2.connectedComponentsWithStats(bright)
     if count < 2:
         return False
-    piece = labels == 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))
+    piece = labels == 1 + int(np.argmax(sizes[1:, cv2.CC_STAT_AREA]))
     if piece.sum() < IMPLANT * breast.sum():
         return False
     filled = np.asarray(ndimage.binary_fill_holes(piece), np.uint8)
