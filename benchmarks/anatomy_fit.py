@@ -45,7 +45,8 @@ def main() -> None:
         start = TissueNetwork()
         start.load_state_dict({name: value.float() for name, value in load_file(given.start).items()})
         sets = [(films[0], 7), (films[1], 1), (made, 1)]
-        network = fit(sets, given.steps or 350, 1.5e-3, 2, start, given.output)
+        first = fit(sets, given.steps or 350, 1.5e-3, 2, start, given.output)
+        network = fit(sets, given.steps or 450, 8e-4, 5, first, given.output)
     save(network, given.output)
 
 
