@@ -21,10 +21,9 @@ from typing import Any
 import cv2
 import numpy as np
 import numpy.typing as npt
-from safetensors.torch import load_file
 
 from anatomy import figures, material
-from densight.anatomy.network import TissueNetwork, load_network
+from densight.anatomy.network import TissueNetwork, load_network, read_network
 from densight.anatomy.pictures import draw_anatomy
 from densight.anatomy.reading import read_with
 from densight.intake.image import read_mammogram
@@ -61,7 +60,7 @@ def measure(part: str, data: Path, phantoms: Path, folds: Path | None, output: P
     if part == "folds":
         assert folds is not None
         known = list(material.ddsm(data / "ddsm_tissue"))
-        networks = [_network(folds / f"fold{i}.safetensors") for i in range(5)]
+        networks = [read_network(folds / f"fold{i}.safetensors") for i in range(5)]
         return figures.ddsm(data / "ddsm_tissue", networks, material.folds(known))
     if part == "mias":
         summary, rows = figures.mias(data / "mias", free)
@@ -132,12 +131,6 @@ def _widened(picture: npt.NDArray[np.uint8], width: int) -> npt.NDArray[np.uint8
     wide = np.zeros((picture.shape[0], width, 3), np.uint8)
     wide[:, : picture.shape[1]] = picture
     return wide
-
-
-def _network(path: Path) -> TissueNetwork:
-    network = TissueNetwork()
-    network.load_state_dict({name: value.float() for name, value in load_file(path).items()})
-    return network.eval()
 
 
 if __name__ == "__main__":

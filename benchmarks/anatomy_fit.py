@@ -15,11 +15,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from safetensors.torch import load_file
-
 from anatomy import material
 from anatomy.fit import fit, save
-from densight.anatomy.network import TissueNetwork
+from densight.anatomy.network import read_network
 
 
 def main() -> None:
@@ -42,8 +40,7 @@ def main() -> None:
         films = [list(material.ddsm(given.data / "ddsm_tissue")), list(material.mias(given.data / "mias"))]
         if given.fold is not None:
             films = [_without(given.fold, known) for known in films]
-        start = TissueNetwork()
-        start.load_state_dict({name: value.float() for name, value in load_file(given.start).items()})
+        start = read_network(given.start)
         sets = [(films[0], 7), (films[1], 1), (made, 1)]
         first = fit(sets, given.steps or 350, 1.5e-3, 2, start, given.output)
         network = fit(sets, given.steps or 450, 8e-4, 5, first, given.output)

@@ -132,3 +132,15 @@ def test_an_assessment_of_a_breast_that_is_cut_off_has_a_warning_and_none(model_
     image = densight.load_model(model_folder).assess(cut).images["CC_L"]  # type: ignore[index]
     assert image.percent_density is None
     assert image.warnings
+
+
+def test_files_of_one_name_but_other_formats_do_not_write_over_each_other(phantoms: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "twins"
+    folder.mkdir()
+    image = cv2.imread(str(next(phantoms.rglob("*_CC_L.png"))), cv2.IMREAD_UNCHANGED)
+    assert image is not None
+    cv2.imwrite(str(folder / "A_CC_L.png"), image)
+    cv2.imwrite(str(folder / "A_CC_L.tif"), image)
+    assert anatomy(folder, "-o", tmp_path / "run").exit_code == 0
+    table = read(tmp_path / "run")
+    assert len(table) == table["mask"].nunique() == table["picture"].nunique() == 2

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from densight.vocabulary import DensightError
 
-__all__ = ["Geometry", "set_upright"]
+__all__ = ["Geometry", "set_back", "set_upright"]
 
 Points = npt.NDArray[np.float64]
 Value = TypeVar("Value", bound=np.generic)
@@ -165,7 +165,7 @@ class Geometry:
         row, column, rows, columns = self.box
         upright = np.zeros(self.upright_shape, part.dtype)
         upright[row : row + rows, column : column + columns] = part
-        return np.ascontiguousarray(np.rot90(upright[:, ::-1] if self.mirrored else upright, -self.turns))
+        return np.ascontiguousarray(set_back(upright, self.turns, self.mirrored))
 
 
 def set_upright(pixels: npt.NDArray[Value], turns: int, mirrored: bool) -> npt.NDArray[Value]:
@@ -179,6 +179,18 @@ def set_upright(pixels: npt.NDArray[Value], turns: int, mirrored: bool) -> npt.N
     """
     turned = np.rot90(pixels, turns)
     return turned[:, ::-1] if mirrored else turned
+
+
+def set_back(upright: npt.NDArray[Value], turns: int, mirrored: bool) -> npt.NDArray[Value]:
+    """The inverse of `set_upright`.
+
+    Examples
+    --------
+    >>> set_back(set_upright(np.array([[1, 2], [3, 4]]), 1, True), 1, True)
+    array([[1, 2],
+           [3, 4]])
+    """
+    return np.rot90(upright[:, ::-1] if mirrored else upright, -turns)
 
 
 def _mirror(points: Points, shape: tuple[int, int]) -> Points:

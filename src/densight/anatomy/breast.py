@@ -181,7 +181,7 @@ def brighter_denser(pixels: npt.NDArray[np.generic], located: Located) -> Image:
     """Grey values of a mammogram, or of a part of it, of which the brighter are denser: float32, in its shape."""
     values = pixels.astype(np.float32)
     if located.raw:
-        return np.asarray(-np.log(np.maximum(values, 1)), np.float32)
+        return _depth(values)
     return -values if located.inverted else values
 
 
@@ -195,9 +195,14 @@ def opened(values: Image, inside: Image) -> Image:
     inside : ndarray of float32, shape (n,)
         Those in the breast.
     """
-    depth = -np.log(np.maximum(values, 1))
-    air, typical = float(depth.min()), float(np.median(-np.log(np.maximum(inside, 1))))
+    depth = _depth(values)
+    air, typical = float(depth.min()), float(np.median(_depth(inside)))
     return np.asarray(np.maximum(depth - air - BLACK * (typical - air), 0), np.float32)
+
+
+def _depth(values: Image) -> Image:
+    """Optical depth of a detector's values, but for a constant."""
+    return np.asarray(-np.log(np.maximum(values, 1)), np.float32)
 
 
 def breast_mask(mammogram: Mammogram) -> Mask:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 from importlib.resources import as_file, files
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -124,12 +125,17 @@ def load_network(weights: str) -> TissueNetwork:
     DensightError
         If there are no such weights.
     """
+    check_weights(weights)
+    with as_file(files("densight.anatomy").joinpath("weights", f"{weights}.safetensors")) as path:
+        return read_network(path)
+
+
+def read_network(path: Path) -> TissueNetwork:
+    """The network with the weights of a file, in evaluation mode on the CPU."""
     from safetensors.torch import load_file
 
-    check_weights(weights)
     network = TissueNetwork()
-    with as_file(files("densight.anatomy").joinpath("weights", f"{weights}.safetensors")) as path:
-        network.load_state_dict({name: value.float() for name, value in load_file(path).items()})
+    network.load_state_dict({name: value.float() for name, value in load_file(path).items()})
     return network.eval()
 
 

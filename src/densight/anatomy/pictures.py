@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from densight.anatomy.breast import UPRIGHT
 from densight.anatomy.reading import Anatomy
-from densight.geometry import set_upright
+from densight.geometry import Geometry, set_upright
 from densight.intake.mammogram import Mammogram
 
 __all__ = ["draw_anatomy"]
@@ -57,9 +57,9 @@ def draw_anatomy(mammogram: Mammogram, anatomy: Anatomy) -> Picture:
         contours = cv2.findContours(small, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)[0]
         cv2.drawContours(outlined, contours, -1, colour, 2, cv2.LINE_AA)
     if anatomy.nipple is not None:
-        row, column = _upright_point(anatomy.nipple, anatomy)
-        place = (round(column * size[0] / shape[1]), round(row * size[1] / shape[0]))
-        cv2.circle(outlined, place, 14, NIPPLE, 2, cv2.LINE_AA)
+        geometry = Geometry.fitted(mammogram.shape, size[::-1], (0, 0, *shape), turns=way[0], mirrored=way[1])
+        row, column = geometry.to_frame(np.array([anatomy.nipple]))[0]
+        cv2.circle(outlined, (round(column), round(row)), 14, NIPPLE, 2, cv2.LINE_AA)
     picture = np.hstack([plain, np.zeros((HEIGHT, GAP, 3), np.uint8), outlined])
     strip = np.zeros((STRIP, max(picture.shape[1], 760), 3), np.uint8)
     _write(strip, (14, 32), f"{mammogram.name}   {_measured(anatomy)}", INK, 0.62)
@@ -86,15 +86,6 @@ def _measured(anatomy: Anatomy) -> str:
     if anatomy.percent_density is None:
         return "percent density not given"
     return f"percent density {anatomy.percent_density:.1f} %"
-
-
-def _upright_point(point: tuple[float, float], anatomy: Anatomy) -> tuple[float, float]:
-    rows, columns = anatomy.breast.shape
-    row, column = point
-    turns, mirrored = UPRIGHT[anatomy.side]
-    for _ in range(turns):
-        row, column, rows, columns = columns - 1 - column, row, columns, rows
-    return (row, columns - 1 - column) if mirrored else (row, column)
 
 
 def _write(strip: Picture, place: tuple[int, int], text: str, colour: tuple[int, int, int], size: float) -> None:

@@ -13,7 +13,7 @@ from scipy import ndimage
 from densight.anatomy.breast import UPRIGHT, Located, Side, box_around, chest_wall, find
 from densight.anatomy.painted import painted_muscle
 from densight.anatomy.verdict import Verdict, judge
-from densight.geometry import Geometry, set_upright
+from densight.geometry import Geometry, set_back, set_upright
 from densight.intake.mammogram import Mammogram
 from densight.vocabulary import View
 
@@ -199,14 +199,12 @@ class _Framed:
 
     def set_upright(self, image: Image | Mask) -> Image:
         """An image of working size, set upright."""
-        upright = np.rot90(image, self.geometry.turns)
-        return np.ascontiguousarray(upright[:, ::-1] if self.geometry.mirrored else upright, np.float32)
+        values = np.asarray(image, np.float32)
+        return np.ascontiguousarray(set_upright(values, self.geometry.turns, self.geometry.mirrored))
 
     def set_back(self, upright: Image) -> Image:
         """An upright image of working size, as the mammogram lies."""
-        return np.ascontiguousarray(
-            np.rot90(upright[:, ::-1] if self.geometry.mirrored else upright, -self.geometry.turns)
-        )
+        return np.ascontiguousarray(set_back(upright, self.geometry.turns, self.geometry.mirrored))
 
     def run(self, network: TissueNetwork) -> Image:
         """Probabilities of the network's labels, upright and of working size, 0 outside the box."""

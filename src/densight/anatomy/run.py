@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -96,7 +96,7 @@ def anatomy_run(
     failures: list[Failure] = []
     for done, entry in enumerate(entries):
         progress(done, len(entries))
-        key = Path(os.path.relpath(entry.path, base)).as_posix()
+        key = _key(entry, base)
         earlier = known.get(key)
         if earlier is not None and _is_newer(folder, earlier, entry.path):
             rows.append(dict(earlier))
@@ -117,8 +117,12 @@ def anatomy_run(
 
 def _later(entries: Sequence[Entry], base: Path, known: dict[str, dict[str, str]]) -> list[dict[str, str]]:
     """What an earlier run said of images that this one has not come to yet."""
-    keys = (Path(os.path.relpath(entry.path, base)).as_posix() for entry in entries)
-    return [known[key] for key in keys if key in known]
+    return [known[key] for entry in entries if (key := _key(entry, base)) in known]
+
+
+def _key(entry: Entry, base: Path) -> str:
+    """The image's path as the table gives it."""
+    return Path(os.path.relpath(entry.path, base)).as_posix()
 
 
 def _known(folder: Path, weights: str) -> dict[str, dict[str, str]]:
@@ -145,7 +149,8 @@ def _is_newer(folder: Path, row: dict[str, str], path: Path) -> bool:
 def _keep(folder: Path, key: str, entry: Entry, mammogram: Mammogram, anatomy: Anatomy) -> dict[str, object]:
     from densight.anatomy.pictures import draw_anatomy
 
-    name = "__".join(Path(key).with_suffix("").parts).replace("..", "up")
+    # Only .png is left out, so that a.png and a.tif do not write over each other.
+    name = "__".join(Path(key).parts).replace("..", "up").removesuffix(".png")
     mask = np.zeros(mammogram.shape, np.uint8)
     for label, part in (("breast", anatomy.breast), ("dense", anatomy.dense), ("pectoral", anatomy.pectoral)):
         mask[part] = LABELS[label]
@@ -179,7 +184,7 @@ def _number(value: float | None, digits: int) -> str:
     return "" if value is None else f"{value:.{digits}f}"
 
 
-def _write_png(path: Path, image: npt.NDArray[np.uint8] | Iterable[object]) -> None:
+def _write_png(path: Path, image: npt.NDArray[np.uint8]) -> None:
     coded, content = cv2.imencode(".png", np.ascontiguousarray(image), [cv2.IMWRITE_PNG_COMPRESSION, 3])
     if not coded:
         raise DensightError("cannot be coded as PNG", path)

@@ -158,13 +158,12 @@ class _Shape:
             (widest > 1 - WIDEST and ends[1] > ENDS) or ends[1] > BOTTOM,
             tip > TIP,
         ]
-        wall = np.count_nonzero(upright[:, :2].any(axis=1)) > BOTTOM * height
         return cls(
             straight=_straightness(begins, STEP * depth),
             solid=solidity(upright),
             long=height / depth,
             cut=any(at_end) or min(ends) > BOTH,
-            open_sides=sum(at_end) + int(wall and all(at_end)),
+            open_sides=sum(at_end),
         )
 
 
