@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from densight.explanation.gradcam import grad_cam
+from densight.explanation.methods.gradcam import grad_cam
 from densight.intake.image import read_mammogram
 from densight.network.keras import read_keras_bundle
 from densight.preparation.prepare import Preparation, prepare

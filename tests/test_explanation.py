@@ -14,7 +14,7 @@ from densight.assessment.assess import examine
 from densight.assessment.models import load_models
 from densight.explanation.explain import explain
 from densight.explanation.explanation import Explanation
-from densight.explanation.gradcam import grad_cam, grad_cam_by_differentiation
+from densight.explanation.methods.gradcam import grad_cam, grad_cam_by_differentiation
 from densight.geometry import Geometry
 from densight.intake.mammogram import Mammogram
 from densight.network.architecture import Architecture, build_network

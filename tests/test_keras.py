@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from densight.explanation.gradcam import grad_cam
+from densight.explanation.methods.gradcam import grad_cam
 from densight.network.keras import read_keras_weights
 from densight.network.resnet import TutorialResNet
 from densight.vocabulary import DensightError

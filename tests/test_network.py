@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from densight.explanation.gradcam import grad_cam, grad_cam_by_differentiation
+from densight.explanation.methods.gradcam import grad_cam, grad_cam_by_differentiation
 from densight.network.architecture import ARCHITECTURES, Architecture, build_network
 from densight.network.blocks import DensityNetwork, SameConv2d, SameMaxPool2d, feature_centres, same_padding
 from densight.network.resnet import TutorialResNet

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from densight.explanation.gradcam import grad_cam
+from densight.explanation.methods.gradcam import grad_cam
 from densight.network.bundle import Bundle, read_bundle
 from densight.network.keras import read_keras_bundle
 from densight.network.onnx import write_onnx

@@ -151,11 +151,12 @@ def test_raw_maps_are_read_back_bit_for_bit(
     classes = tuple(f"class {i}" for i in range(k))
     original = Explanation(cells, classes, p, "grad-cam", "add_12", geometry, (along[0], 0.1), (along[1], 3.3))
     folder = tmp_path_factory.mktemp("raw")
-    npy, description, tif = save_raw(original, folder, "a")
+    npy, _, description, tif = save_raw(original, folder, "a")
     back = read_raw(description)
     assert back.cells.tobytes() == cells.tobytes()
     assert back.probabilities.tobytes() == p.tobytes()
-    for name in ("classes", "method", "layer", "geometry", "origin", "step"):
+    assert back.expected_cells.tobytes() == original.expected_cells.tobytes()
+    for name in ("classes", "method", "layer", "geometry", "origin", "step", "passes"):
         assert getattr(back, name) == getattr(original, name)
     assert read(tif).dtype == np.float32
     assert read(tif).tobytes() == original.map().tobytes()
@@ -175,7 +176,7 @@ def test_raw_maps_are_read_back_bit_for_bit(
     ],
 )
 def test_damaged_raw_maps_are_refused(tmp_path: Path, damage: object, fault: str) -> None:
-    npy, description, _ = save_raw(explain(breast()), tmp_path, "a")
+    npy, _, description, _ = save_raw(explain(breast()), tmp_path, "a")
     assert callable(damage)
     damage(npy, description)
     with pytest.raises(DensightError, match=fault) as caught:
@@ -184,7 +185,7 @@ def test_damaged_raw_maps_are_refused(tmp_path: Path, damage: object, fault: str
 
 
 def test_the_description_of_raw_maps_can_be_read_by_others(tmp_path: Path) -> None:
-    _, description, _ = save_raw(explain(breast()), tmp_path, "a")
+    _, _, description, _ = save_raw(explain(breast()), tmp_path, "a")
     content = json.loads(description.read_text())
     assert content["cells"] == "C_a_raw.npy"
     assert content["unit"] == "score before softmax, per cell"
@@ -222,8 +223,12 @@ def test_every_class_has_a_panel_on_one_scale() -> None:
         "D extremely dense · .10",
     ]
     assert [axes.texts[0].get_text() for axes in figure.axes[:4]] == ["", "", *["no positive evidence"] * 2]
-    a, b, c, d = (orange(colours)[120, 40] for _, colours in pictures_of(figure))
+    a, b, c, d, expected = (orange(colours)[120, 40] for _, colours in pictures_of(figure))
     assert a > 3 * b > 0 == c > d
+    # E = .2 + 1.2 + .3 = 1.7; map .1 × -1.7 × 4 + .2 × -.7 × 1 + .1 × 1.3 × -4 = -1.34, on a scale of its own.
+    assert expected < d
+    assert figure.axes[5].get_title("left") == "expected class 1.70 of 0 to 3"
+    assert [tick.get_text() for tick in figure.axes[6].get_yticklabels()] == ["−1.34", "0", "+1.34"]
     assert [tick.get_text() for tick in figure.axes[4].get_yticklabels()] == ["−4", "0", "+4"]
     assert rendered(figure).std() > 10
 

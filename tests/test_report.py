@@ -104,7 +104,7 @@ def facts(**more: Any) -> dict[str, Any]:
     model = {"name": "starter", "sha256": "ab" * 32, "network": "mobilenetv2-050", "preparation": "default, 384×256"}
     model |= {"projections": ["CC_R", "CC_L"], "licence": "not stated", "training": training}
     said = {"densight": "0.1.0", "command": "explain", "input": "a folder", "split": "test", "device": "cpu"}
-    said |= {"method": "grad-cam", "classes": list(BIRADS), "models": [model]}
+    said |= {"methods": ["grad-cam"], "classes": list(BIRADS), "models": [model]}
     return said | {"started": "2026-01-02T03:04:05+00:00", "finished": "2026-01-02T03:09:05+00:00"} | more
 
 
@@ -165,7 +165,7 @@ def test_a_run_with_everything_becomes_one_page(tmp_path: Path) -> None:
         "the film's edge was cut",
         "bad.png the file is empty (0 bytes) export it again",
         "cropped to … rows (20 images)",
-        "densight explain 'a folder' --model starter --split test --method grad-cam --device cpu -o run/",
+        "densight explain 'a folder' --model starter --method grad-cam --split test --device cpu -o run/",
         "ab" * 32,
         "batch_size 16, learning_rate 0.001",
         "seed 7",
@@ -317,7 +317,7 @@ def test_pictures_of_all_classes_are_left_out_where_the_page_would_become_too_la
     page = Page(write_report(run))
     hung = [one for one in page.all("img") if one["alt"].startswith("Exam")]
     assert (len(hung), len(page.all("img")) - len(hung)) == (of_exams, of_classes)
-    assert ("450 pictures of all classes, one an image, are left out" in page.text) == (of_classes == 0)
+    assert ("450 pictures of single images are left out" in page.text) == (of_classes == 0)
 
 
 def test_five_hundred_exams_are_quick(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from densight.assessment.models import load_models
 from densight.assessment.run import RunResult, assess_run
 from densight.assessment.tables import read_assessments, read_exams, read_predictions
 from densight.intake.exam import find_labelled
+from densight.intake.failures import Failure
 from densight.intake.naming import Entry
 from densight.vocabulary import DensightError
 from tests.examples import write_exam, write_model
@@ -192,14 +193,20 @@ def test_an_exam_is_explained_once_all_its_images_are_there_and_again_if_it_was_
     entries, _ = find_labelled(exams_folder, None, "ABCD")
     seen: list[int] = []
 
-    def on_exam(examined: list[tuple[Entry, Examined]]) -> dict[Path, str]:
-        seen.append(len(examined))
-        return {entry.path: f"maps/{entry.projection}" for entry, _ in examined}
+    def explain(word: str, *faulty: Path) -> list[str]:
+        def on_exam(examined: list[tuple[Entry, Examined]]) -> tuple[dict[Path, str], list[Failure]]:
+            seen.append(len(examined))
+            maps = {entry.path: f"maps/{entry.projection}" for entry, _ in examined}
+            return maps, [Failure(entry.path, "no map", "") for entry, _ in examined if entry.path in faulty]
 
-    for _ in range(2):
-        assess_run(load_models([model_folder]), entries, tmp_path / "run", {}, base=exams_folder, on_exam=on_exam)
+        models = load_models([model_folder])
+        run = assess_run(models, entries, tmp_path / "run", {}, base=exams_folder, on_exam=on_exam, explained=word)
+        return [failure.fault for failure in run.failures]
 
-    assert seen == [4, 4, 2]
+    faults = [explain("grad-cam"), explain("grad-cam"), explain("layer-cam", entries[-1].path), explain("layer-cam")]
+
+    assert seen == [4, 4, 2, 4, 4, 2, 2]
+    assert faults == [[], [], ["no map"], []]
     assert read_assessments(tmp_path / "run")[0]["maps"].str.startswith("maps/").all()
 
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 import densight
-from densight.explanation.gradcam import grad_cam
+from densight.explanation.methods.gradcam import grad_cam
 from densight.network.architecture import Architecture, build_network
 from densight.network.blocks import feature_centres
 from densight.network.bundle import BundleFacts, read_bundle, write_bundle

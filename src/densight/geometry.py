@@ -156,6 +156,35 @@ class Geometry:
             values = _interpolate(values, (self._to_frame(upright, axis) - origin[axis]) / step[axis], axis)
         return self._laid_into_image(values)
 
+    def image_to_frame(self, image: npt.NDArray[np.generic]) -> npt.NDArray[np.float32]:
+        """Bring what is known of the image's pixels, a mask for instance, into the frame.
+
+        Parameters
+        ----------
+        image : ndarray, shape ``image_shape``
+
+        Returns
+        -------
+        ndarray of float32, shape ``frame_shape``
+            Means over what a frame's pixel covers where the frame is the coarser, else linear; zero beside the box.
+
+        Examples
+        --------
+        >>> Geometry.stretched((4, 4), (2, 2)).image_to_frame(np.eye(4, dtype=bool))
+        array([[0.5, 0. ],
+               [0. , 0.5]], dtype=float32)
+        """
+        import cv2
+
+        row, column, rows, columns = self.box
+        upright = set_upright(image, self.turns, self.mirrored)[row : row + rows, column : column + columns]
+        way = cv2.INTER_AREA if min(self.scale) < 1 else cv2.INTER_LINEAR
+        frame = np.zeros(self.frame_shape, np.float32)
+        (high, wide), (top, left) = self.content_shape, self.offset
+        content = np.ascontiguousarray(upright, np.float32)
+        frame[top : top + high, left : left + wide] = cv2.resize(content, (wide, high), interpolation=way)
+        return frame
+
     def seen(self) -> npt.NDArray[np.bool_]:
         """The image's pixels that lie in the box, ``image_shape`` of bool: what the network saw."""
         return self._laid_into_image(np.ones(self.box[2:], bool))

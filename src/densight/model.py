@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, overload
 
 from densight.assessment.assess import Assessment, assess_exam
 from densight.assessment.models import Models, load_models
-from densight.explanation.explain import check_method, explain
+from densight.explanation.explain import explain
+from densight.explanation.methods.methods import choose_methods
 from densight.intake.mammogram import Exam, Mammogram
 from densight.vocabulary import Projection
 
@@ -89,33 +90,40 @@ class Model:
         return assess_exam(self.models, _mammograms(exam))[0]
 
     @overload
-    def explain(self, exam: Mammogram, method: str = "grad-cam") -> Explanation: ...
+    def explain(self, exam: Mammogram, method: str = "grad-cam", layer: str | None = None) -> Explanation: ...
 
     @overload
-    def explain(self, exam: Exam, method: str = "grad-cam") -> dict[Projection, Explanation]: ...
+    def explain(
+        self, exam: Exam, method: str = "grad-cam", layer: str | None = None
+    ) -> dict[Projection, Explanation]: ...
 
-    def explain(self, exam: Exam | Mammogram, method: str = "grad-cam") -> Explanation | dict[Projection, Explanation]:
-        """Which places spoke for each class and which against it.
+    def explain(
+        self, exam: Exam | Mammogram, method: str = "grad-cam", layer: str | None = None
+    ) -> Explanation | dict[Projection, Explanation]:
+        """Which places spoke for each class and which against it, and which for denser and which for fattier.
 
         Parameters
         ----------
         exam : Exam or Mammogram
-        method : {"grad-cam"}
+        method : str
+            One of `densight.explanation.methods.methods.METHODS`, such as ``grad-cam`` or ``integrated-gradients``.
+        layer : str, optional
+            For the methods whose name ends in ``cam``: the layer that is mapped, the last feature map if None.
 
         Returns
         -------
         Explanation or dict of Projection to Explanation
             Of a mammogram its explanation, of an exam one a projection. ``.map("B")`` is the raw signed map of a class,
-            float32 in the image's own pixels.
+            ``.map("expected class")`` that of ``Σ k p_k``; float32 in the image's own pixels.
 
         Raises
         ------
         DensightError
-            As :meth:`assess`, and if there is no such method.
+            As :meth:`assess`, and if there is no such method or layer.
         """
-        check_method(method)
+        choose_methods([method], layer=layer)
         _, examined = assess_exam(self.models, _mammograms(exam))
-        explanations = {one.assessment.projection: explain(one, method) for one in examined}
+        explanations = {one.assessment.projection: explain(one, method, layer) for one in examined}
         return explanations if isinstance(exam, Exam) else next(iter(explanations.values()))
 
 

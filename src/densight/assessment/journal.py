@@ -17,7 +17,7 @@ JOURNAL = "journal.jsonl"
 """The file's name in a run folder."""
 
 
-_SAID = ("file", "probabilities", "preparation", "model", "percent_density", "warnings", "maps")
+_SAID = ("file", "probabilities", "preparation", "model", "percent_density", "warnings", "maps", "explained")
 """What a line says of each image."""
 
 
@@ -33,14 +33,14 @@ class Journal:
         The run folder.
     base : Path
         The folder to which the images' paths are relative.
-    with_maps : bool
-        Whether an image counts as done only if it has been explained.
+    explained : str
+        An image counts as done only if it has been explained so; empty where it need not be.
     """
 
-    def __init__(self, folder: Path, base: Path, *, with_maps: bool) -> None:
+    def __init__(self, folder: Path, base: Path, explained: str = "") -> None:
         self.path = folder / JOURNAL
         self.base = base
-        self.with_maps = with_maps
+        self.explained = explained
         self._said: dict[str, dict[str, Any]] = {}
         text = self.path.read_text(encoding="utf-8", errors="replace") if self.path.is_file() else ""
         for line in text.splitlines():
@@ -54,14 +54,16 @@ class Journal:
     def knows(self, entry: Entry) -> bool:
         """Whether the image is done and its file has not changed since."""
         said = self._said.get(self.key(entry))
-        return said is not None and said["file"] == _stamp(entry.path) and bool(said["maps"] or not self.with_maps)
+        if said is None or said["file"] != _stamp(entry.path):
+            return False
+        return self.explained in ("", said["explained"])
 
     def said(self, entry: Entry) -> dict[str, Any]:
         """What was said of an image that is known: its probabilities and the words of its row."""
         return self._said[self.key(entry)]
 
-    def note(self, examined: list[tuple[Entry, Examined]], maps: dict[Path, str]) -> None:
-        """Add the images of an exam.
+    def note(self, examined: list[tuple[Entry, Examined]], maps: dict[Path, str], unexplained: set[Path]) -> None:
+        """Add the images of an exam; those of ``unexplained`` were not explained as they should have been.
 
         Raises
         ------
@@ -77,6 +79,7 @@ class Journal:
                 "percent_density": one.assessment.percent_density,
                 "warnings": "; ".join(one.assessment.warnings),
                 "maps": maps.get(entry.path, ""),
+                "explained": "" if entry.path in unexplained else self.explained,
             }
             for entry, one in examined
         }

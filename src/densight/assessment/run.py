@@ -33,8 +33,9 @@ __all__ = ["RUN", "OnExam", "RunResult", "assess_run"]
 RUN = "run.json"
 """What the run is: models, input, versions."""
 
-OnExam = Callable[[list[tuple[Entry, Examined]]], dict[Path, str]]
-"""What is done with the examined images of an exam; gives for each file what its row has in the column ``maps``."""
+OnExam = Callable[[list[tuple[Entry, Examined]]], tuple[dict[Path, str], list[Failure]]]
+"""What is done with the examined images of an exam; gives for each file what its row has in the column ``maps``, and
+what could not be done."""
 
 _Loaded = tuple[Mammogram, Prepared, Anatomy] | Failure
 
@@ -65,6 +66,7 @@ def assess_run(
     *,
     base: Path,
     on_exam: OnExam | None = None,
+    explained: str = "",
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> RunResult:
     """Assess the exams of an input and write ``run.json``, the tables and ``failures.csv`` into the run folder.
@@ -83,7 +85,9 @@ def assess_run(
     base : Path
         The folder to which the paths in the table are relative.
     on_exam : callable, optional
-        Explains the images of an exam. An exam that a run without it has done is done again.
+        Explains the images of an exam.
+    explained : str
+        How it does, in a word. An exam that a run has done without it, or with another, is done again.
     progress : callable
         Called with the number of images done and of all images.
 
@@ -93,7 +97,7 @@ def assess_run(
         If the folder holds a run of other models, or cannot be written.
     """
     facts = _begin(models, folder, facts)
-    journal = Journal(folder, base, with_maps=on_exam is not None)
+    journal = Journal(folder, base, explained)
     exams = group_exams(entries)
     waiting = [exam for exam in exams if not all(map(journal.knows, exam))]
     resumed = done = len(entries) - sum(map(len, waiting))
@@ -102,7 +106,9 @@ def assess_run(
     for exam, loaded in _ahead(waiting, models):
         examined = _examine_exam(models, exam, loaded, failures)
         if examined:
-            journal.note(examined, on_exam(examined) if on_exam else {})
+            maps, faults = on_exam(examined) if on_exam else ({}, [])
+            failures += faults
+            journal.note(examined, maps, {one.path for one in faults})
         done += len(exam)
         progress(done, len(entries))
     rows = [_row(entry, journal, models) for entry in entries if journal.knows(entry)]

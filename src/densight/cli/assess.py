@@ -31,5 +31,5 @@ def assess(
     """
     from densight.cli.runs import run_input
 
-    failed = run_input(source, model, output, split=split, device=device, method=None)
+    failed = run_input(source, model, output, split=split, device=device)
     raise typer.Exit(1 if failed else 0)

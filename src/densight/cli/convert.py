@@ -70,7 +70,7 @@ def convert(
     for line in _describe(bundle):
         print_line(console, line)
     if to_onnx:
-        from densight.explanation.gradcam import grad_cam
+        from densight.explanation.methods.gradcam import grad_cam
         from densight.network.onnx import write_onnx
 
         write_onnx(bundle, output, grad_cam if bundle.network.linear_head else None)

@@ -16,21 +16,39 @@ def explain(
     source: InputArgument,
     model: ModelOption,
     output: RunOption = Path("run"),
-    method: Annotated[str, typer.Option(metavar="NAME", help="The method: grad-cam.")] = "grad-cam",
+    method: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="A method, or all; give the option once a method. See below.  [default: grad-cam]",
+            show_default=False,
+        ),
+    ] = None,
+    layer: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="The layer that is mapped.  [default: the last]", show_default=False),
+    ] = None,
     split: SplitOption = None,
     device: DeviceOption = "cpu",
 ) -> None:
     """Assess exams and show which tissue spoke for each class.
 
-    Does what assess does, and for every image the Grad-CAM of every class from
-    the same pass of the network. Under maps/ in the run folder: the tutorial's
-    four pictures of each image, all classes side by side, each exam as
-    radiologists hang it, and the raw signed maps (.npy, .tif). The report
-    shows them.
+    Does what assess does, and maps for every image what spoke for each class,
+    and what for denser and what for fattier (the expected class). Under maps/
+    in the run folder: the tutorial's four pictures of each image, all classes
+    side by side, each exam as radiologists hang it, and the raw signed maps
+    (.npy, .tif). The report shows them.
 
-    densight explain exams/ --model models/all -o run/
+    Methods at no cost, from the same pass of the network: grad-cam,
+    expected-class, grad-cam++, layer-cam, hires-cam, ablation-cam, eigen-cam.
+    Up to some seconds an image: score-cam, integrated-gradients, gradient-x-input,
+    smooth-grad, guided-backpropagation, deep-lift, occlusion, rise,
+    kernel-shap. densight trial tells which of them to trust.
+
+    densight explain exams/ --model models/all --method layer-cam -o run/
     """
     from densight.cli.runs import run_input
 
-    failed = run_input(source, model, output, split=split, device=device, method=method)
+    methods = method or ["grad-cam"]
+    failed = run_input(source, model, output, split=split, device=device, methods=methods, layer=layer)
     raise typer.Exit(1 if failed else 0)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,13 +28,19 @@ SHOWN_EXAMS = 12
 
 
 def run_input(
-    source: Path, model: list[Path], output: Path, *, split: str | None, device: str, method: str | None
+    source: Path,
+    model: list[Path],
+    output: Path,
+    *,
+    split: str | None,
+    device: str,
+    methods: Sequence[str] = (),
+    layer: str | None = None,
 ) -> bool:
-    """Assess, and where a method is named explain, the exams of an input; tell whether any image failed."""
+    """Assess, and where methods are named explain, the exams of an input; tell whether any image failed."""
     from densight.assessment.models import load_models
     from densight.assessment.run import assess_run
-    from densight.explanation.explain import check_method
-    from densight.explanation.run import explaining
+    from densight.explanation.run import Explainer
     from densight.intake.exam import find_labelled
     from densight.report.report import write_report
 
@@ -48,24 +56,29 @@ def run_input(
         among = f"{count(learnt_from, 'image')} of the splits train and validation"
         print_line(console, f"note: the input has {among}; --split test leaves them out")
     base = source if source.is_dir() else source.parent
+    explainer = Explainer.of(output, entries, base, models, methods, layer) if methods else None
     facts: dict[str, Any] = {
         "densight": version("densight"),
-        "command": "assess" if method is None else "explain",
+        "command": "explain" if methods else "assess",
         "input": source.resolve().name,
         "split": split,
         "device": device,
-        "method": method,
+        "methods": list(explainer.methods) if explainer else [],
+        "layer": layer,
+        "sources": {"input": _beside(source, output), "models": [_beside(one, output) for one in model]},
     }
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("Assessing" if method is None else "Explaining", total=len(entries))
+        task = bar.add_task("Explaining" if methods else "Assessing", total=len(entries))
 
         def show(done: int, total: int) -> None:
             bar.update(task, completed=done, total=total)
 
-        on_exam = None if method is None else explaining(output, entries, base, check_method(method))
+        said = explainer.said if explainer else ""
         try:
-            result = assess_run(models, entries, output, facts, base=base, on_exam=on_exam, progress=show)
+            result = assess_run(
+                models, entries, output, facts, base=base, on_exam=explainer, explained=said, progress=show
+            )
         except KeyboardInterrupt:
             print_line(console, "Stopped. The same command goes on with the exams that are left.")
             raise typer.Exit(INTERRUPTED) from None
@@ -73,6 +86,11 @@ def run_input(
     if result.images is not None:
         print_line(console, f"Report: {write_report(output)}")
     return bool(result.failures)
+
+
+def _beside(path: Path, output: Path) -> str:
+    """The way from the run folder to a file, for the verbs that go on with the run."""
+    return Path(os.path.relpath(path.resolve(), output.resolve())).as_posix()
 
 
 def _tell(console: Console, result: RunResult, output: Path) -> None:

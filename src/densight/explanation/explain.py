@@ -2,63 +2,98 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
+import numpy.typing as npt
 
 from densight.assessment.assess import Examined
 from densight.explanation.explanation import Explanation
+from densight.explanation.methods.methods import METHODS, Method, choose_methods
+from densight.preparation.prepare import finish
 from densight.vocabulary import DensightError
 
-__all__ = ["METHODS", "check_method", "explain"]
+if TYPE_CHECKING:
+    from densight.explanation.fat import Tissue
+    from densight.explanation.methods.subject import Maps, Subject
 
-METHODS = ("grad-cam",)
-"""The methods there are."""
-
-
-def check_method(method: str) -> str:
-    """The method's name, if there is such a method.
-
-    Raises
-    ------
-    DensightError
-        If there is not.
-    """
-    if method not in METHODS:
-        raise DensightError(f"unknown method {method!r}", remedy=f"use one of {', '.join(METHODS)}")
-    return method
+__all__ = ["as_subject", "explain", "to_explanation"]
 
 
-def explain(examined: Examined, method: str = "grad-cam") -> Explanation:
-    """Explain what a network said of one mammogram, for every class.
+def explain(
+    examined: Examined,
+    method: str = "grad-cam",
+    layer: str | None = None,
+    *,
+    tissue: Tissue | None = None,
+    seed: int = 0,
+) -> Explanation:
+    """Explain what a network said of one mammogram, for every class and for the expected class.
 
     Parameters
     ----------
     examined : Examined
-        What `densight.assessment.assess.examine` gave; the network is not run again.
+        What `densight.assessment.assess.examine` gave.
     method : str
-        One of `METHODS`.
+        One of `densight.explanation.methods.methods.METHODS`.
+    layer : str, optional
+        The layer whose output is mapped, by its name in the network; the last feature map if None.
+    tissue : Tissue, optional
+        The breast in the network's frame, for methods that compare with fat; what anatomy found if None.
+    seed : int
+        Of methods that draw.
 
     Raises
     ------
     DensightError
-        If there is no such method, or the map is not finite.
+        If there is no such method or layer, the method cannot explain at a layer, it needs a breast and none is found,
+        or the map is not finite.
     """
+    (method,) = choose_methods([method], layer=layer)
+    made = METHODS[method]
+    try:
+        maps = made.make(as_subject(examined, made, layer, tissue=tissue, seed=seed))
+    except DensightError as error:
+        raise DensightError(error.fault, examined.mammogram.path, error.remedy) from error
+    return to_explanation(examined, method, maps)
+
+
+def as_subject(
+    examined: Examined, method: Method, layer: str | None = None, *, tissue: Tissue | None = None, seed: int = 0
+) -> Subject:
+    """What a method needs of an image that was examined."""
     import torch
 
-    from densight.explanation.gradcam import grad_cam
-    from densight.network.blocks import feature_centres
+    from densight.explanation.fat import Tissue, fat_level, tissue_regions
+    from densight.explanation.methods.subject import Subject
 
-    check_method(method)
-    network, geometry = examined.bundle.network, examined.prepared.geometry
-    with torch.inference_mode():
-        cells = grad_cam(network, examined.features)[0].float().cpu().numpy()
-    rows, columns = (feature_centres(network, size) for size in geometry.frame_shape)
+    prepared, network = examined.prepared, examined.bundle.network
+    device = network.classifier.weight.device
+
+    def as_input(tensor: npt.NDArray[np.float32]) -> torch.Tensor:
+        return torch.from_numpy(tensor)[None].to(device, memory_format=torch.channels_last)
+
+    fat = regions = None
+    if method.needs_fat:
+        tissue = tissue or Tissue.of(examined.anatomy, prepared.geometry)
+        fat = as_input(finish(fat_level(prepared.image, tissue), examined.bundle.facts.preparation))
+        if method.needs_regions:
+            regions = torch.from_numpy(tissue_regions(prepared.image, tissue)).to(device)
+    return Subject(network, as_input(prepared.tensor), fat, regions, layer, examined.features, seed)
+
+
+def to_explanation(examined: Examined, method: str, maps: Maps) -> Explanation:
+    """Maps of all targets as an `Explanation` of the image."""
+    cells = np.ascontiguousarray(maps.cells.detach().float().cpu().numpy())
     return Explanation(
-        np.ascontiguousarray(cells),
+        cells[:-1],
         examined.assessment.classes,
         examined.assessment.probabilities,
         method,
-        network.feature_layer,
-        geometry,
-        (rows[0], columns[0]),
-        (rows[1], columns[1]),
+        maps.layer,
+        examined.prepared.geometry,
+        maps.origin,
+        maps.step,
+        cells[-1],
+        (maps.forward, maps.backward),
     )

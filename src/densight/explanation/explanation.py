@@ -10,12 +10,15 @@ import numpy.typing as npt
 from densight.geometry import Geometry
 from densight.vocabulary import DensightError
 
-__all__ = ["Explanation"]
+__all__ = ["EXPECTED", "Explanation"]
+
+EXPECTED = "expected class"
+"""What `Explanation.map` calls the map of ``E[k] = Σ k p_k``."""
 
 
 @dataclass(frozen=True, eq=False)
 class Explanation:
-    """The raw, signed maps of one image, one a class, and the way into the image's own pixels.
+    """The raw, signed maps of one image, one a class and one of the expected class, and the way into its own pixels.
 
     Parameters
     ----------
@@ -34,6 +37,12 @@ class Explanation:
         The way between the image and the network's frame.
     origin, step : (float, float)
         Where the cells lie in the frame: cell ``(i, j)`` is centred on the frame's pixel ``origin + step * (i, j)``.
+    made_expected : ndarray of float32, shape (rows, columns), or None
+        The map of the expected class, ``Σ k p_k`` with k = 0 for the least dense: positive where the image speaks for
+        a denser class, negative where for a less dense one. If None it is made of the classes' maps by the chain rule,
+        ``Σ p_c (c - E) cells_c``, which is exact for methods that are linear in the score's derivative.
+    passes : (int, int)
+        What it cost: forward and backward passes of one image through the network, beyond that of its assessment.
 
     Raises
     ------
@@ -48,6 +57,8 @@ class Explanation:
     ...                    (0.5, 0.5), (2.0, 2.0))
     >>> maps.predicted, maps.map("A").shape, maps.strength("A"), maps.strength("B")
     ('A', (8, 8), 1.0, 0.0)
+    >>> round(float(maps.expected_cells[0, 0]), 2)
+    -0.18
     """
 
     cells: npt.NDArray[np.float32]
@@ -58,6 +69,8 @@ class Explanation:
     geometry: Geometry
     origin: tuple[float, float]
     step: tuple[float, float]
+    made_expected: npt.NDArray[np.float32] | None = None
+    passes: tuple[int, int] = (0, 0)
 
     def __post_init__(self) -> None:
         k = len(self.classes)
@@ -66,7 +79,12 @@ class Explanation:
                 f"an explanation has a map and a probability for each of {k} classes, these are "
                 f"{self.cells.shape} and {self.probabilities.shape}"
             )
-        if not np.isfinite(self.cells).all():
+        if self.expected_cells.shape != self.cells.shape[1:]:
+            raise DensightError(
+                f"the map of the expected class is {self.expected_cells.shape}, those of the classes "
+                f"{self.cells.shape[1:]}"
+            )
+        if not (np.isfinite(self.cells).all() and np.isfinite(self.expected_cells).all()):
             raise DensightError(f"the {self.method} map at {self.layer} is not finite", remedy="check the weights")
 
     @property
@@ -74,13 +92,26 @@ class Explanation:
         """The class of the greatest probability."""
         return self.classes[int(self.probabilities.argmax())]
 
+    @property
+    def expected(self) -> float:
+        """The expected class, 0 for the least dense."""
+        return float(self.probabilities @ np.arange(len(self.classes)))
+
+    @property
+    def expected_cells(self) -> npt.NDArray[np.float32]:
+        """The map of the expected class at the layer's own resolution: float32, shape (rows, columns)."""
+        if self.made_expected is not None:
+            return self.made_expected
+        slopes = self.probabilities * (np.arange(len(self.classes)) - self.expected)
+        return np.asarray(np.einsum("c,cij->ij", slopes, self.cells), np.float32)
+
     def map(self, label: str | None = None) -> npt.NDArray[np.float32]:
         """The raw signed map of a class in the image's own pixels.
 
         Parameters
         ----------
         label : str, optional
-            The predicted class if None.
+            A class, or `EXPECTED`. The predicted class if None.
 
         Returns
         -------
@@ -92,7 +123,12 @@ class Explanation:
         DensightError
             If there is no such class.
         """
-        return self.geometry.map_to_image(self.cells[self._index(label)], self.origin, self.step)
+        return self.geometry.map_to_image(self.cells_of(label), self.origin, self.step)
+
+    def framed(self, label: str | None = None) -> npt.NDArray[np.float32]:
+        """The same in the network's frame: float32, shape ``geometry.frame_shape``; air and padding included."""
+        frame = self.geometry.frame_shape
+        return Geometry.stretched(frame, frame).map_to_image(self.cells_of(label), self.origin, self.step)
 
     def evidence(self, label: str | None = None) -> npt.NDArray[np.float32]:
         """The positive part of :meth:`map` as parts of :meth:`strength`, 0 to 1; all zero where there is none."""
@@ -105,10 +141,20 @@ class Explanation:
 
         It is the scale that :meth:`evidence` is divided by, and tells how much a picture was stretched.
         """
-        return max(float(self.cells[self._index(label)].max()), 0.0)
+        return max(float(self.cells_of(label).max()), 0.0)
 
-    def _index(self, label: str | None) -> int:
+    def cells_of(self, label: str | None = None) -> npt.NDArray[np.float32]:
+        """The cells of a class, of the predicted one if None, or of `EXPECTED`: shape (rows, columns).
+
+        Raises
+        ------
+        DensightError
+            If there is no such class.
+        """
         label = self.predicted if label is None else label
-        if label not in self.classes:
-            raise DensightError(f"there is no class {label!r}", remedy=f"use one of {', '.join(self.classes)}")
-        return self.classes.index(label)
+        if label in self.classes:
+            return np.asarray(self.cells[self.classes.index(label)])
+        if label != EXPECTED:
+            known = ", ".join([*self.classes, repr(EXPECTED)])
+            raise DensightError(f"there is no class {label!r}", remedy=f"use one of {known}")
+        return self.expected_cells

@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from densight.anatomy.breast import Side
 from densight.assessment.fusion import mean_of
-from densight.explanation.explanation import Explanation
+from densight.explanation.explanation import EXPECTED, Explanation
+from densight.explanation.methods.methods import method_name
 from densight.explanation.overlay import (
     CONTOURS,
     GROUND,
@@ -24,7 +25,7 @@ from densight.explanation.overlay import (
     draw_overlay,
     film_name,
     make_overlays,
-    method_name,
+    map_unit,
     probability,
     shared_scale,
 )
@@ -41,7 +42,7 @@ __all__ = ["draw_hanging"]
 _IMAGES, _SIDE, _EDGE, _GAP = 7.6, 2.9, 0.25, 0.08
 _TALLEST, _EMPTY, _HEAD, _FOOT = 4.4, 0.8, 0.8, 0.5
 _LEAST_BODY = 4.9
-_TOLD, _DIM, _FAINT = "#e8963a", "#7d8592", "#2b2f37"
+_TOLD, _DIM, _FAINT, _WARN = "#e8963a", "#7d8592", "#2b2f37", "#ff7a6b"
 
 
 class _Page:
@@ -86,11 +87,13 @@ def draw_hanging(
     *,
     title: str = "",
     probabilities: npt.ArrayLike | None = None,
+    label: str | None = None,
+    warning: str = "",
 ) -> Figure:
     """Hang an exam: CC above, MLO below, chest walls back to back, the right breast at the viewer's left.
 
-    All images carry the map of one class, the one predicted for the exam, on one scale. An image whose chest wall
-    lies on the other side is mirrored, and the drawing says so. The images of a row have one magnification.
+    All images carry the map of one class on one scale, so that what mattered more in one looks so. An image whose
+    chest wall lies on the other side is mirrored, and the drawing says so. The images of a row have one magnification.
 
     Parameters
     ----------
@@ -100,6 +103,10 @@ def draw_hanging(
         For instance ``Exam 1302``.
     probabilities : array-like of float, shape (k,), optional
         Those of the exam. The mean of the images' where None, as the tutorial has it.
+    label : str, optional
+        The class whose maps are drawn, or `densight.explanation.explanation.EXPECTED`; the exam's if None.
+    warning : str
+        What is wrong with the maps, to be written on the drawing.
 
     Returns
     -------
@@ -121,7 +128,8 @@ def draw_hanging(
     ['R-CC', 'not in this exam', 'L-CC', 'not in this exam']
     """
     classes, fused = _check(views, probabilities)
-    label = classes[int(fused.argmax())]
+    told = classes[int(fused.argmax())]
+    label = label or told
     in_mm = all(mammogram.spacing for mammogram, _ in views)
     hung = {m.projection: _hang(m, e, label, in_mm) for m, e in views if m.projection is not None}
     scale = shared_scale([one.overlay for one in hung.values()])
@@ -138,8 +146,10 @@ def draw_hanging(
                 _draw_missing(page, top, projection, _row_height(row))
         top += _row_height(row) + _GAP
     _draw_probabilities(page, hung, classes, fused)
-    _draw_scale(page, body, scale, label)
-    _write_head_and_foot(page, title, describe_class(label, classes), float(fused.max()), views[0][1])
+    _draw_scale(page, body, scale, label, map_unit(views[0][1], label))
+    _write_head_and_foot(page, title, describe_class(told, classes), float(fused.max()), views[0][1])
+    if warning:
+        page.text(_EDGE, 0.7, warning, fontsize=8.5, color=_WARN, fontweight="bold")
     return page.figure
 
 
@@ -202,6 +212,8 @@ def _draw_hung(
 
 def _say_probability(explanation: Explanation, label: str) -> str:
     """The probability of the map's class, and the image's own class where that is another."""
+    if label == EXPECTED:
+        return f"{EXPECTED} {explanation.expected:.2f}"
     values = dict(zip(explanation.classes, explanation.probabilities, strict=True))
     said = [f"{name} {probability(values[name])}" for name in dict.fromkeys((label, explanation.predicted))]
     return "\nits own class: ".join(said)
@@ -256,13 +268,14 @@ def _draw_probabilities(
     axes.axhline(0.5, color=_FAINT, linewidth=0.8)
 
 
-def _draw_scale(page: _Page, body: float, scale: float, label: str) -> None:
+def _draw_scale(page: _Page, body: float, scale: float, label: str, unit: str) -> None:
     tall, left = 1.6, _EDGE + _IMAGES + 0.35
     top = _HEAD + body - tall - 0.08
-    unit = add_colour_bar(page.axes(left, top, 0.18, tall), scale)
+    unit = add_colour_bar(page.axes(left, top, 0.18, tall), scale, unit)
+    speaks = ("for denser", "for fattier") if label == EXPECTED else (f"for {label}", f"against {label}")
     page.text(left, top - 0.17, unit, fontsize=8, color=QUIET)
-    for place, words in ((0.0, f"speaks for {label}"), (1.0, f"speaks against {label}")):
-        page.text(left + 0.78, top + place * tall, words, fontsize=8, va="center")
+    for place, words in zip((0.0, 1.0), speaks, strict=True):
+        page.text(left + 0.78, top + place * tall, f"speaks {words}", fontsize=8, va="center")
     fractions = ", ".join(f"{fraction * 100:g}" for fraction in CONTOURS)
     note = f"contours at {fractions} %\nof the scale"
     page.text(left + 0.78, top + 0.25 * tall, note, fontsize=7, color=QUIET, va="center")

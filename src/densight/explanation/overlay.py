@@ -16,7 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from densight.anatomy.breast import Side, breast_mask, chest_wall
-from densight.explanation.explanation import Explanation
+from densight.explanation.explanation import EXPECTED, Explanation
+from densight.explanation.methods.methods import METHODS, NO_UNIT
 from densight.intake.mammogram import Mammogram
 from densight.vocabulary import BIRADS, DensightError, Projection
 
@@ -24,19 +25,20 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 __all__ = [
+    "BLUR",
     "CONTOURS",
     "GROUND",
     "INK",
     "QUIET",
-    "UNIT",
     "WINDOW",
     "Overlay",
     "add_colour_bar",
     "describe_class",
     "draw_overlay",
+    "draw_plain",
     "film_name",
     "make_overlays",
-    "method_name",
+    "map_unit",
     "probability",
     "shared_scale",
 ]
@@ -45,12 +47,14 @@ Image = npt.NDArray[np.float32]
 
 GROUND, INK, QUIET = "#000000", "#eceef2", "#9aa1ac"
 """Background, text and small print of a drawing: dark, as a reading room is."""
-UNIT = "score before softmax, per cell"
 CONTOURS = (0.25, 0.5, 0.75)
 """Fractions of the scale at which contours of the evidence for the class are drawn."""
 
 WINDOW = (1.0, 99.5)
 """Percentiles inside the breast that are shown as black and white."""
+
+BLUR = 0.012
+"""Width over which a map of single pixels is averaged for drawing, as a part of the image's longer side."""
 
 _DISPLAY = 700
 _MARGIN = 0.03
@@ -59,7 +63,6 @@ _FOR, _AGAINST = (72.0, 27.0, 72.0), (64.0, -8.0, -42.0)
 _OPAQUE = 0.78
 _SOFT = 1.5
 _LINE, _LINE_WIDTHS = "#fff4e0", (0.7, 1.0, 1.3)
-_METHODS = {"grad-cam": "Grad-CAM"}
 _WORDS = {
     "A": "almost entirely fatty",
     "B": "scattered areas of fibroglandular density",
@@ -140,6 +143,8 @@ class Overlay:
 def make_overlays(mammogram: Mammogram, explanation: Explanation, labels: Sequence[str]) -> list[Overlay]:
     """Cut a mammogram and the maps of some classes to the breast, for the screen.
 
+    Maps of single pixels are made smooth, for grains of both signs cannot be read.
+
     Examples
     --------
     >>> from densight.geometry import Geometry
@@ -174,6 +179,8 @@ def make_overlays(mammogram: Mammogram, explanation: Explanation, labels: Sequen
     for label in labels:
         values = explanation.map(label)
         inside = _share_inside(values, known)
+        if explanation.layer == "input":
+            values = np.asarray(cv2.GaussianBlur(values, (0, 0), BLUR * max(mammogram.shape)), np.float32)
         overlays.append(Overlay(grey, reduce(values[box]), soft, (float(rows), float(columns)), wall, inside))
     return overlays
 
@@ -197,8 +204,13 @@ def draw_overlay(axes: Axes, overlay: Overlay, scale: float) -> None:
         lines.set_path_effects([patheffects.withStroke(linewidth=2.2, foreground="#00000055")])
 
 
-def add_colour_bar(axes: Axes, scale: float) -> str:
-    """Fill an axes of its own with the vertical colour bar of :func:`draw_overlay`; give the unit in words."""
+def draw_plain(axes: Axes, overlay: Overlay) -> None:
+    """Draw the mammogram alone, as :func:`draw_overlay` shows it."""
+    draw_overlay(axes, replace(overlay, values=np.zeros_like(overlay.values)), 1.0)
+
+
+def add_colour_bar(axes: Axes, scale: float, unit: str) -> str:
+    """Fill an axes of its own with the vertical colour bar of :func:`draw_overlay`; give the unit with its power."""
     shades = np.linspace(-1, 1, 256, dtype=np.float32)[:, None]
     bar = _composed(np.full_like(shades, 0.35), shades, np.ones_like(shades))
     axes.imshow(bar, origin="lower", aspect="auto", extent=(0.0, 1.0, -1.0, 1.0), interpolation="bilinear")
@@ -210,7 +222,7 @@ def add_colour_bar(axes: Axes, scale: float) -> str:
     axes.set_yticks([-1, 0, 1], [f"−{number}", "0", f"+{number}"])
     axes.tick_params(length=0, labelsize=8, colors=INK, pad=4)
     axes.spines[:].set_visible(False)
-    return f"{UNIT}, × $10^{{{power}}}$".replace("-", "−") if power else UNIT
+    return f"{unit}, × $10^{{{power}}}$".replace("-", "−") if power else unit
 
 
 def probability(value: float) -> str:
@@ -225,14 +237,14 @@ def probability(value: float) -> str:
 
 
 def describe_class(label: str, classes: Sequence[str]) -> str:
-    """A class in words where it is BI-RADS', else its label.
+    """A class in words where it is BI-RADS' or the expected one, else its label.
 
     Examples
     --------
     >>> describe_class("D", "ABCD"), describe_class("D", "FGD")
     ('D extremely dense', 'D')
     """
-    return f"{label} {_WORDS[label]}" if tuple(classes) == BIRADS else label
+    return f"{label} {_WORDS[label]}" if tuple(classes) == BIRADS and label in _WORDS else label
 
 
 def film_name(projection: Projection) -> str:
@@ -246,15 +258,13 @@ def film_name(projection: Projection) -> str:
     return f"{projection.laterality}-{projection.view}"
 
 
-def method_name(method: str) -> str:
-    """A method as papers write it.
-
-    Examples
-    --------
-    >>> method_name("grad-cam")
-    'Grad-CAM'
-    """
-    return _METHODS.get(method, method)
+def map_unit(explanation: Explanation, label: str) -> str:
+    """What the map of a class, or of the expected class, is measured in."""
+    unit = METHODS[explanation.method].unit
+    if unit == NO_UNIT:
+        return "arbitrary units"
+    place = "pixel" if explanation.layer == "input" else "cell"
+    return f"{'classes' if label == EXPECTED else unit}, per {place}"
 
 
 def _composed(grey: Image, values: Image, breast: Image) -> npt.NDArray[np.uint8]:

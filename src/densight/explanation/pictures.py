@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,17 +11,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from densight.explanation.explanation import Explanation
+from densight.explanation.explanation import EXPECTED, Explanation
+from densight.explanation.methods.methods import method_name
 from densight.explanation.overlay import (
     CONTOURS,
     GROUND,
     INK,
     QUIET,
-    UNIT,
     add_colour_bar,
     describe_class,
     draw_overlay,
+    draw_plain,
     make_overlays,
+    map_unit,
     probability,
     shared_scale,
 )
@@ -30,13 +33,15 @@ from densight.storage import replacing, write_json
 from densight.vocabulary import DensightError
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["draw_classes", "read_raw", "save_raw", "save_tutorial_pictures"]
+__all__ = ["draw_classes", "draw_methods", "read_raw", "save_raw", "save_tutorial_pictures"]
 
 Image = npt.NDArray[np.float32]
 
-_FORMAT = 1
+_FORMAT = 2
+_EXPECTED = "_expected.npy"
 _OPAQUE = 0.7
 
 
@@ -78,7 +83,7 @@ def save_tutorial_pictures(
             "frame the image with the preparation of the model that explained it",
         )
     grey = _as_bytes(framed_image)
-    values = _on_frame(explanation)
+    values = explanation.framed()
     values = values / (float(np.abs(values).max()) or 1.0)
     pictures = {"650": grey, "map": _seismic(values), "overlay": _overlay(grey, values)}
     stem = Path(folder) / f"{explanation.predicted}_{name}"
@@ -89,14 +94,15 @@ def save_tutorial_pictures(
 def save_raw(explanation: Explanation, folder: str | Path, name: str) -> list[Path]:
     """Write the raw maps: every class's cells as NumPy and JSON, the predicted class's map as TIFF.
 
-    ``<predicted>_<name>_raw.npy`` holds the cells of all classes, float32 ``(k, rows, columns)``; the JSON beside it
-    all else that :func:`read_raw` needs. ``<predicted>_<name>_raw.tif`` is the predicted class's signed map in the
-    image's own pixels, one channel of float32, deflated.
+    ``<predicted>_<name>_raw.npy`` holds the cells of all classes, float32 ``(k, rows, columns)``, and
+    ``_raw_expected.npy`` those of the expected class; the JSON beside them all else that
+    :func:`read_raw` needs. ``<predicted>_<name>_raw.tif`` is the predicted class's signed map in the image's own
+    pixels, one channel of float32, deflated.
 
     Returns
     -------
     list of Path
-        The three files.
+        The four files.
 
     Raises
     ------
@@ -105,17 +111,19 @@ def save_raw(explanation: Explanation, folder: str | Path, name: str) -> list[Pa
     """
     from PIL import Image as PillowImage
 
-    npy, description, tif = (
-        Path(folder) / f"{explanation.predicted}_{name}_raw.{kind}" for kind in ("npy", "json", "tif")
+    npy, expected, description, tif = (
+        Path(folder) / f"{explanation.predicted}_{name}_raw{ending}" for ending in (".npy", _EXPECTED, ".json", ".tif")
     )
-    with replacing(npy) as temporary:
-        np.save(temporary, explanation.cells.astype(np.float32), allow_pickle=False)
+    for path, cells in ((npy, explanation.cells), (expected, explanation.expected_cells)):
+        with replacing(path) as temporary:
+            np.save(temporary, cells.astype(np.float32), allow_pickle=False)
     with replacing(tif) as temporary:
         PillowImage.fromarray(explanation.map()).save(temporary, compression="tiff_adobe_deflate")
     content = {
         "format": _FORMAT,
         "cells": npy.name,
-        "unit": UNIT,
+        "expected_cells": expected.name,
+        "unit": map_unit(explanation, explanation.predicted),
         "classes": list(explanation.classes),
         "probabilities": [float(value) for value in explanation.probabilities],
         "method": explanation.method,
@@ -123,9 +131,10 @@ def save_raw(explanation: Explanation, folder: str | Path, name: str) -> list[Pa
         "geometry": asdict(explanation.geometry),
         "origin": list(explanation.origin),
         "step": list(explanation.step),
+        "passes": list(explanation.passes),
     }
     write_json(description, content)
-    return [npy, description, tif]
+    return [npy, expected, description, tif]
 
 
 def read_raw(path: str | Path) -> Explanation:
@@ -145,9 +154,12 @@ def read_raw(path: str | Path) -> Explanation:
     remedy = "write it again with densight explain"
     try:
         content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        cells = np.load(path.with_suffix(".npy"), allow_pickle=False)
+        cells, expected = (
+            np.asarray(np.load(path.with_name(content[key]), allow_pickle=False), np.float32)
+            for key in ("cells", "expected_cells")
+        )
         return Explanation(
-            np.asarray(cells, np.float32),
+            cells,
             tuple(content["classes"]),
             np.array(content["probabilities"], np.float32),
             content["method"],
@@ -155,6 +167,8 @@ def read_raw(path: str | Path) -> Explanation:
             Geometry(**{name: _as_tuple(value) for name, value in content["geometry"].items()}),
             _as_tuple(content["origin"]),
             _as_tuple(content["step"]),
+            expected,
+            _as_tuple(content["passes"]),
         )
     except OSError as error:
         raise DensightError(f"cannot be read ({error.strerror or error})", error.filename or path, remedy) from error
@@ -165,7 +179,7 @@ def read_raw(path: str | Path) -> Explanation:
 
 
 def draw_classes(mammogram: Mammogram, explanation: Explanation) -> Figure:
-    """Draw one row, a panel a class: each class's signed map over the breast, all on one scale.
+    """Draw one row: each class's signed map over the breast, all on one scale, and the expected class's on its own.
 
     Returns
     -------
@@ -177,51 +191,89 @@ def draw_classes(mammogram: Mammogram, explanation: Explanation) -> Figure:
     >>> explanation = Explanation(np.ones((2, 4, 4), np.float32), ("A", "B"), np.array([0.9, 0.1], np.float32),
     ...                           "grad-cam", "add_12", Geometry.stretched((256, 256), (64, 64)), (8, 8), (16, 16))
     >>> [axes.get_title("left") for axes in draw_classes(Mammogram(pixels), explanation).axes]
-    ['A · .90', 'B · .10', '']
+    ['A · .90', 'B · .10', '', 'expected class 0.10 of 0 to 1', '']
     """
     from matplotlib.figure import Figure
 
-    overlays = make_overlays(mammogram, explanation, explanation.classes)
-    scale = shared_scale(overlays)
+    labels = (*explanation.classes, EXPECTED)
+    overlays = make_overlays(mammogram, explanation, labels)
     rows, columns = overlays[0].size
     wide, edge, head, foot, side = 2.8, 0.2, 0.45, 0.45, 1.0
     tall = wide * rows / columns
-    width = edge + len(overlays) * (wide + edge) + side
+    width = edge + len(labels) * (wide + edge) + 2 * side
     height = head + tall + foot
     figure = Figure(figsize=(width, height), facecolor=GROUND)
-    for place, (label, overlay) in enumerate(zip(explanation.classes, overlays, strict=True)):
-        left = edge + place * (wide + edge)
-        axes = figure.add_axes((left / width, foot / height, wide / width, tall / height))
-        draw_overlay(axes, overlay, scale)
-        told = label == explanation.predicted
-        words = f"{describe_class(label, explanation.classes)} · {probability(explanation.probabilities[place])}"
-        axes.set_title(words, loc="left", fontsize=8, color=INK if told else QUIET)
-        below: dict[str, Any] = {"xycoords": "axes fraction", "textcoords": "offset points"}
-        axes.annotate(overlay.lack, (0, 0), (0, -11), fontsize=8, color=QUIET, **below)
-    bar = min(tall, 1.8)
-    left, bottom = (width - side) / width, (foot + (tall - bar) / 2) / height
-    unit = add_colour_bar(figure.add_axes((left, bottom, 0.16 / width, bar / height)), scale)
+    left = edge
+    for group in (labels[:-1], labels[-1:]):
+        drawn = [overlays[labels.index(label)] for label in group]
+        scale = shared_scale(drawn)
+        for label, overlay in zip(group, drawn, strict=True):
+            axes = figure.add_axes((left / width, foot / height, wide / width, tall / height))
+            draw_overlay(axes, overlay, scale)
+            _name_panel(axes, explanation, label, overlay.lack)
+            left += wide + edge
+        bar = min(tall, 1.8)
+        place = (left / width, (foot + (tall - bar) / 2) / height, 0.16 / width, bar / height)
+        unit = add_colour_bar(figure.add_axes(place), scale, map_unit(explanation, group[0]))
+        look: dict[str, Any] = {"fontsize": 7, "color": QUIET, "ha": "right"}
+        figure.text((left - edge) / width, 0.12 / height, unit, **look)
+        left += side
     fractions = ", ".join(f"{fraction * 100:g}" for fraction in CONTOURS)
-    figure.text(
-        1 - 0.12 / width,
-        0.12 / height,
-        f"{unit}; contours at {fractions} % of the scale",
-        fontsize=7,
-        color=QUIET,
-        ha="right",
+    words = f"{method_name(explanation.method)} at {explanation.layer}; contours at {fractions} % of the scale"
+    figure.text(edge / width, 0.12 / height, words, fontsize=7, color=QUIET)
+    return figure
+
+
+def _name_panel(axes: Axes, explanation: Explanation, label: str, lack: str) -> None:
+    if label == EXPECTED:
+        words = f"{EXPECTED} {explanation.expected:.2f} of 0 to {len(explanation.classes) - 1}"
+    else:
+        value = explanation.probabilities[explanation.classes.index(label)]
+        words = f"{describe_class(label, explanation.classes)} · {probability(value)}"
+    told = label in (explanation.predicted, EXPECTED)
+    axes.set_title(words, loc="left", fontsize=8, color=INK if told else QUIET)
+    below: dict[str, Any] = {"xycoords": "axes fraction", "textcoords": "offset points"}
+    said = "orange: for denser, blue: for fattier" if label == EXPECTED else lack
+    axes.annotate(said, (0, 0), (0, -11), fontsize=8, color=QUIET, **below)
+
+
+def draw_methods(mammogram: Mammogram, explanations: Sequence[Explanation]) -> Figure:
+    """Draw what several methods say of the expected class of one image, a panel a method, each on its own scale.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    from matplotlib.figure import Figure
+
+    overlays = [make_overlays(mammogram, one, [EXPECTED])[0] for one in explanations]
+    rows, columns = overlays[0].size
+    across = min(len(overlays) + 1, 6)
+    down = -(-(len(overlays) + 1) // across)
+    wide, edge, head, foot = 2.3, 0.15, 0.4, 0.3
+    tall = wide * rows / columns
+    width, height = edge + across * (wide + edge), down * (tall + head) + foot
+    figure = Figure(figsize=(width, height), facecolor=GROUND)
+    for place in range(len(overlays) + 1):
+        row, column = divmod(place, across)
+        left, bottom = edge + column * (wide + edge), height - (row + 1) * (tall + head)
+        axes = figure.add_axes((left / width, bottom / height, wide / width, tall / height))
+        if place == 0:
+            draw_plain(axes, overlays[0])
+        else:
+            draw_overlay(axes, overlays[place - 1], overlays[place - 1].peak or 1.0)
+        words = method_name(explanations[place - 1].method) if place else "mammogram"
+        axes.set_title(words, loc="left", fontsize=9, color=INK)
+    said = (
+        f"{EXPECTED} {explanations[0].expected:.2f}; orange: for denser, blue: for fattier; each map on its own scale, "
     )
+    said += "those of single pixels averaged over some millimetres"
+    figure.text(edge / width, 0.1 / height, said, fontsize=7, color=QUIET)
     return figure
 
 
 def _as_tuple(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
-
-
-def _on_frame(explanation: Explanation) -> Image:
-    """The predicted class's map in the network's frame, air and padding included."""
-    frame = explanation.geometry.frame_shape
-    cells = explanation.cells[explanation.classes.index(explanation.predicted)]
-    return Geometry.stretched(frame, frame).map_to_image(cells, explanation.origin, explanation.step)
 
 
 def _as_bytes(image: Image) -> npt.NDArray[np.uint8]:

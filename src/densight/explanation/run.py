@@ -3,82 +3,157 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from densight.assessment.assess import Examined
 from densight.assessment.fusion import mean_of
-from densight.assessment.run import OnExam
+from densight.assessment.models import Models
 from densight.explanation.explain import explain
-from densight.explanation.explanation import Explanation
+from densight.explanation.explanation import EXPECTED, Explanation
 from densight.explanation.hanging import draw_hanging
+from densight.explanation.methods.methods import choose_methods
 from densight.explanation.naming import EXAM_PICTURES, MAPS, exam_picture_name, image_names
-from densight.explanation.pictures import draw_classes, save_raw, save_tutorial_pictures
+from densight.explanation.pictures import draw_classes, draw_methods, save_raw, save_tutorial_pictures
+from densight.intake.failures import Failure
 from densight.intake.mammogram import Mammogram
 from densight.intake.naming import Entry
 from densight.storage import replacing
-from densight.vocabulary import Projection
+from densight.vocabulary import DensightError, Projection
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["explaining"]
+__all__ = ["Explainer", "save_figure"]
 
 DOTS_PER_INCH = 150
 
 
-def explaining(folder: Path, entries: Sequence[Entry], base: Path, method: str) -> OnExam:
+@dataclass(frozen=True, eq=False)
+class Explainer:
     """What `densight.assessment.run.assess_run` calls with each exam in order to explain it.
 
     Every image gets the tutorial's four pictures, its maps of all classes as a picture and as raw numbers, under
-    ``maps/<PROJECTION>/``; every exam one picture of its images as they are hung, under ``maps/exams/``.
+    ``maps/<PROJECTION>/``; those of methods beyond the first lie in a folder of the method's name there. Every exam
+    gets one picture of its images as they are hung, under ``maps/exams/``, with the first method's maps.
 
     Parameters
     ----------
     folder : Path
         The run folder.
-    entries : sequence of Entry
-        All images of the run.
-    base : Path
-        The folder to which the images' paths in the run's tables are relative.
-    method : str
-        One of `densight.explanation.explain.METHODS`.
+    names : dict of Path to str
+        What the names of each image's pictures hold; see `densight.explanation.naming.image_names`.
+    methods : tuple of str
+        Of `densight.explanation.methods.methods.METHODS`, at least one.
+    layer : str or None
+        The layer that is mapped.
     """
-    names = image_names(entries, base)
 
-    def on_exam(examined: list[tuple[Entry, Examined]]) -> dict[Path, str]:
+    folder: Path
+    names: dict[Path, str]
+    methods: tuple[str, ...]
+    layer: str | None
+
+    @classmethod
+    def of(
+        cls,
+        folder: Path,
+        entries: Sequence[Entry],
+        base: Path,
+        models: Models,
+        methods: Sequence[str],
+        layer: str | None,
+    ) -> Explainer:
+        """Check what is asked for before anything is done.
+
+        Parameters
+        ----------
+        folder : Path
+        entries : sequence of Entry
+            All images of the run.
+        base : Path
+            The folder to which the images' paths in the run's tables are relative.
+        models : Models
+        methods : sequence of str
+        layer : str or None
+
+        Raises
+        ------
+        DensightError
+            If there is no such method or layer.
+        """
+        import torch
+
+        from densight.explanation.methods.layers import look_at
+
+        chosen = choose_methods(methods, layer=layer)
+        for bundle in models.bundles:
+            facts, device = bundle.facts, bundle.network.classifier.weight.device
+            blank = torch.zeros(1, facts.architecture.channels, *facts.preparation.shape, device=device)
+            if layer is not None:
+                look_at(bundle.network, blank, layer)
+        return cls(folder, image_names(entries, base), chosen, layer)
+
+    @property
+    def said(self) -> str:
+        """What is done, in a word."""
+        return ",".join(self.methods) + (f"@{self.layer}" if self.layer else "")
+
+    def __call__(self, examined: list[tuple[Entry, Examined]]) -> tuple[dict[Path, str], list[Failure]]:
+        """Explain the images of an exam; give what each one's row has in the column ``maps``, and what failed."""
         maps: dict[Path, str] = {}
+        failures: list[Failure] = []
         views: dict[Projection, list[tuple[Mammogram, Explanation]]] = {}
         for entry, one in examined:
-            explanation = explain(one, method)
-            maps[entry.path] = _save_image(folder, names[entry.path], one, explanation)
-            views.setdefault(one.assessment.projection, []).append((one.mammogram, explanation))
-        _save_exam(folder, examined[0][0], list(views.values()))
-        return maps
+            made: list[Explanation] = []
+            for method in self.methods:
+                try:
+                    made.append(explain(one, method, self.layer))
+                except DensightError as error:
+                    failures.append(Failure(entry.path, f"{method}: {error.fault}", error.remedy or ""))
+            if not made:
+                continue
+            maps[entry.path] = self._save_image(self.names[entry.path], one, made)
+            if made[0].method == self.methods[0]:
+                views.setdefault(one.assessment.projection, []).append((one.mammogram, made[0]))
+        if views:
+            save_exam(self.folder, examined[0][0], list(views.values()))
+        return maps, failures
 
-    return on_exam
+    def _save_image(self, name: str, examined: Examined, made: Sequence[Explanation]) -> str:
+        """Write the pictures of one image; give what their paths in the run folder begin with."""
+        mammogram, projection = examined.mammogram, examined.assessment.projection
+        for explanation in made:
+            place = self.folder / MAPS / projection
+            if explanation.method != self.methods[0]:
+                place /= explanation.method
+            save_tutorial_pictures(mammogram, examined.prepared.image, explanation, place, name)
+            save_raw(explanation, place, name)
+            save_figure(place / f"{explanation.predicted}_{name}_classes.png", draw_classes(mammogram, explanation))
+        start = f"{made[0].predicted}_{name}"
+        if len(made) > 1:
+            save_figure(self.folder / MAPS / projection / f"{start}_methods.png", draw_methods(mammogram, made))
+        return f"{MAPS}/{projection}/{start}"
 
 
-def _save_image(folder: Path, name: str, examined: Examined, explanation: Explanation) -> str:
-    """Write the pictures of one image; give what their paths in the run folder begin with."""
-    mammogram, projection = examined.mammogram, examined.assessment.projection
-    place = folder / MAPS / projection
-    save_tutorial_pictures(mammogram, examined.prepared.image, explanation, place, name)
-    save_raw(explanation, place, name)
-    start = f"{explanation.predicted}_{name}"
-    _save_figure(place / f"{start}_classes.png", draw_classes(mammogram, explanation))
-    return f"{MAPS}/{projection}/{start}"
-
-
-def _save_exam(folder: Path, entry: Entry, views: list[list[tuple[Mammogram, Explanation]]]) -> None:
+def save_exam(folder: Path, entry: Entry, views: list[list[tuple[Mammogram, Explanation]]], warning: str = "") -> None:
     """Hang the first image of each projection; the probabilities are the exam's, of all images."""
     fused = mean_of([mean_of([explanation.probabilities for _, explanation in images]) for images in views])
     path = folder / EXAM_PICTURES / exam_picture_name(entry.patient_id, entry.exam_id)
-    title = f"Exam {entry.exam_id}"
-    _save_figure(path, draw_hanging([images[0] for images in views], title=title, probabilities=fused))
+    label = EXPECTED if views[0][0][1].method == "expected-class" else None
+    figure = draw_hanging(
+        [images[0] for images in views],
+        title=f"Exam {entry.exam_id}",
+        probabilities=fused,
+        label=label,
+        warning=warning,
+    )
+    save_figure(path, figure)
 
 
-def _save_figure(path: Path, figure: Figure) -> None:
+def save_figure(path: Path, figure: Figure) -> None:
+    """Write a drawing as PNG."""
     with replacing(path) as temporary:
         # The first level of compression: the others take many times as long for a tenth of the size.
         quickly = {"compress_level": 1}

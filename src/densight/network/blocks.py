@@ -47,6 +47,10 @@ class DensityNetwork(nn.Module):
         """The feature map in, logits ``(B, classes)`` out."""
         raise NotImplementedError
 
+    def activate(self, features: Tensor) -> Tensor:
+        """The last activation of the feature map, in its shape; only where ``linear_head`` is true."""
+        raise NotImplementedError
+
     def activation_slope(self, features: Tensor) -> Tensor:
         """The derivative of the last activation at every position, in the shape of ``features``."""
         raise NotImplementedError
@@ -123,8 +127,8 @@ def keras_initialise(network: nn.Module) -> None:
                 nn.init.zeros_(module.bias)
 
 
-def feature_centres(network: DensityNetwork, size: int) -> tuple[float, float]:
-    """Where the cells of the feature map lie on the network's input, along one axis.
+def feature_centres(network: DensityNetwork, size: int, cells: int | None = None) -> tuple[float, float]:
+    """Where the cells of the feature map, or of an earlier layer's, lie on the network's input, along one axis.
 
     Cell ``i`` looks at positions centred on ``offset + step * i``. Stretching a coarse map over the whole input
     instead, as is common, misplaces it by up to half a cell.
@@ -133,6 +137,9 @@ def feature_centres(network: DensityNetwork, size: int) -> tuple[float, float]:
     ----------
     size : int
         The input's size along the axis.
+    cells : int, optional
+        The size of an earlier layer's map along the axis. Where no strided layer of the network's makes a map of that
+        size, its cells are taken to cover the input evenly.
 
     Returns
     -------
@@ -143,10 +150,16 @@ def feature_centres(network: DensityNetwork, size: int) -> tuple[float, float]:
     ----------
     Araujo, Norris and Sim, "Computing receptive fields of convolutional neural networks", Distill 2019, eq. 3.
     """
-    offset, step = 0.0, 1.0
+    offset, step, made = 0.0, 1.0, size
     for kernel, stride, before in network.strides(size):
+        if made == cells:
+            break
         offset += step * ((kernel - 1) / 2 - before)
         step *= stride
+        made = math.ceil(made / stride)
+    if cells is not None and cells != made:
+        step = size / cells
+        offset = (step - 1) / 2
     return offset, step
 
 

@@ -118,8 +118,13 @@ class MobileNetV2(DensityNetwork):
 
     def forward_head(self, features: Tensor) -> Tensor:
         """ReLU6, global average pooling, dropout, dense layer: logits ``(B, classes)``."""
-        logits: Tensor = self.classifier(self.dropout(self.activation(features).mean(dim=(2, 3))))
+        logits: Tensor = self.classifier(self.dropout(self.activate(features).mean(dim=(2, 3))))
         return logits
+
+    def activate(self, features: Tensor) -> Tensor:
+        """ReLU6."""
+        activated: Tensor = self.activation(features)
+        return activated
 
     def activation_slope(self, features: Tensor) -> Tensor:
         """One between 0 and 6, zero outside."""

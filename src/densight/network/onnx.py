@@ -42,8 +42,8 @@ def write_onnx(bundle: Bundle, path: str | Path, maps_of: MapsOf | None = None) 
         The file to write.
     maps_of : callable, optional
         What makes the maps of every class of a network and its feature map, for instance
-        :func:`~densight.explanation.gradcam.grad_cam` of a network with a linear head. They are then the second output
-        ``maps``, ``(batch, classes, map rows, map columns)``, raw and signed.
+        :func:`~densight.explanation.methods.gradcam.grad_cam` of a network with a linear head. They are then the
+        second output ``maps``, ``(batch, classes, map rows, map columns)``, raw and signed.
 
     Raises
     ------

@@ -104,9 +104,13 @@ class TutorialResNet(DensityNetwork):
 
     def forward_head(self, features: Tensor) -> Tensor:
         """LeakyReLU, dropout, global average pooling, dense layer: logits ``(B, classes)``."""
-        pooled: Tensor = self.dropout(functional.leaky_relu(features, SLOPE)).mean(dim=(2, 3))
+        pooled: Tensor = self.dropout(self.activate(features)).mean(dim=(2, 3))
         logits: Tensor = self.classifier(pooled)
         return logits
+
+    def activate(self, features: Tensor) -> Tensor:
+        """LeakyReLU of slope .3."""
+        return functional.leaky_relu(features, SLOPE)
 
     def activation_slope(self, features: Tensor) -> Tensor:
         """One above zero, .3 elsewhere: as Keras and PyTorch differentiate LeakyReLU at zero."""

@@ -141,7 +141,9 @@ class Contents:
         words = ["densight", self.run.get("command") or "assess", self.run.get("input") or "INPUT"]
         for model in self.run.get("models", []):
             words += ["--model", model.get("name") or "MODEL"]
-        for option in ("split", "method", "device"):
+        for method in self.run.get("methods") or []:
+            words += ["--method", method]
+        for option in ("split", "layer", "device"):
             if self.run.get(option):
                 words += [f"--{option}", self.run[option]]
         return shlex.join([*map(str, words), "-o", "run/"])

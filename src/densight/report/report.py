@@ -12,8 +12,9 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from densight.explanation.methods.methods import method_name
 from densight.explanation.naming import EXAM_PICTURES, MAPS, exam_picture_name
-from densight.explanation.overlay import describe_class, method_name, probability
+from densight.explanation.overlay import describe_class, probability
 from densight.figures.plots import PLOTS
 from densight.report.contents import Contents, ExamRow, ImageRow, read_contents
 from densight.report.embed import Picture, embed_picture, embed_plot
@@ -41,7 +42,8 @@ _PLOTS = {
     "intervals": "Accuracy, macro recall and macro precision of every level with their 95 % intervals",
     "confusion": "Confusion matrices of every level: true classes in rows, predicted classes in columns",
 }
-_FACTS = ("densight", "input", "split", "device", "method", "started", "finished")
+_IMAGE_PICTURES = {"classes": "the map of every class", "methods": "the expected class's map by every method"}
+_FACTS = ("densight", "input", "split", "device", "methods", "layer", "started", "finished")
 
 
 def write_report(run: str | Path) -> Path:
@@ -77,28 +79,30 @@ def write_report(run: str | Path) -> Path:
 
 @dataclass(frozen=True)
 class _Pictures:
-    """The pictures of the page: hangings by the exam's place, class pictures by what their names begin with."""
+    """The pictures of the page: hangings by the exam's place, those of an image by what their names begin with."""
 
     hangings: Mapping[int, Picture]
     classes: Mapping[str, Picture]
+    methods: Mapping[str, Picture]
     left_out: int
 
     @property
     def all(self) -> list[Picture]:
-        return [*self.hangings.values(), *self.classes.values()]
+        return [*self.hangings.values(), *self.classes.values(), *self.methods.values()]
 
 
 def _embed_pictures(run: Path, contents: Contents) -> _Pictures:
-    """Compress the pictures; those of the classes are left out where the page would become too large."""
+    """Compress the pictures; those of single images are left out where the page would become too large."""
     exams = {
         place: (exam, path)
         for place, exam in enumerate(contents.exams)
         if (path := run / EXAM_PICTURES / exam_picture_name(exam.patient_id, exam.exam_id)).is_file()
     }
     images = [
-        (image, path)
+        (image, kind, path)
         for image in contents.images
-        if image.maps.startswith(f"{MAPS}/") and (path := run / f"{image.maps}_classes.png").is_file()
+        for kind in _IMAGE_PICTURES
+        if image.maps.startswith(f"{MAPS}/") and (path := run / f"{image.maps}_{kind}.png").is_file()
     ]
     of_exam = _within(_PAGE_BUDGET / max(len(exams), 1) / (2 if images else 1), _HANGING_LIMITS)
     left = (_PAGE_BUDGET - of_exam * len(exams)) / max(len(images), 1)
@@ -109,13 +113,20 @@ def _embed_pictures(run: Path, contents: Contents) -> _Pictures:
             place: pool.submit(embed_picture, path, _describe_exam(exam), of_exam)
             for place, (exam, path) in exams.items()
         }
-        classes = {
-            image.maps: pool.submit(embed_picture, path, _describe_image(image, contents.classes), of_image)
-            for image, path in shown
+        of_images = {
+            (kind, image.maps): pool.submit(
+                embed_picture, path, _describe_image(image, kind, contents.classes), of_image
+            )
+            for image, kind, path in shown
         }
+    by_kind = {
+        kind: {maps: one.result() for (of_kind, maps), one in of_images.items() if of_kind == kind}
+        for kind in _IMAGE_PICTURES
+    }
     return _Pictures(
         {place: one.result() for place, one in hangings.items()},
-        {maps: one.result() for maps, one in classes.items()},
+        by_kind["classes"],
+        by_kind["methods"],
         len(images) - len(shown),
     )
 
@@ -131,11 +142,11 @@ def _describe_exam(exam: ExamRow) -> str:
     )
 
 
-def _describe_image(image: ImageRow, classes: tuple[str, ...]) -> str:
+def _describe_image(image: ImageRow, kind: str, classes: tuple[str, ...]) -> str:
     values = ", ".join(
         f"{label} {probability(value)}" for label, value in zip(classes, image.probabilities, strict=True)
     )
-    return f"{image.projection}, {image.file}: the map of every class over the breast; probabilities {values}"
+    return f"{image.projection}, {image.file}: {_IMAGE_PICTURES[kind]} over the breast; probabilities {values}"
 
 
 def _render(contents: Contents, pictures: _Pictures, plots: list[Picture]) -> str:
@@ -164,6 +175,7 @@ def _render(contents: Contents, pictures: _Pictures, plots: list[Picture]) -> st
             plots=plots,
             hangings=pictures.hangings,
             class_pictures=pictures.classes,
+            method_pictures=pictures.methods,
             left_out=pictures.left_out,
             pictures=len(shown),
             size=f"{sum(len(one.source) for one in shown) / 1e6:.1f} MB",
@@ -189,7 +201,7 @@ def _environment() -> Environment:
         "interval": _interval,
         "moment": _moment,
         "count": lambda number, noun: f"{number} {noun}{'' if number == 1 else 's'}",
-        "method": method_name,
+        "methods": lambda names: ", ".join(map(method_name, names)),
     }
     return environment
 
