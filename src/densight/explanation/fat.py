@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from densight.anatomy.reading import Anatomy
 from densight.geometry import Geometry
+from densight.phantom.stored import StoredTruth
 from densight.vocabulary import DensightError
 
 __all__ = ["Tissue", "fat_level", "fat_picture", "tissue_regions"]
@@ -53,7 +54,7 @@ class Tissue:
     dense: Mask
 
     @classmethod
-    def of(cls, masks: Anatomy | Tissue, geometry: Geometry) -> Tissue:
+    def of(cls, masks: Anatomy | StoredTruth, geometry: Geometry) -> Tissue:
         """Masks in an image's own pixels, brought into the network's frame.
 
         Raises

@@ -35,7 +35,7 @@ from densight.vocabulary import BIRADS, PROJECTIONS, DensightError, Laterality
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["CATALOGUE", "RECORD", "TRUTH", "count_cores", "exam_name", "exam_seed", "write_exams"]
+__all__ = ["CATALOGUE", "RECORD", "SHIFT", "TRUTH", "count_cores", "exam_name", "exam_seed", "write_exams"]
 
 CATALOGUE = "catalogue.csv"
 """The catalogue's file name in the folder of a set."""
@@ -49,7 +49,7 @@ TRUTH = "truth.json"
 _MOST = 999_999
 """As many exams as `exam_name` can number."""
 
-_SHIFT = {"display": 4, "raw": 2, "film": 0}
+SHIFT = {"display": 4, "raw": 2, "film": 0}
 """Bits by which pixels of 12, 14 and 8 bits are shifted to fill those of the file."""
 
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -284,7 +284,7 @@ def _write_exam(number: int, folder: Path, seed: int, settings: Settings) -> Non
         for mammogram in made:
             assert mammogram.projection is not None
             stem = hidden / f"{name}_{mammogram.projection}"
-            pixels = np.left_shift(mammogram.pixels, _SHIFT[settings.style], dtype=mammogram.pixels.dtype)
+            pixels = np.left_shift(mammogram.pixels, SHIFT[settings.style], dtype=mammogram.pixels.dtype)
             _write_image(stem.with_suffix(".png"), pixels, settings.pitch)
             _write_truth(stem.with_suffix(".npz"), made.truth.images[mammogram.projection], settings.pitch)
         write_json(hidden / TRUTH, _numbers(made))

@@ -132,11 +132,20 @@ def prepare(mammogram: Mammogram, preparation: Preparation) -> Prepared:
     )
 
 
-def frame(mammogram: Mammogram, preparation: Preparation) -> Framed:
-    """Bring a mammogram into the frame: orientation, crop, scale and grey values."""
+def frame(mammogram: Mammogram, preparation: Preparation, like: Mammogram | None = None) -> Framed:
+    """Bring a mammogram into the frame: orientation, crop, scale and grey values.
+
+    Parameters
+    ----------
+    mammogram : Mammogram
+    preparation : Preparation
+    like : Mammogram, optional
+        Another picture of the same breast, pixel by pixel: what preparation would measure on this one is measured on
+        that one, so that the two can be compared in the frame.
+    """
     if preparation.preset == "tutorial":
-        return _frame_tutorial(mammogram, preparation.shape)
-    return _frame_default(mammogram, preparation.shape)
+        return _frame_tutorial(mammogram, preparation.shape, like or mammogram)
+    return _frame_default(mammogram, preparation.shape, like or mammogram)
 
 
 def finish(image: Image, preparation: Preparation) -> Image:
@@ -152,7 +161,7 @@ def finish(image: Image, preparation: Preparation) -> Image:
     return ((image - 0.5) / 0.25).astype(np.float32)[None]
 
 
-def _frame_tutorial(mammogram: Mammogram, shape: tuple[int, int]) -> Framed:
+def _frame_tutorial(mammogram: Mammogram, shape: tuple[int, int], like: Mammogram) -> Framed:
     """Stretch over the frame by the nearest pixel, as ``flow_from_directory(target_size=…)`` does by default.
 
     Source: keras-preprocessing 1.1, ``ImageDataGenerator.flow_from_directory`` (``interpolation="nearest"``), which
@@ -163,7 +172,7 @@ def _frame_tutorial(mammogram: Mammogram, shape: tuple[int, int]) -> Framed:
 
     pixels, done = mammogram.pixels, ["preset tutorial", f"stretched to {shape[0]}×{shape[1]}, nearest pixel"]
     if pixels.dtype == np.uint16:
-        bits = next(bits for bits in DETECTOR_BITS if pixels.max() < 1 << bits)
+        bits = next(bits for bits in DETECTOR_BITS if max(pixels.max(), like.pixels.max()) < 1 << bits)
         pixels = (pixels >> (bits - 8)).astype(np.uint8)
         done.append(f"grey values up to {mammogram.pixels.max()} taken as of {bits} bits, divided by {1 << (bits - 8)}")
     resized = PillowImage.fromarray(pixels).resize((shape[1], shape[0]), PillowImage.Resampling.NEAREST)
@@ -177,22 +186,27 @@ def _brightness_said(located: Located) -> tuple[str, ...]:
     return ("grey values inverted, for air was brighter than the breast",) if located.inverted else ()
 
 
-def _frame_default(mammogram: Mammogram, shape: tuple[int, int]) -> Framed:
+def _frame_default(mammogram: Mammogram, shape: tuple[int, int], like: Mammogram) -> Framed:
     """Chest wall to the left, cropped to the breast, aspect ratio kept, grey values between limits in the breast."""
     import cv2
 
-    located = locate(mammogram)
+    located = locate(like)
     turns, mirrored = UPRIGHT[located.side]
-    pixels = set_upright(mammogram.pixels, turns, mirrored)
     breast = set_upright(enlarge(located.breast, mammogram.shape), turns, mirrored)
     box = box_around(breast, AIR_MARGIN)
     geometry = Geometry.fitted(mammogram.shape, shape, box, turns=turns, mirrored=mirrored)
     inside = (slice(box[0], box[0] + box[2]), slice(box[1], box[1] + box[3]))
     rows, columns = geometry.content_shape
     way = cv2.INTER_AREA if min(geometry.scale) < 1 else cv2.INTER_LINEAR
-    grey = cv2.resize(brighter_denser(pixels[inside], located), (columns, rows), interpolation=way)
+
+    def look(pixels: npt.NDArray[np.generic]) -> Image:
+        upright = set_upright(pixels, turns, mirrored)[inside]
+        return np.asarray(cv2.resize(brighter_denser(upright, located), (columns, rows), interpolation=way))
+
+    grey = look(mammogram.pixels)
     tissue = cv2.resize(breast[inside].astype(np.float32), (columns, rows), interpolation=way) > 0.5
-    low, high = np.percentile(grey[tissue], (1, 99))
+    measured = grey if like is mammogram else look(like.pixels)
+    low, high = np.percentile(measured[tissue], (1, 99))
     if high <= low:
         raise DensightError("the breast has one grey value only", mammogram.path, "check the export of the image")
     image = np.zeros(shape, np.float32)

@@ -1,0 +1,142 @@
+"""``densight trial``: whether the explanations of a run tell the truth."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from densight.cli.options import DeviceOption
+from densight.cli.terminal import INTERRUPTED, TABLE, count, open_console, print_line
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from densight.explanation.trial.run import TrialRun
+
+__all__ = ["trial"]
+
+
+def trial(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.", show_default=False)],
+    methods: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAMES",
+            help="Methods, separated by commas, or all.  [default: those of the run]",
+            show_default=False,
+        ),
+    ] = None,
+    images: Annotated[int, typer.Option(metavar="N", help="How many images, at most two a patient.", min=1)] = 20,
+    predicted: Annotated[
+        bool, typer.Option("--predicted", help="Try the map of the predicted class, not of the expected one.")
+    ] = False,
+    second: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="DIR", help="The model trained again with another seed.", show_default=False),
+    ] = None,
+    shuffled: Annotated[
+        list[Path] | None, typer.Option(metavar="DIR", help="A model of shuffled labels.", show_default=False)
+    ] = None,
+    model: Annotated[
+        list[Path] | None,
+        typer.Option("--model", "-m", metavar="DIR", help="The run's models, if moved.", show_default=False),
+    ] = None,
+    source: Annotated[
+        Path | None, typer.Option("--input", metavar="PATH", help="The run's input, if moved.", show_default=False)
+    ] = None,
+    seed: Annotated[int, typer.Option(metavar="N", help="The seed of all that is drawn.", min=0)] = 0,
+    device: DeviceOption = "cpu",
+) -> None:
+    """Try whether the explanations of a run tell the truth.
+
+    Takes images of the run and asks of each method: is its evidence in dense
+    tissue, does the answer fall when that tissue becomes fat, does the map go
+    when the network forgets, does it stay when nothing changes, and is its
+    weight where tissue causes the answer. Each against chance, with intervals
+    by patient. On phantoms the tissue is known and changed exactly.
+
+    Writes trials.csv, trials.json and trials/ into the run folder, and the
+    verdicts into its report. A trial that was stopped goes on.
+
+    densight trial run/ --methods grad-cam,integrated-gradients
+    """
+    from densight.explanation.trial.run import try_run
+
+    console = open_console()
+    names = [name for text in methods or [] for name in text.replace(",", " ").split()]
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("")
+
+        def show(what: str, done: int, total: int) -> None:
+            bar.update(task, description=f"Trying {what}", completed=done, total=total)
+
+        try:
+            found = try_run(
+                run,
+                names,
+                images=images,
+                seed=seed,
+                predicted=predicted,
+                model=model or [],
+                source=source,
+                second=second or [],
+                shuffled=shuffled or [],
+                device=device,
+                progress=show,
+            )
+        except KeyboardInterrupt:
+            print_line(console, "Stopped. The same command goes on with the methods that are left.")
+            raise typer.Exit(INTERRUPTED) from None
+    _tell(found, run)
+    raise typer.Exit(1 if found.failures else 0)
+
+
+def _tell(found: TrialRun, run: Path) -> None:
+    from densight.report.report import write_report
+
+    console = open_console()
+    for table in _tables(found):
+        console.print(table)
+    print_line(console, "+ better than chance, ~ no better than chance, - worse than chance")
+    for card in found.cards:
+        if card.warning:
+            print_line(console, card.warning)
+    for failure in found.failures:
+        print_line(console, f"not tried: {failure.path}: {failure.fault}")
+    print_line(
+        console, f"{count(len(found.trials[0].values), 'image')} tried: {run / 'trials.csv'}, {run / 'trials.json'}"
+    )
+    print_line(console, f"Report: {write_report(run)}")
+
+
+def _tables(found: TrialRun) -> list[Table]:
+    from rich.table import Table
+
+    from densight.explanation.methods.methods import method_name
+    from densight.explanation.trial.card import number
+
+    signs = {"passes": "+", "at chance": "~", "fails": "-"}
+    summaries = found.summaries
+    measures = list(dict.fromkeys(name for of in summaries.values() for name in of))
+    methods = list(summaries)
+    tables = []
+    # Four methods beside their measures fill a terminal.
+    for start in range(0, len(methods), 4):
+        table = Table(title="Trials" if start == 0 else None, **TABLE)
+        table.add_column("measure")
+        for method in methods[start : start + 4]:
+            table.add_column(method_name(method), justify="right")
+        for name in measures:
+            cells = []
+            for method in methods[start : start + 4]:
+                one = summaries[method].get(name)
+                known = one is not None and one.verdict != "nothing"
+                cells.append(f"{number(one.value)} {signs.get(one.verdict, ' ')}" if one and known else "")
+            if any(cells):
+                table.add_row(name, *cells)
+        tables.append(table)
+    return tables

@@ -1,0 +1,139 @@
+"""The verdict card: what the trials say of a method and a model, in words for a paper's methods section."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from densight.explanation.methods.methods import method_name
+from densight.explanation.trial.trial import MEASURES, Summary
+
+__all__ = ["JUDGED", "Card", "Line", "describe", "make_card", "number"]
+
+JUDGED = {
+    "tissue": ("tissue.auc", "tissue.inside"),
+    "deletion": ("deletion",),
+    "insertion": ("insertion",),
+    "sanity": ("sanity.cascade", "sanity.labels"),
+    "repeatability": ("repeatability.shift", "repeatability.noise", "repeatability.seed"),
+    "infidelity": ("infidelity",),
+    "sensitivity": ("sensitivity",),
+    "cause": ("cause.rank", "cause.effect"),
+}
+"""The measures that decide each trial; the others are told."""
+
+_QUESTIONS = {
+    "tissue": "Is the evidence in dense tissue?",
+    "deletion": "Does the answer fall when the map's tissue goes first?",
+    "insertion": "Does the answer rise when the map's tissue comes first?",
+    "sanity": "Does the map go when what was learnt is taken away?",
+    "repeatability": "Is the map the same when nothing that matters changes?",
+    "infidelity": "Does the map predict what changes do?",
+    "sensitivity": "Does the map stand a little noise?",
+    "cause": "Is the weight where tissue causes the answer?",
+}
+
+
+@dataclass(frozen=True)
+class Line:
+    """A trial's verdict.
+
+    Parameters
+    ----------
+    trial, question : str
+    verdict : {"passes", "at chance", "fails", "told", "nothing"}
+        Passes only if every deciding measure does; else the worst of theirs.
+    words : str
+        The figures, for a paper.
+    """
+
+    trial: str
+    question: str
+    verdict: str
+    words: str
+
+
+@dataclass(frozen=True)
+class Card:
+    """What the trials say of a method.
+
+    Parameters
+    ----------
+    method : str
+    lines : tuple of Line
+        One a trial that was made. There is no sum of them.
+    """
+
+    method: str
+    lines: tuple[Line, ...]
+
+    @property
+    def failed(self) -> tuple[str, ...]:
+        """The trials that the map did not pass, those that could not be judged left out."""
+        return tuple(line.trial for line in self.lines if line.verdict in ("fails", "at chance"))
+
+    @property
+    def warning(self) -> str:
+        """What is to be written on its maps; empty where it passed all that was judged."""
+        if not self.failed:
+            return ""
+        return f"{method_name(self.method)} did not pass: {', '.join(self.failed)}. Do not take this map as evidence."
+
+
+def make_card(method: str, summaries: Mapping[str, Summary]) -> Card:
+    """Judge a method by its trials.
+
+    Parameters
+    ----------
+    method : str
+    summaries : mapping of str to Summary
+        By the measures' names.
+    """
+    lines = []
+    for trial, names in JUDGED.items():
+        there = [name for name in names if name in summaries]
+        if not there:
+            continue
+        verdicts = [summaries[name].verdict for name in there]
+        worst = next(word for word in ("fails", "at chance", "nothing", "told", "passes") if word in verdicts)
+        words = "; ".join(describe(name, summaries[name]) for name in there)
+        lines.append(Line(trial, _QUESTIONS[trial], worst, words))
+    return Card(method, tuple(lines))
+
+
+def describe(name: str, summary: Summary) -> str:
+    """A measure in words and figures.
+
+    Examples
+    --------
+    >>> describe("tissue.auc", Summary(0.62, (0.55, 0.7), 0.5, (0.05, 0.2), 20, 40, 0, "passes"))
+    'area under the ROC curve for dense tissue in the breast .62 [.55, .70], chance .50 (20 patients, 40 images)'
+    """
+    measure = MEASURES[name]
+    if summary.verdict == "nothing":
+        return f"{measure.words}: nothing to measure in {_count(summary.nothing, 'image')}"
+    low, high = (number(value) for value in summary.interval)
+    said = f"{measure.words} {number(summary.value)} [{low}, {high}], chance {number(summary.chance)}"
+    counts = [_count(summary.patients, "patient"), _count(summary.images, "image")]
+    if summary.nothing:
+        counts.append(f"{summary.nothing} without")
+    return f"{said} ({', '.join(counts)})"
+
+
+def number(value: float) -> str:
+    """A figure as papers print it.
+
+    Examples
+    --------
+    >>> number(0.617), number(-0.2), number(1.5), number(float("nan"))
+    ('.62', '−.20', '1.50', '–')
+    """
+    if math.isnan(value):
+        return "–"
+    text = f"{value:.2f}".replace("-0.", "-.").replace("-", "−")
+    return text[1:] if text.startswith("0.") else text
+
+
+def _count(n: int, noun: str) -> str:
+    return f"{n} {noun}{'' if n == 1 else 's'}"

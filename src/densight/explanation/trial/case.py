@@ -1,0 +1,180 @@
+"""A case: one image with all that trials need of it, in the network's frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from densight.assessment.assess import Examined
+from densight.explanation.explain import as_subject
+from densight.explanation.fat import Tissue, fat_level, fat_picture
+from densight.explanation.methods.methods import METHODS
+from densight.explanation.methods.targets import with_expected
+from densight.geometry import Geometry
+from densight.network.blocks import DensityNetwork
+from densight.phantom.stored import read_truth, without_dense_tissue
+from densight.preparation.prepare import finish, frame
+
+if TYPE_CHECKING:
+    from densight.explanation.methods.subject import Subject
+
+__all__ = ["Case", "make_blocks"]
+
+Image = npt.NDArray[np.float32]
+Labels = npt.NDArray[np.int64]
+
+KNOWN, READ = "known of the phantom", "read by the anatomy"
+PHYSICS, PAINTED = "imaged again with fat", "painted with fat's texture"
+
+BLOCKS = 120
+"""Blocks of the breast that are taken away one after the other."""
+
+CAUSES = 24
+"""Regions of the breast whose effect is measured."""
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """One image before a network, with the tissue that it shows and the same breast without dense tissue.
+
+    Parameters
+    ----------
+    examined : Examined
+    tissue : Tissue
+        In the network's frame.
+    reference : str
+        Where the tissue is from: known of a phantom, or read by anatomy.
+    without : ndarray of float32, shape (rows, columns)
+        The framed image with fat for dense tissue, and with nothing but air beside the breast.
+    replaced : str
+        How that was made: imaged again, which is exact, or painted, which is not.
+    target : int
+        What is explained: the place of a class, or the number of classes for the expected class.
+    """
+
+    examined: Examined
+    tissue: Tissue
+    reference: str
+    without: Image
+    replaced: str
+    target: int
+
+    @classmethod
+    def of(cls, examined: Examined, *, predicted: bool = False, seed: int = 0) -> Case:
+        """Gather what is needed of an image.
+
+        Parameters
+        ----------
+        examined : Examined
+        predicted : bool
+            Whether the predicted class is explained instead of the expected one.
+        seed : int
+            Of the texture of painted fat.
+
+        Raises
+        ------
+        DensightError
+            If no breast is found, or a phantom's record does not fit its image.
+        """
+        mammogram, prepared = examined.mammogram, examined.prepared
+        truth = read_truth(mammogram.path) if mammogram.path else None
+        tissue = Tissue.of(truth or examined.anatomy, prepared.geometry)
+        if truth is None:
+            without = fat_picture(prepared.image, tissue, seed)
+        else:
+            changed = without_dense_tissue(mammogram)
+            without = frame(changed, examined.bundle.facts.preparation, like=mammogram).image
+        classes = len(examined.assessment.classes)
+        return cls(
+            examined,
+            tissue,
+            READ if truth is None else KNOWN,
+            np.where(tissue.breast, without, fat_level(prepared.image, tissue)).astype(np.float32),
+            PAINTED if truth is None else PHYSICS,
+            int(examined.assessment.probabilities.argmax()) if predicted else classes,
+        )
+
+    @property
+    def image(self) -> Image:
+        """What the network saw, before its last step: (rows, columns)."""
+        return self.examined.prepared.image
+
+    @property
+    def network(self) -> DensityNetwork:
+        """The network that assessed it."""
+        return self.examined.bundle.network
+
+    @cached_property
+    def blocks(self) -> Labels:
+        """Small blocks of the breast, numbered from 1; 0 outside. Shape (rows, columns)."""
+        return make_blocks(self.tissue.breast, BLOCKS)
+
+    @cached_property
+    def regions(self) -> Labels:
+        """Larger blocks of the breast, numbered from 1; what is beside it is one more. Shape (rows, columns)."""
+        regions = make_blocks(self.tissue.breast, CAUSES)
+        return np.where(regions == 0, regions.max() + 1, regions)
+
+    def scores(self, images: list[Image]) -> npt.NDArray[np.float64]:
+        """The target's scores of framed images, shape (n,)."""
+        preparation, device = self.examined.bundle.facts.preparation, self.network.classifier.weight.device
+        scores = []
+        with torch.no_grad():
+            for start in range(0, len(images), 16):
+                x = torch.from_numpy(np.stack([finish(one, preparation) for one in images[start : start + 16]]))
+                scores.append(with_expected(self.network(x.to(device)))[:, self.target].double().cpu().numpy())
+        return np.concatenate(scores) if scores else np.zeros(0)
+
+    def subject(self, method: str, seed: int = 0) -> Subject:
+        """What a method is given of the case."""
+        return as_subject(self.examined, METHODS[method], tissue=self.tissue, seed=seed)
+
+    def map(self, method: str, subject: Subject | None = None) -> Image:
+        """A method's raw signed map of the target in the network's frame, shape (rows, columns)."""
+        maps = METHODS[method].make(subject or self.subject(method), [self.target])
+        return self.framed(maps.cells[0], maps.origin, maps.step)
+
+    def framed(self, cells: Tensor, origin: tuple[float, float], step: tuple[float, float]) -> Image:
+        """Cells of a layer in the pixels of the frame."""
+        shape = self.examined.prepared.geometry.frame_shape
+        values = cells.detach().float().cpu().numpy()
+        return Geometry.stretched(shape, shape).map_to_image(values, origin, step)
+
+    def seen_by(self, subject: Subject, network: DensityNetwork) -> Subject:
+        """The same subject before another network."""
+        return replace(subject, network=network, features=None)
+
+
+def make_blocks(mask: npt.NDArray[np.bool_], n: int) -> Labels:
+    """Divide a mask into about ``n`` square blocks, numbered from 1; 0 outside it.
+
+    Slivers at the edge, smaller than a quarter of a block, belong to the nearest block.
+
+    Examples
+    --------
+    >>> make_blocks(np.ones((4, 4), bool), 4)
+    array([[1, 1, 2, 2],
+           [1, 1, 2, 2],
+           [3, 3, 4, 4],
+           [3, 3, 4, 4]])
+    """
+    from scipy.ndimage import distance_transform_edt
+
+    if not mask.any():
+        return np.zeros(mask.shape, np.int64)
+    side = max(1, round(float(np.sqrt(mask.sum() / n))))
+    rows, columns = np.indices(mask.shape) // side
+    numbers = np.where(mask, 1 + rows * (1 + columns.max()) + columns, 0)
+    names, counts = np.unique(numbers, return_counts=True)
+    slivers = np.isin(numbers, names[(counts < side * side / 4) & (names > 0)])
+    if slivers.any() and (mask & ~slivers).any():
+        nearest = distance_transform_edt(slivers | ~mask, return_distances=False, return_indices=True)
+        numbers = np.where(slivers, numbers[tuple(nearest)], numbers)
+    _, dense = np.unique(numbers, return_inverse=True)
+    return dense.reshape(mask.shape).astype(np.int64) + int(numbers.min() > 0)

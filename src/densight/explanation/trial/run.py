@@ -1,0 +1,313 @@
+"""Trying the explanations of a run: its images, its models, in its folder."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from densight.assessment.assess import examine
+from densight.assessment.models import Models, load_models
+from densight.assessment.run import RUN
+from densight.assessment.tables import read_assessments, read_table
+from densight.explanation.methods.methods import choose_methods
+from densight.explanation.trial.card import Card, make_card
+from densight.explanation.trial.case import Case
+from densight.explanation.trial.trial import MEASURES, Summary, Trial
+from densight.explanation.trial.trials import BASELINES, Bench, try_baseline, try_method
+from densight.intake.failures import Failure
+from densight.intake.image import read_mammogram
+from densight.storage import read_json, replacing, write_csv, write_json
+from densight.vocabulary import DensightError, Projection
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["IMAGES", "PICTURES", "TRIALS", "VALUES", "TrialRun", "choose_images", "try_run"]
+
+TRIALS, VALUES, PICTURES = "trials.json", "trials.csv", "trials"
+"""In a run folder: verdicts and what was tried; every image's values; the folder of pictures."""
+
+IMAGES = 20
+"""So many images are tried if nothing else is asked for."""
+
+_COLUMNS = ("method", "measure", "path", "patient_id", "value", "chance")
+
+
+@dataclass(frozen=True, eq=False)
+class TrialRun:
+    """What trials of a run gave.
+
+    Parameters
+    ----------
+    trials : tuple of Trial
+    cards : tuple of Card
+        One a method.
+    failures : tuple of Failure
+        Images that could not be tried.
+    """
+
+    trials: tuple[Trial, ...]
+    cards: tuple[Card, ...]
+    failures: tuple[Failure, ...]
+
+    @property
+    def summaries(self) -> dict[str, dict[str, Summary]]:
+        """By method, then by measure."""
+        return _summaries(self.trials)
+
+
+def try_run(
+    run: str | Path,
+    methods: Sequence[str] = (),
+    *,
+    images: int = IMAGES,
+    seed: int = 0,
+    predicted: bool = False,
+    model: Sequence[str | Path] = (),
+    source: str | Path | None = None,
+    second: Sequence[str | Path] = (),
+    shuffled: Sequence[str | Path] = (),
+    device: str = "cpu",
+    progress: Callable[[str, int, int], None] = lambda what, done, total: None,
+) -> TrialRun:
+    """Try methods of explanation on the images of a run, and write what came of it into the run folder.
+
+    ``trials.csv`` holds every image's value and chance level, ``trials.json`` the summaries, the verdicts and what was
+    tried; ``trials/`` a table and a picture of the values. A method that an earlier call has tried on the same images
+    is not tried again.
+
+    Parameters
+    ----------
+    run : path-like
+        The run folder.
+    methods : sequence of str
+        Those that the run was explained with if empty; Grad-CAM if with none.
+    images : int
+        How many images are tried, at most two a patient.
+    seed : int
+        Of the choice of images and of all that is drawn.
+    predicted : bool
+        Whether the predicted class is tried instead of the expected one.
+    model, source : path-like
+        Where the run's models and its input lie, if no longer where they were.
+    second, shuffled : sequence of path-like
+        The models trained again with another seed, and models trained on shuffled labels; without them those trials are
+        left out.
+    device : {"cpu", "cuda", "mps"}
+    progress : callable
+        Called with what is done, and the number of its steps done and of all.
+
+    Raises
+    ------
+    DensightError
+        If the folder holds no run, its input or models are not found or are others, a method does not exist, or no
+        image can be tried.
+    """
+    run = Path(run)
+    facts = read_json(run / RUN)
+    chosen = choose_methods(methods or facts.get("methods") or ["grad-cam"])
+    models = _find_models(run, facts, model, device)
+    table, _ = read_assessments(run)
+    rows = choose_images(table, images, seed)
+    cases, failures = _make_cases(run, facts, rows, models, source, predicted, seed, progress)
+    paths = [path for path, _ in cases]
+    bench = Bench(
+        tuple(case for _, case in cases),
+        load_models(second, device) if second else None,
+        load_models(shuffled, device) if shuffled else None,
+        seed,
+    )
+    tried: dict[str, Any] = {
+        "densight": version("densight"),
+        "models": [bundle.checksum for bundle in models.bundles],
+        "second": [bundle.checksum for bundle in bench.second.bundles] if bench.second else [],
+        "shuffled": [bundle.checksum for bundle in bench.shuffled.bundles] if bench.shuffled else [],
+        "target": "predicted class" if predicted else "expected class",
+        "seed": seed,
+        "images": paths,
+        "tissue": sorted({case.reference for case in bench.cases}),
+        "fat": sorted({case.replaced for case in bench.cases}),
+    }
+    done = _read_done(run, tried, bench)
+    for name in (*BASELINES, *chosen):
+        if name in done:
+            continue
+        if name in BASELINES:
+            done[name] = try_baseline(bench, name)
+        else:
+            done[name] = try_method(bench, name, lambda n, total, name=name: progress(name, n, total))  # type: ignore[misc]
+        _write(run, tried, [trial for of in done.values() for trial in of], paths)
+    trials = tuple(trial for of in done.values() for trial in of)
+    cards = tuple(make_card(name, of) for name, of in _summaries(trials).items() if name not in BASELINES)
+    _draw(run, trials)
+    return TrialRun(trials, cards, tuple(failures))
+
+
+def choose_images(table: pd.DataFrame, images: int, seed: int) -> pd.DataFrame:
+    """Choose images of a run: best two a patient, now both sides of one view and now both views of one side.
+
+    Parameters
+    ----------
+    table : DataFrame
+        ``assessments.csv``.
+    images, seed : int
+
+    Returns
+    -------
+    DataFrame
+        Rows of the table; all of them where there are no more.
+    """
+    if images < 1:
+        raise DensightError(f"{images} images cannot be tried", remedy="give 1 or more: --images 20")
+    patients = np.random.default_rng(seed).permutation(table["patient_id"].unique())
+    pairs = (("CC_R", "CC_L"), ("CC_R", "MLO_R"), ("MLO_R", "MLO_L"), ("CC_L", "MLO_L"))
+    chosen: list[int] = []
+    for turn, patient in enumerate(patients):
+        own = table[table["patient_id"] == patient]
+        names = own["view"] + "_" + own["laterality"]
+        wanted = own[names.isin(pairs[turn % len(pairs)])].drop_duplicates(["view", "laterality"])
+        chosen += list((wanted if len(wanted) == 2 else own.head(2)).index)
+        if len(chosen) >= images:
+            break
+    return table.loc[sorted(chosen[:images])]
+
+
+def _find_models(run: Path, facts: dict[str, Any], given: Sequence[str | Path], device: str) -> Models:
+    known = facts.get("sources", {}).get("models", [])
+    sources = list(given) or [run / path for path in known]
+    remedy = "name the run's models with --model"
+    if not sources:
+        raise DensightError("the run does not tell where its models lie", run, remedy)
+    try:
+        models = load_models(sources, device)
+    except DensightError as error:
+        raise DensightError(error.fault, error.path, remedy) from error
+    checksums = {one["sha256"] for one in facts["models"]}
+    if {bundle.checksum for bundle in models.bundles} != checksums:
+        raise DensightError("these are not the models of the run", run, remedy)
+    return models
+
+
+def _make_cases(
+    run: Path,
+    facts: dict[str, Any],
+    rows: pd.DataFrame,
+    models: Models,
+    source: str | Path | None,
+    predicted: bool,
+    seed: int,
+    progress: Callable[[str, int, int], None],
+) -> tuple[list[tuple[str, Case]], list[Failure]]:
+    known = facts.get("sources", {}).get("input")
+    if source is None and known is None:
+        raise DensightError("the run does not tell where its input lies", run, "name it with --input")
+    base = Path(source) if source is not None else run / known
+    if not base.exists():
+        raise DensightError("the run's input is not there", base, "name it with --input")
+    base = base if base.is_dir() else base.parent
+    cases, failures = [], []
+    for done, row in enumerate(rows.to_dict("records")):
+        progress("images", done, len(rows))
+        path, projection = base / str(row["path"]), Projection.of(row["view"], row["laterality"])
+        try:
+            mammogram = read_mammogram(path, projection, patient_id=str(row["patient_id"]), exam_id=str(row["exam_id"]))
+            examined = examine(models.of(projection, path), mammogram)
+            cases.append((str(row["path"]), Case.of(examined, predicted=predicted, seed=seed)))
+        except DensightError as error:
+            failures.append(Failure.of(error, path))
+    progress("images", len(rows), len(rows))
+    if not cases:
+        first = failures[0]
+        raise DensightError(f"no image can be tried; the first, {first.path.name}: {first.fault}", run, first.remedy)
+    return cases, failures
+
+
+def _read_done(run: Path, tried: dict[str, Any], bench: Bench) -> dict[str, list[Trial]]:
+    """The trials of an earlier call on the same images."""
+    if not ((run / TRIALS).is_file() and (run / VALUES).is_file()):
+        return {}
+    if read_json(run / TRIALS).get("tried") != tried:
+        return {}
+    table = read_table(run / VALUES, _COLUMNS, "delete it and try again")
+    done: dict[str, list[Trial]] = {}
+    for (method, measure), rows in table.groupby(["method", "measure"], sort=False):
+        if measure not in MEASURES or len(rows) != len(bench.cases):
+            return {}
+        values, chance = (
+            np.array([float(text) if text else math.nan for text in rows[name]]) for name in ("value", "chance")
+        )
+        done.setdefault(str(method), []).append(Trial(str(method), str(measure), values, chance, bench.patients))
+    return done
+
+
+def _summaries(trials: Sequence[Trial]) -> dict[str, dict[str, Summary]]:
+    found: dict[str, dict[str, Summary]] = {}
+    for trial in trials:
+        found.setdefault(trial.method, {})[trial.measure] = trial.summary()
+    return found
+
+
+def _write(run: Path, tried: dict[str, Any], trials: Sequence[Trial], paths: Sequence[str]) -> None:
+    rows = (
+        {
+            "method": trial.method,
+            "measure": trial.measure,
+            "path": path,
+            "patient_id": patient,
+            "value": _text(value),
+            "chance": _text(chance),
+        }
+        for trial in trials
+        for path, patient, value, chance in zip(paths, trial.patients, trial.values, trial.chance, strict=True)
+    )
+    write_csv(run / VALUES, _COLUMNS, rows)
+    summaries = _summaries(trials)
+    content = {
+        "tried": tried,
+        "measures": {name: asdict(MEASURES[name]) for of in summaries.values() for name in of},
+        "methods": {
+            method: {name: _plain(asdict(one)) for name, one in of.items()} for method, of in summaries.items()
+        },
+        "cards": {
+            method: {
+                "lines": [asdict(line) for line in card.lines],
+                "failed": list(card.failed),
+                "warning": card.warning,
+            }
+            for method, of in summaries.items()
+            if method not in BASELINES
+            for card in [make_card(method, of)]
+        },
+    }
+    write_json(run / TRIALS, content)
+
+
+def _text(value: float) -> str:
+    return "" if math.isnan(value) else repr(float(value))
+
+
+def _plain(values: dict[str, Any]) -> dict[str, Any]:
+    """Without NaN, which JSON does not have."""
+
+    def mend(value: Any) -> Any:
+        if isinstance(value, tuple):
+            return [mend(one) for one in value]
+        return None if isinstance(value, float) and math.isnan(value) else value
+
+    return {name: mend(value) for name, value in values.items()}
+
+
+def _draw(run: Path, trials: Sequence[Trial]) -> None:
+    from densight.explanation.trial.plots import draw_table, draw_values
+
+    methods = [trial for trial in trials if trial.method not in BASELINES]
+    for name, figure in (("table", draw_table(_summaries(methods))), ("values", draw_values(trials))):
+        for kind in ("png", "svg"):
+            with replacing(run / PICTURES / f"{name}.{kind}") as temporary:
+                figure.savefig(temporary, format=kind, dpi=150)

@@ -1,0 +1,75 @@
+"""Networks that have forgotten what they learnt: what their maps are like if a map shows what was learnt.
+
+Reference: Adebayo et al., "Sanity checks for saliency maps", NeurIPS 2018.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from densight.network.blocks import DensityNetwork
+
+__all__ = ["STAGES", "randomise"]
+
+STAGES = 4
+"""Parts, of about as many layers each, that the network is divided into from its output to its input."""
+
+_STATISTICS = (nn.BatchNorm2d,)
+
+
+def randomise(network: DensityNetwork, stages: Sequence[int], images: Tensor, seed: int = 0) -> DensityNetwork:
+    """A copy of a network with the weights of some stages shuffled.
+
+    Each array of weights keeps its values in random order: so they stay of the size that the network works with. What
+    batch normalisation knows of its inputs is measured anew on the images, without which a shuffled network gives
+    numbers too large or too small to map.
+
+    Parameters
+    ----------
+    network : DensityNetwork
+    stages : sequence of int
+        0 holds the layers nearest the output, ``STAGES - 1`` those nearest the input.
+    images : Tensor, shape (B, channels, rows, columns)
+        What the network sees, several images.
+    seed : int
+
+    Returns
+    -------
+    DensityNetwork
+        In evaluation mode.
+
+    Examples
+    --------
+    >>> from densight.network.mobilenet import MobileNetV2
+    >>> network = MobileNetV2(4, width=0.35).eval()
+    >>> changed = randomise(network, [0], torch.rand(2, 1, 64, 64))
+    >>> torch.equal(changed.classifier.weight, network.classifier.weight)
+    False
+    >>> torch.equal(changed.features[0][0].weight, network.features[0][0].weight)
+    True
+    """
+    changed = copy.deepcopy(network)
+    layers = [module for module in changed.modules() if list(module.parameters(recurse=False))][::-1]
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for place, module in enumerate(layers):
+            if place * STAGES // len(layers) not in stages:
+                continue
+            for values in module.parameters(recurse=False):
+                order = torch.randperm(values.numel(), generator=generator).to(values.device)
+                values.copy_(values.flatten()[order].reshape(values.shape))
+        _measure_statistics(changed, images)
+    return changed.eval()
+
+
+def _measure_statistics(network: nn.Module, images: Tensor) -> None:
+    norms = [module for module in network.modules() if isinstance(module, _STATISTICS)]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # the plain mean of what passes
+        norm.train()
+    network(images)

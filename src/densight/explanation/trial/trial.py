@@ -1,0 +1,217 @@
+"""A trial: what one measure says of one method on many images, beside what chance would give."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from densight.figures.intervals import DRAWS, SEED, bootstrap_sums, percentile_interval
+from densight.vocabulary import DensightError
+
+__all__ = ["FEW", "MEASURES", "Measure", "Summary", "Trial"]
+
+FEW = 5
+"""With fewer patients than this nothing is judged."""
+
+UP, DOWN, TOLD = "higher", "lower", ""
+
+
+@dataclass(frozen=True)
+class Measure:
+    """What is measured.
+
+    Parameters
+    ----------
+    trial : str
+        The trial that it belongs to.
+    words : str
+        What it is, for tables and papers.
+    better : {"higher", "lower", ""}
+        Which side of chance is better; empty where it is told and not judged.
+    chance : str
+        What chance is.
+    """
+
+    trial: str
+    words: str
+    better: str
+    chance: str
+
+
+MEASURES = {
+    "spearman.frame": Measure(
+        "spearman", "rank correlation of map and image, whole frame", TOLD, "0; background makes most of it"
+    ),
+    "spearman.breast": Measure("spearman", "rank correlation of map and image, inside the breast", TOLD, "0"),
+    "tissue.auc": Measure("tissue", "area under the ROC curve for dense tissue in the breast", UP, ".5"),
+    "tissue.mass": Measure(
+        "tissue", "part of the positive evidence in the breast that lies in dense tissue", UP, "its part of the area"
+    ),
+    "tissue.overlap": Measure(
+        "tissue", "intersection over union with dense tissue at equal area", UP, "that of unrelated masks"
+    ),
+    "tissue.pointing": Measure("tissue", "greatest value in dense tissue", UP, "its part of the area"),
+    "tissue.inside": Measure(
+        "tissue", "part of the positive evidence that lies in the breast", UP, "the breast's part of the frame"
+    ),
+    "deletion": Measure(
+        "deletion", "fall of the score when tissue becomes fat, the map's first, beyond random order", UP, "0"
+    ),
+    "insertion": Measure(
+        "insertion", "rise of the score when fat becomes tissue, the map's first, beyond random order", UP, "0"
+    ),
+    "deletion.brightness": Measure("deletion", "the same beyond the order of brightness", TOLD, "0"),
+    "insertion.brightness": Measure("insertion", "the same beyond the order of brightness", TOLD, "0"),
+    "sanity.cascade": Measure(
+        "sanity", "|rank correlation| with the map of a network randomised to the last layer", DOWN, ".5, by convention"
+    ),
+    "sanity.top": Measure(
+        "sanity", "|rank correlation| with the map after the top quarter is randomised", TOLD, ".5, by convention"
+    ),
+    "sanity.independent": Measure(
+        "sanity", "|rank correlation| after one quarter is randomised, the mean of four", TOLD, ".5, by convention"
+    ),
+    "sanity.ssim": Measure("sanity", "structural similarity with the map of a wholly randomised network", TOLD, "0"),
+    "sanity.labels": Measure(
+        "sanity", "|rank correlation| with the map of a model of shuffled labels", DOWN, ".5, by convention"
+    ),
+    "repeatability.shift": Measure(
+        "repeatability", "rank correlation after small shifts", UP, "with the map of another woman"
+    ),
+    "repeatability.noise": Measure(
+        "repeatability", "rank correlation after noise", UP, "with the map of another woman"
+    ),
+    "repeatability.seed": Measure(
+        "repeatability", "rank correlation with the map of a second training", UP, "with the map of another woman"
+    ),
+    "repeatability.sides": Measure(
+        "repeatability", "rank correlation of right and left, mirrored", UP, "with the map of another woman"
+    ),
+    "repeatability.views": Measure(
+        "repeatability", "rank correlation of CC's and MLO's profiles in depth", UP, "with the profile of another woman"
+    ),
+    "infidelity": Measure(
+        "infidelity", "part of the score's changes that the map does not predict", DOWN, "the map in shuffled places"
+    ),
+    "sensitivity": Measure(
+        "sensitivity", "greatest change of the map by little noise, as a part of it", DOWN, "1, as large as the map"
+    ),
+    "complexity": Measure("complexity", "part of the breast over which the map is spread", TOLD, "1, evenly"),
+    "cause.rank": Measure(
+        "cause", "rank correlation of the map's mass in a region and its effect", UP, "that of the region's area"
+    ),
+    "cause.calibration": Measure(
+        "cause", "part of the effect that the map puts into the wrong regions", DOWN, "effect shared out by area"
+    ),
+    "cause.effect": Measure(
+        "cause", "fall of the score when all dense tissue becomes fat: of the model, whatever the map", UP, "0"
+    ),
+}
+"""All measures by name; the first word is the trial's."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A trial in numbers.
+
+    Parameters
+    ----------
+    value, chance : float
+        Means over patients of the images' means.
+    interval, beyond : (float, float)
+        95 % intervals, by patient, of the value, and of how much better than chance it is, paired.
+    patients, images : int
+        That had a value.
+    nothing : int
+        Images for which the measure has no meaning, for instance for want of positive evidence.
+    verdict : {"passes", "at chance", "fails", "told", "nothing"}
+        Whether the interval of what is beyond chance lies above zero, below, or holds it; ``told`` where the measure is
+        not judged or there are fewer than `FEW` patients; ``nothing`` where no image has a value.
+    """
+
+    value: float
+    interval: tuple[float, float]
+    chance: float
+    beyond: tuple[float, float]
+    patients: int
+    images: int
+    nothing: int
+    verdict: str
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """What a measure says of a method, image by image.
+
+    Parameters
+    ----------
+    method : str
+        A method's name, or that of a baseline.
+    measure : str
+        One of `MEASURES`.
+    values, chance : ndarray of float64, shape (images,)
+        NaN where the measure has no meaning.
+    patients : tuple of str
+        Whose each image is.
+
+    Raises
+    ------
+    DensightError
+        If the lengths differ or there is no such measure.
+
+    Examples
+    --------
+    >>> patients = tuple("abcdef")
+    >>> trial = Trial("grad-cam", "tissue.auc", np.array([0.7, 0.8, 0.9, 0.8, 0.7, 0.6]), np.full(6, 0.5), patients)
+    >>> trial.summary().verdict, round(trial.summary().value, 3)
+    ('passes', 0.75)
+    """
+
+    method: str
+    measure: str
+    values: npt.NDArray[np.float64]
+    chance: npt.NDArray[np.float64]
+    patients: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if self.measure not in MEASURES:
+            raise DensightError(f"unknown measure {self.measure!r}", remedy=f"use one of {', '.join(MEASURES)}")
+        if not len(self.values) == len(self.chance) == len(self.patients):
+            raise DensightError("a trial has a value, a chance level and a patient for each image")
+
+    def summary(self, *, draws: int = DRAWS, seed: int = SEED) -> Summary:
+        """Means and intervals by patient, and the verdict.
+
+        Parameters
+        ----------
+        draws, seed : int
+            Of the bootstrap over patients.
+        """
+        known = np.isfinite(self.values) & np.isfinite(self.chance)
+        nothing = int((~known).sum())
+        if not known.any():
+            none = (float("nan"), float("nan"))
+            return Summary(float("nan"), none, float("nan"), none, 0, 0, nothing, "nothing")
+        by_patient = _by_patient(np.stack([self.values, self.chance], axis=1)[known], np.array(self.patients)[known])
+        patients = len(by_patient)
+        means = by_patient.mean(axis=0)
+        drawn = bootstrap_sums(by_patient, draws=draws, seed=seed) / patients
+        sign = -1 if MEASURES[self.measure].better == DOWN else 1
+        beyond = percentile_interval(sign * (drawn[:, 0] - drawn[:, 1]))
+        verdict = "passes" if beyond[0] > 0 else "fails" if beyond[1] < 0 else "at chance"
+        if MEASURES[self.measure].better == TOLD or patients < FEW:
+            verdict = "told"
+        interval = percentile_interval(drawn[:, 0])
+        return Summary(float(means[0]), interval, float(means[1]), beyond, patients, int(known.sum()), nothing, verdict)
+
+
+def _by_patient(
+    values: npt.NDArray[np.float64], patients: Sequence[str] | npt.NDArray[np.str_]
+) -> npt.NDArray[np.float64]:
+    """Each patient's mean over her images: (images, columns) to (patients, columns)."""
+    _, places = np.unique(np.asarray(patients), return_inverse=True)
+    counts = np.bincount(places)
+    return np.stack([np.bincount(places, weights=column) / counts for column in values.T], axis=1)
