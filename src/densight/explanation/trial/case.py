@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -16,6 +17,7 @@ from densight.explanation.explain import as_subject
 from densight.explanation.fat import Tissue, fat_level, fat_picture
 from densight.explanation.methods.methods import METHODS
 from densight.explanation.methods.targets import with_expected
+from densight.explanation.overlay import BLUR
 from densight.geometry import Geometry
 from densight.network.blocks import DensityNetwork
 from densight.phantom.stored import read_truth, without_dense_tissue
@@ -136,9 +138,15 @@ class Case:
         return as_subject(self.examined, METHODS[method], tissue=self.tissue, seed=seed)
 
     def map(self, method: str, subject: Subject | None = None) -> Image:
-        """A method's raw signed map of the target in the network's frame, shape (rows, columns)."""
+        """A method's signed map of the target in the network's frame, shape (rows, columns).
+
+        A map of single pixels is averaged as it is for drawing: what is tried is what is seen.
+        """
         maps = METHODS[method].make(subject or self.subject(method), [self.target])
-        return self.framed(maps.cells[0], maps.origin, maps.step)
+        values = self.framed(maps.cells[0], maps.origin, maps.step)
+        if maps.layer == "input":
+            values = np.asarray(cv2.GaussianBlur(values, (0, 0), BLUR * max(values.shape)), np.float32)
+        return values
 
     def framed(self, cells: Tensor, origin: tuple[float, float], step: tuple[float, float]) -> Image:
         """Cells of a layer in the pixels of the frame."""

@@ -22,9 +22,13 @@ Labels = npt.NDArray[np.int64]
 
 
 def region_effects(
-    scores: Callable[[list[Image]], npt.NDArray[np.float64]], image: Image, without: Image, regions: Labels
+    scores: Callable[[list[Image]], npt.NDArray[np.float64]],
+    image: Image,
+    without: Image,
+    regions: Labels,
+    breast: npt.NDArray[np.bool_],
 ) -> tuple[npt.NDArray[np.float64], float]:
-    """What the score loses when each region becomes fat, and when all of them do.
+    """What the score loses when each region becomes fat, and when all of the breast does.
 
     Parameters
     ----------
@@ -33,6 +37,7 @@ def region_effects(
     image, without : ndarray of float32, shape (rows, columns)
     regions : ndarray of int64, shape (rows, columns)
         Numbered from 1.
+    breast : ndarray of bool, shape (rows, columns)
 
     Returns
     -------
@@ -44,12 +49,12 @@ def region_effects(
     --------
     >>> total = lambda images: np.array([float(one.sum()) for one in images])
     >>> image, without = np.array([[3.0, 1.0]], np.float32), np.zeros((1, 2), np.float32)
-    >>> region_effects(total, image, without, np.array([[1, 2]]))
-    (array([3., 1.]), 4.0)
+    >>> region_effects(total, image, without, np.array([[1, 2]]), np.array([[True, False]]))
+    (array([3., 1.]), 3.0)
     """
     n = int(regions.max())
     changed = [np.where(regions == region, without, image).astype(np.float32) for region in range(1, n + 1)]
-    found = scores([image, np.where(regions > 0, without, image).astype(np.float32), *changed])
+    found = scores([image, np.where(breast, without, image).astype(np.float32), *changed])
     return found[0] - found[2:], float(found[0] - found[1])
 
 

@@ -18,7 +18,8 @@ def unpredicted_part(taken: Values, changes: Values) -> float:
     """The part of the score's changes that what the map loses does not predict, at the best scale that is not negative.
 
     Yeh's infidelity with optimal scaling, over that of a map of nothing: 0 where the map predicts every change, 1 where
-    it is no better than none.
+    it is no better than none. Both are taken about their means: as much is taken away each time, so that any map of one
+    sign would predict the mean.
 
     Parameters
     ----------
@@ -31,9 +32,10 @@ def unpredicted_part(taken: Values, changes: Values) -> float:
     --------
     >>> unpredicted_part(np.array([1.0, 2.0]), np.array([2.0, 4.0]))
     0.0
-    >>> unpredicted_part(np.array([1.0, 1.0]), np.array([1.0, -1.0])), unpredicted_part(np.ones(2), -np.ones(2))
+    >>> unpredicted_part(np.array([1.0, 1.0]), np.array([1.0, -1.0])), unpredicted_part(np.eye(2)[0], -np.eye(2)[0])
     (1.0, 1.0)
     """
+    taken, changes = taken - taken.mean(), changes - changes.mean()
     whole = float(changes @ changes)
     if not whole > 0:
         return float("nan")

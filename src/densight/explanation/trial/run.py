@@ -16,10 +16,11 @@ from densight.assessment.models import Models, load_models
 from densight.assessment.run import RUN
 from densight.assessment.tables import read_assessments, read_table
 from densight.explanation.methods.methods import choose_methods
+from densight.explanation.trial.bench import Bench
 from densight.explanation.trial.card import Card, make_card
 from densight.explanation.trial.case import Case
 from densight.explanation.trial.trial import MEASURES, Summary, Trial
-from densight.explanation.trial.trials import BASELINES, Bench, try_baseline, try_method
+from densight.explanation.trial.trials import BASELINES, try_baseline, try_method
 from densight.intake.failures import Failure
 from densight.intake.image import read_mammogram
 from densight.storage import read_json, replacing, write_csv, write_json
