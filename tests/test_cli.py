@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from densight.cli.main import app, run
 from tests.examples import write_model
 
-VERBS = ("index", "train", "assess", "explain", "figures", "anatomy", "convert", "phantom", "demo")
+VERBS = ("index", "train", "assess", "explain", "trial", "figures", "anatomy", "convert", "phantom", "demo")
 
 
 def densight(*arguments: str | Path, status: int = 0) -> subprocess.CompletedProcess[str]:

@@ -15,17 +15,20 @@ from densight.explanation.explanation import EXPECTED, Explanation
 from densight.explanation.hanging import draw_hanging
 from densight.explanation.methods.methods import choose_methods
 from densight.explanation.naming import EXAM_PICTURES, MAPS, exam_picture_name, image_names
-from densight.explanation.pictures import draw_classes, draw_methods, save_raw, save_tutorial_pictures
+from densight.explanation.pictures import draw_classes, draw_methods, read_raw, save_raw, save_tutorial_pictures
+from densight.explanation.trial.card import read_trials
 from densight.intake.failures import Failure
+from densight.intake.image import read_mammogram
 from densight.intake.mammogram import Mammogram
 from densight.intake.naming import Entry
 from densight.storage import replacing
 from densight.vocabulary import DensightError, Projection
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.figure import Figure
 
-__all__ = ["Explainer", "save_figure"]
+__all__ = ["Explainer", "hang_again"]
 
 DOTS_PER_INCH = 150
 
@@ -48,12 +51,15 @@ class Explainer:
         Of `densight.explanation.methods.methods.METHODS`, at least one.
     layer : str or None
         The layer that is mapped.
+    warning : str
+        What earlier trials of the run found against the first method, to be written on the exams' drawings.
     """
 
     folder: Path
     names: dict[Path, str]
     methods: tuple[str, ...]
     layer: str | None
+    warning: str
 
     @classmethod
     def of(
@@ -93,7 +99,9 @@ class Explainer:
             blank = torch.zeros(1, facts.architecture.channels, *facts.preparation.shape, device=device)
             if layer is not None:
                 look_at(bundle.network, blank, layer)
-        return cls(folder, image_names(entries, base), chosen, layer)
+        trials = (read_trials(folder) or {}).get("cards", {})
+        warning = trials.get(chosen[0], {}).get("warning", "")
+        return cls(folder, image_names(entries, base), chosen, layer, warning)
 
     @property
     def said(self) -> str:
@@ -118,7 +126,8 @@ class Explainer:
             if made[0].method == self.methods[0]:
                 views.setdefault(one.assessment.projection, []).append((one.mammogram, made[0]))
         if views:
-            save_exam(self.folder, examined[0][0], list(views.values()))
+            entry = examined[0][0]
+            _save_exam(self.folder, entry.patient_id, entry.exam_id, list(views.values()), self.warning)
         return maps, failures
 
     def _save_image(self, name: str, examined: Examined, made: Sequence[Explanation]) -> str:
@@ -130,29 +139,53 @@ class Explainer:
                 place /= explanation.method
             save_tutorial_pictures(mammogram, examined.prepared.image, explanation, place, name)
             save_raw(explanation, place, name)
-            save_figure(place / f"{explanation.predicted}_{name}_classes.png", draw_classes(mammogram, explanation))
+            _save_figure(place / f"{explanation.predicted}_{name}_classes.png", draw_classes(mammogram, explanation))
         start = f"{made[0].predicted}_{name}"
         if len(made) > 1:
-            save_figure(self.folder / MAPS / projection / f"{start}_methods.png", draw_methods(mammogram, made))
+            _save_figure(self.folder / MAPS / projection / f"{start}_methods.png", draw_methods(mammogram, made))
         return f"{MAPS}/{projection}/{start}"
 
 
-def save_exam(folder: Path, entry: Entry, views: list[list[tuple[Mammogram, Explanation]]], warning: str = "") -> None:
+def hang_again(run: Path, base: Path, table: pd.DataFrame, warning: str) -> None:
+    """Draw the exams of a run as they are hung once more, with a warning on the maps.
+
+    Parameters
+    ----------
+    run : Path
+        The run folder; the maps are those in it.
+    base : Path
+        The folder to which the paths in the table are relative.
+    table : DataFrame
+        ``assessments.csv``.
+    warning : str
+    """
+    for (patient, exam), rows in table[table["maps"] != ""].groupby(["patient_id", "exam_id"], sort=False):
+        views: dict[Projection, list[tuple[Mammogram, Explanation]]] = {}
+        for row in rows.to_dict("records"):
+            projection = Projection.of(row["view"], row["laterality"])
+            mammogram = read_mammogram(base / str(row["path"]), projection)
+            views.setdefault(projection, []).append((mammogram, read_raw(run / f"{row['maps']}_raw.json")))
+        _save_exam(run, str(patient), str(exam), list(views.values()), warning)
+
+
+def _save_exam(
+    folder: Path, patient: str, exam: str, views: list[list[tuple[Mammogram, Explanation]]], warning: str
+) -> None:
     """Hang the first image of each projection; the probabilities are the exam's, of all images."""
     fused = mean_of([mean_of([explanation.probabilities for _, explanation in images]) for images in views])
-    path = folder / EXAM_PICTURES / exam_picture_name(entry.patient_id, entry.exam_id)
+    path = folder / EXAM_PICTURES / exam_picture_name(patient, exam)
     label = EXPECTED if views[0][0][1].method == "expected-class" else None
     figure = draw_hanging(
         [images[0] for images in views],
-        title=f"Exam {entry.exam_id}",
+        title=f"Exam {exam}",
         probabilities=fused,
         label=label,
         warning=warning,
     )
-    save_figure(path, figure)
+    _save_figure(path, figure)
 
 
-def save_figure(path: Path, figure: Figure) -> None:
+def _save_figure(path: Path, figure: Figure) -> None:
     """Write a drawing as PNG."""
     with replacing(path) as temporary:
         # The first level of compression: the others take many times as long for a tenth of the size.

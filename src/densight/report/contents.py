@@ -14,6 +14,7 @@ from densight.assessment.fusion import fuse_exams, probability_columns
 from densight.assessment.run import RUN
 from densight.assessment.tables import EXAMS, read_assessments, read_exams, read_table
 from densight.explanation.overlay import film_name
+from densight.explanation.trial.card import read_trials
 from densight.figures.levels import FIGURES, are_of
 from densight.intake.failures import FAILURES
 from densight.storage import read_json
@@ -121,6 +122,8 @@ class Contents:
     outdated : bool
         Whether there are figures of other assessments.
     failures : tuple of FailureRow
+    trials : dict or None
+        ``trials.json``; None too where other models were tried.
     """
 
     classes: tuple[str, ...]
@@ -129,6 +132,13 @@ class Contents:
     figures: Mapping[str, Any] | None
     outdated: bool
     failures: tuple[FailureRow, ...]
+    trials: Mapping[str, Any] | None
+
+    @property
+    def warnings(self) -> list[str]:
+        """What the trials say against the maps that the run shows."""
+        cards = self.trials["cards"] if self.trials else {}
+        return [cards[name]["warning"] for name in self.run.get("methods") or [] if cards.get(name, {}).get("warning")]
 
     @property
     def images(self) -> tuple[ImageRow, ...]:
@@ -183,6 +193,7 @@ def read_contents(run: Path) -> Contents:
         None if outdated else figures,
         outdated,
         _failure_rows(run),
+        read_trials(run),
     )
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from densight.explanation.methods.methods import method_name
 from densight.explanation.naming import EXAM_PICTURES, MAPS, exam_picture_name
 from densight.explanation.overlay import describe_class, probability
+from densight.explanation.trial.card import PICTURES
 from densight.figures.plots import PLOTS
 from densight.report.contents import Contents, ExamRow, ImageRow, read_contents
 from densight.report.embed import Picture, embed_picture, embed_plot
@@ -41,6 +42,10 @@ _MEASURES = {
 _PLOTS = {
     "intervals": "Accuracy, macro recall and macro precision of every level with their 95 % intervals",
     "confusion": "Confusion matrices of every level: true classes in rows, predicted classes in columns",
+}
+_TRIALS = {
+    "table": "Trials of the explanations: methods in rows, trials in columns, each with its 95 % interval and verdict",
+    "values": "Every image's value in each trial, by method, with the means and chance",
 }
 _IMAGE_PICTURES = {"classes": "the map of every class", "methods": "the expected class's map by every method"}
 _FACTS = ("densight", "input", "split", "device", "methods", "layer", "started", "finished")
@@ -71,9 +76,12 @@ def write_report(run: str | Path) -> Path:
     run = Path(run)
     contents = read_contents(run)
     pictures = _embed_pictures(run, contents)
+    tried = [
+        embed_plot(path, alt) for name, alt in _TRIALS.items() if (path := run / PICTURES / f"{name}.svg").is_file()
+    ]
     plots = [embed_plot(path, alt) for name, alt in _PLOTS.items() if (path := run / PLOTS / f"{name}.svg").is_file()]
     path = run / REPORT
-    write_text(path, _render(contents, pictures, plots if contents.figures else []))
+    write_text(path, _render(contents, pictures, plots if contents.figures else [], tried if contents.trials else []))
     return path
 
 
@@ -149,12 +157,12 @@ def _describe_image(image: ImageRow, kind: str, classes: tuple[str, ...]) -> str
     return f"{image.projection}, {image.file}: {_IMAGE_PICTURES[kind]} over the breast; probabilities {values}"
 
 
-def _render(contents: Contents, pictures: _Pictures, plots: list[Picture]) -> str:
+def _render(contents: Contents, pictures: _Pictures, plots: list[Picture], tried: list[Picture]) -> str:
     from markupsafe import Markup
 
     css, script = _part("report.css"), _part("report.js")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    shown = pictures.all + plots
+    shown = pictures.all + plots + tried
     exams = contents.exams
     return (
         _environment()
@@ -170,6 +178,9 @@ def _render(contents: Contents, pictures: _Pictures, plots: list[Picture]) -> st
             failures=contents.failures,
             figures=contents.figures,
             outdated=contents.outdated,
+            trials=contents.trials,
+            trial_plots=tried,
+            warnings=contents.warnings,
             measures=_MEASURES,
             interval_methods=_interval_methods(contents.figures) if contents.figures else "",
             plots=plots,

@@ -5,11 +5,21 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
+from densight.assessment.run import RUN
 from densight.explanation.methods.methods import method_name
 from densight.explanation.trial.trial import MEASURES, Summary
+from densight.storage import read_json
 
-__all__ = ["JUDGED", "Card", "Line", "describe", "make_card", "number"]
+__all__ = ["JUDGED", "PICTURES", "TRIALS", "Card", "Line", "describe", "make_card", "number", "read_trials"]
+
+TRIALS = "trials.json"
+"""The file's name in a run folder: verdicts, summaries and what was tried."""
+
+PICTURES = "trials"
+"""The folder of the trials' pictures in a run folder."""
 
 JUDGED = {
     "tissue": ("tissue.auc", "tissue.inside"),
@@ -100,6 +110,21 @@ def make_card(method: str, summaries: Mapping[str, Summary]) -> Card:
         words = "; ".join(describe(name, summaries[name]) for name in there)
         lines.append(Line(trial, _QUESTIONS[trial], worst, words))
     return Card(method, tuple(lines))
+
+
+def read_trials(run: Path) -> dict[str, Any] | None:
+    """What ``trials.json`` of a run folder says; None where nothing was tried, or other models than the run's.
+
+    Raises
+    ------
+    DensightError
+        If a file is damaged.
+    """
+    if not (run / TRIALS).is_file():
+        return None
+    content = read_json(run / TRIALS)
+    known = {one.get("sha256") for one in read_json(run / RUN).get("models", [])}
+    return content if set(content.get("tried", {}).get("models", [])) == known else None
 
 
 def describe(name: str, summary: Summary) -> str:

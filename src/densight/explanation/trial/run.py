@@ -16,8 +16,9 @@ from densight.assessment.models import Models, load_models
 from densight.assessment.run import RUN
 from densight.assessment.tables import read_assessments, read_table
 from densight.explanation.methods.methods import choose_methods
+from densight.explanation.run import hang_again
 from densight.explanation.trial.bench import Bench
-from densight.explanation.trial.card import Card, make_card
+from densight.explanation.trial.card import PICTURES, TRIALS, Card, make_card
 from densight.explanation.trial.case import Case
 from densight.explanation.trial.trial import MEASURES, Summary, Trial
 from densight.explanation.trial.trials import BASELINES, try_baseline, try_method
@@ -29,10 +30,10 @@ from densight.vocabulary import DensightError, Projection
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["IMAGES", "PICTURES", "TRIALS", "VALUES", "TrialRun", "choose_images", "try_run"]
+__all__ = ["IMAGES", "VALUES", "TrialRun", "choose_images", "try_run"]
 
-TRIALS, VALUES, PICTURES = "trials.json", "trials.csv", "trials"
-"""In a run folder: verdicts and what was tried; every image's values; the folder of pictures."""
+VALUES = "trials.csv"
+"""The file's name in a run folder: every image's values."""
 
 IMAGES = 20
 """So many images are tried if nothing else is asked for."""
@@ -116,7 +117,8 @@ def try_run(
     models = _find_models(run, facts, model, device)
     table, _ = read_assessments(run)
     rows = choose_images(table, images, seed)
-    cases, failures = _make_cases(run, facts, rows, models, source, predicted, seed, progress)
+    base = _find_input(run, facts, source)
+    cases, failures = _make_cases(run, base, rows, models, predicted, seed, progress)
     paths = [path for path, _ in cases]
     bench = Bench(
         tuple(case for _, case in cases),
@@ -147,6 +149,10 @@ def try_run(
     trials = tuple(trial for of in done.values() for trial in of)
     cards = tuple(make_card(name, of) for name, of in _summaries(trials).items() if name not in BASELINES)
     _draw(run, trials)
+    shown = next(iter(facts.get("methods") or []), None)
+    warning = next((card.warning for card in cards if card.method == shown), "")
+    if warning:
+        hang_again(run, base, table, warning)
     return TrialRun(trials, cards, tuple(failures))
 
 
@@ -195,23 +201,26 @@ def _find_models(run: Path, facts: dict[str, Any], given: Sequence[str | Path], 
     return models
 
 
+def _find_input(run: Path, facts: dict[str, Any], source: str | Path | None) -> Path:
+    """The folder to which the paths in the run's tables are relative."""
+    known = facts.get("sources", {}).get("input")
+    if source is None and known is None:
+        raise DensightError("the run does not tell where its input lies", run, "name it with --input")
+    found = Path(source) if source is not None else run / known
+    if not found.exists():
+        raise DensightError("the run's input is not there", found, "name it with --input")
+    return found if found.is_dir() else found.parent
+
+
 def _make_cases(
     run: Path,
-    facts: dict[str, Any],
+    base: Path,
     rows: pd.DataFrame,
     models: Models,
-    source: str | Path | None,
     predicted: bool,
     seed: int,
     progress: Callable[[str, int, int], None],
 ) -> tuple[list[tuple[str, Case]], list[Failure]]:
-    known = facts.get("sources", {}).get("input")
-    if source is None and known is None:
-        raise DensightError("the run does not tell where its input lies", run, "name it with --input")
-    base = Path(source) if source is not None else run / known
-    if not base.exists():
-        raise DensightError("the run's input is not there", base, "name it with --input")
-    base = base if base.is_dir() else base.parent
     cases, failures = [], []
     for done, row in enumerate(rows.to_dict("records")):
         progress("images", done, len(rows))
