@@ -118,10 +118,11 @@ def _tables(found: TrialRun) -> list[Table]:
 
     from densight.explanation.methods.methods import method_name
     from densight.explanation.trial.card import number
+    from densight.explanation.trial.trial import MEASURES
 
     signs = {"passes": "+", "at chance": "~", "fails": "-"}
     summaries = found.summaries
-    measures = list(dict.fromkeys(name for of in summaries.values() for name in of))
+    measures = [name for name in MEASURES if any(name in of for of in summaries.values())]
     methods = list(summaries)
     tables = []
     # Four methods beside their measures fill a terminal.

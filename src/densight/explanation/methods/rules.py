@@ -67,7 +67,7 @@ class _Under(TorchFunctionMode):
         if func in ACTIVATIONS:
             return self.activation(lambda x: func(x, *args[1:], **kwargs), args[0])
         if func is functional.max_pool2d and self.pooling is not None:
-            return self.pooling(lambda x, **more: func(x, *args[1:], **kwargs, **more), args[0])
+            return self.pooling(lambda x, **more: func(x, *args[1:], **(kwargs | more)), args[0])
         return func(*args, **kwargs)
 
 

@@ -88,7 +88,7 @@ class Card:
         """What is to be written on its maps; empty where it passed all that was judged."""
         if not self.failed:
             return ""
-        return f"{method_name(self.method)} did not pass: {', '.join(self.failed)}. Do not take this map as evidence."
+        return f"{method_name(self.method)} did not pass: {', '.join(self.failed)}. See the trials before you trust this map."
 
 
 def make_card(method: str, summaries: Mapping[str, Summary]) -> Card:

@@ -100,9 +100,7 @@ MEASURES = {
         "sensitivity", "greatest change of the map by little noise, as a part of it", DOWN, "1, as large as the map"
     ),
     "complexity": Measure("complexity", "part of the breast over which the map is spread", TOLD, "1, evenly"),
-    "cause.rank": Measure(
-        "cause", "rank correlation of the map's mass in a region and its effect", UP, "that of the region's area"
-    ),
+    "cause.rank": Measure("cause", "rank correlation of the map's mass in a region and its effect, a pixel", UP, "0"),
     "cause.calibration": Measure(
         "cause", "part of the effect that the map puts into the wrong regions", DOWN, "effect shared out by area"
     ),

@@ -131,11 +131,13 @@ def _of_map(case: Case, values: Image, ground: Ground, seed: int) -> Found:
     if not dense.any():
         found = {name: pair for name, pair in found.items() if not name.startswith("tissue.") or "inside" in name}
     masses = region_masses(values, case.regions)
+    # A pixel's worth: of two regions of like tissue the larger has more of everything.
+    pixels = np.bincount(case.regions.ravel())[1:]
     areas = region_masses(breast.astype(np.float32), case.regions)
     found |= {
         "cause.rank": (
-            measures.rank_correlation(masses, ground.effects),
-            measures.rank_correlation(areas, ground.effects),
+            measures.rank_correlation(masses / pixels, ground.effects / pixels),
+            0.0,
         ),
         "cause.calibration": (
             misplaced_effect(masses, ground.effects),
