@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -312,7 +313,7 @@ def test_no_hook_is_left_after_an_error(method: str) -> None:
     assert torch.equal(gradient, again)
 
 
-def breast(tmp_path: object = None, preset: str = "default") -> Mammogram:
+def breast() -> Mammogram:
     return Mammogram(draw_breast(1, 0.5), Projection.CC_L)
 
 
@@ -343,8 +344,8 @@ def test_an_unknown_layer_is_refused_with_the_names_there_are(examined: object) 
     assert inner.cells.shape[1] > explain(examined).cells.shape[1]  # type: ignore[arg-type]
 
 
-def test_an_image_without_a_breast_is_refused_by_methods_that_compare_with_fat(tmp_path: object) -> None:
-    folder = write_model(tmp_path / "all", preset="tutorial")  # type: ignore[operator]
+def test_an_image_without_a_breast_is_refused_by_methods_that_compare_with_fat(tmp_path: Path) -> None:
+    folder = write_model(tmp_path / "all", preset="tutorial")
     model = densight.load_model(folder)
     nothing = Mammogram(np.full((160, 120), 7, np.uint8), Projection.CC_L)
     assert np.isfinite(model.explain(nothing, "grad-cam").map("A")).all()
@@ -358,6 +359,12 @@ def test_a_class_that_is_not_there_is_refused(examined: object) -> None:
     with pytest.raises(DensightError, match=r"no method is named"):
         choose_methods([])
     assert choose_methods(["all"]) == tuple(METHODS)
+
+
+def test_a_model_without_gradients_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "model.onnx").write_bytes(b"anything")
+    with pytest.raises(DensightError, match=r"model\.onnx: .*no gradients.*give the bundle that it was exported from"):
+        densight.load_model(tmp_path / "model.onnx")
 
 
 def test_fat_takes_the_level_of_the_fat_around_and_its_texture() -> None:

@@ -118,6 +118,12 @@ def load_models(sources: Sequence[str | Path], device: str = "cpu") -> Models:
 
 
 def _read(source: Path) -> list[Bundle]:
+    if source.suffix.lower() == ".onnx":
+        raise DensightError(
+            "an ONNX file can be run elsewhere but not explained: it has no gradients and no layers to look into",
+            source,
+            "give the bundle that it was exported from",
+        )
     if source.is_file():
         from densight.network.keras import read_keras_bundle
 

@@ -88,7 +88,8 @@ class Card:
         """What is to be written on its maps; empty where it passed all that was judged."""
         if not self.failed:
             return ""
-        return f"{method_name(self.method)} did not pass: {', '.join(self.failed)}. See the trials before you trust this map."
+        failed = ", ".join(self.failed)
+        return f"{method_name(self.method)} did not pass: {failed}. See the trials before you trust this map."
 
 
 def make_card(method: str, summaries: Mapping[str, Summary]) -> Card:
@@ -142,7 +143,7 @@ def describe(name: str, summary: Summary) -> str:
     said = f"{measure.words} {number(summary.value)} [{low}, {high}], chance {number(summary.chance)}"
     counts = [_count(summary.patients, "patient"), _count(summary.images, "image")]
     if summary.nothing:
-        counts.append(f"{summary.nothing} without")
+        counts.append(f"{summary.nothing} without a value")
     return f"{said} ({', '.join(counts)})"
 
 

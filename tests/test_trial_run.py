@@ -1,0 +1,193 @@
+"""``densight trial`` on run folders: what it writes, how it goes on, what it refuses."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from densight.cli.main import app
+from densight.explanation.trial import run as trial_run
+from densight.explanation.trial.run import choose_images, try_run
+from densight.phantom.exams import write_exams
+from densight.phantom.settings import Settings
+from densight.vocabulary import DensightError
+from tests.examples import write_model
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with phantom exams, a model, and a run of it."""
+    folder = tmp_path_factory.mktemp("trial")
+    write_exams(5, 8, folder / "exams", Settings(mix=(0, 0.2, 0.4, 0.4), shape=(128, 104)), jobs=2)
+    write_model(folder / "all")
+    said = command("explain", folder / "exams", "-m", folder / "all", "-o", folder / "run")
+    assert said[0] == 0, said[1]
+    return folder
+
+
+@pytest.fixture
+def place(made: Path, tmp_path: Path) -> Path:
+    shutil.copytree(made, tmp_path / "place")
+    return tmp_path / "place"
+
+
+def command(*arguments: object) -> tuple[int, str]:
+    done = CliRunner().invoke(app, [str(argument) for argument in arguments], env={"COLUMNS": "100"})
+    if isinstance(done.exception, DensightError):
+        return 2, str(done.exception)
+    return done.exit_code, done.output
+
+
+def test_a_run_is_tried_and_its_report_and_pictures_say_so(place: Path) -> None:
+    run = place / "run"
+    before = (run / "maps" / "exams" / "P000001_P000001.png").read_bytes()
+
+    status, said = command("trial", run, "--images", 6, "--second", place / "all", "--shuffled", place / "all")
+
+    assert status == 0, said
+    assert re.search(r"tissue\.auc +\.\d\d", said)
+    assert "6 images tried" in said
+    content = json.loads((run / "trials.json").read_text())
+    assert content["tried"]["target"] == "expected class"
+    assert content["tried"]["tissue"] == ["known of the phantom"]
+    assert set(content["methods"]) == {"breast", "blur", "brightness", "grad-cam"}
+    assert content["methods"]["grad-cam"]["repeatability.seed"]["value"] == pytest.approx(1)
+    with (run / "trials.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    of_auc = [row for row in rows if (row["method"], row["measure"]) == ("grad-cam", "tissue.auc")]
+    assert len(of_auc) == 6
+    assert len({row["patient_id"] for row in of_auc}) == 3
+    page = (run / "report.html").read_text()
+    assert "Trials of the explanations" in page
+    assert str(place) not in page
+    for name in ("table", "values"):
+        with Image.open(run / "trials" / f"{name}.png") as picture:
+            assert np.asarray(picture.convert("L")).std() > 5
+    warning = content["cards"]["grad-cam"]["warning"]
+    if warning:  # the maps were drawn anew with it, and are drawn with it from now on
+        assert warning in page
+        assert (run / "maps" / "exams" / "P000001_P000001.png").read_bytes() != before
+
+
+def test_a_method_that_is_done_is_not_tried_again_and_the_rest_goes_on(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[str] = []
+    original = trial_run.try_method
+
+    def note(bench: object, method: str, progress: object) -> object:
+        if method == "layer-cam" and "layer-cam" not in tried:
+            tried.append(method)
+            raise KeyboardInterrupt
+        tried.append(method)
+        return original(bench, method, progress)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(trial_run, "try_method", note)
+    run = place / "run"
+    status, said = command("trial", run, "--methods", "grad-cam,layer-cam", "--images", 4)
+    assert (status, "The same command goes on" in said) == (130, True)
+    first = (run / "trials.csv").read_bytes()
+
+    status, said = command("trial", run, "--methods", "grad-cam layer-cam", "--images", 4)
+    assert status == 0, said
+    assert tried == ["grad-cam", "layer-cam", "layer-cam"]
+    assert (run / "trials.csv").read_bytes().startswith(first)
+    # Other images are another trial.
+    try_run(run, ["grad-cam"], images=2)
+    assert tried[-1] == "grad-cam"
+
+
+def test_the_same_seed_gives_the_same_trials(place: Path) -> None:
+    values = []
+    for _ in range(2):
+        try_run(place / "run", ["rise"], images=2, seed=3)
+        values.append((place / "run" / "trials.csv").read_bytes())
+        (place / "run" / "trials.json").unlink()
+    assert values[0] == values[1]
+
+
+def test_what_has_moved_is_asked_for_and_can_be_named(place: Path) -> None:
+    run = place / "run"
+    (place / "exams").rename(place / "elsewhere")
+    with pytest.raises(DensightError, match=r"the run's input is not there.*name it with --input"):
+        try_run(run, images=2)
+    (place / "all").rename(place / "model")
+    with pytest.raises(DensightError, match="name the run's models with --model"):
+        try_run(run, images=2, source=place / "elsewhere")
+    assert try_run(run, images=2, source=place / "elsewhere", model=[place / "model"]).cards
+    write_model(place / "other", seed=5)
+    with pytest.raises(DensightError, match="these are not the models of the run"):
+        try_run(run, images=2, source=place / "elsewhere", model=[place / "other"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fault"),
+    [
+        (["--methods", "crystal-ball"], "unknown method 'crystal-ball'.*use one of grad-cam"),
+        (["--second", "nowhere"], "no model bundle"),
+    ],
+)
+def test_what_cannot_be_tried_is_refused(place: Path, arguments: list[str], fault: str) -> None:
+    status, said = command("trial", place / "run", "--images", 2, *arguments)
+    assert status == 2
+    assert re.search(fault, said, re.DOTALL), said
+
+
+def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
+    status, said = command("trial", tmp_path)
+    assert status == 2
+    assert "run.json" in said
+
+
+def test_an_image_without_a_breast_is_told_and_the_others_are_tried(tmp_path: Path) -> None:
+    write_exams(2, 8, tmp_path / "exams", Settings(shape=(128, 104)), jobs=1)
+    folder = tmp_path / "exams" / "P9"
+    folder.mkdir()
+    noise = np.random.default_rng(0).integers(8, 12, (128, 104), np.uint8)
+    Image.fromarray(noise).save(folder / "P9_MLO_R.png")
+    (tmp_path / "exams" / "catalogue.csv").unlink()
+    write_model(tmp_path / "all", preset="tutorial")
+    status, said = command("assess", tmp_path / "exams", "-m", tmp_path / "all", "-o", tmp_path / "run")
+    assert status == 0, said
+    status, said = command("trial", tmp_path / "run", "--images", 9)
+    assert status == 1
+    assert "P9_MLO_R.png: no breast is found" in said
+    assert "4 images tried" in said
+
+
+def test_patients_images_are_read_by_anatomy_and_painted(data: Path, tmp_path: Path) -> None:
+    write_model(tmp_path / "all")
+    command("assess", data / "infn" / "TestSet", "-m", tmp_path / "all", "-o", tmp_path / "run")
+    found = try_run(tmp_path / "run", ["grad-cam"], images=3)
+    content = json.loads((tmp_path / "run" / "trials.json").read_text())
+    assert content["tried"]["tissue"] == ["read by the anatomy"]
+    assert content["tried"]["fat"] == ["painted with fat's texture"]
+    assert {line.verdict for line in found.cards[0].lines} <= {"told", "nothing"}  # three women are too few to judge
+
+
+def test_images_are_chosen_two_a_patient_in_pairs() -> None:
+    import pandas as pd
+
+    rows = [
+        {"patient_id": f"P{patient}", "view": view, "laterality": side}
+        for patient in range(9)
+        for view in ("CC", "MLO")
+        for side in ("R", "L")
+    ]
+    chosen = choose_images(pd.DataFrame(rows), 12, seed=0)
+    assert len(chosen) == 12
+    assert chosen["patient_id"].value_counts().tolist() == [2] * 6
+    by_patient = [frozenset(of["view"] + of["laterality"]) for _, of in chosen.groupby("patient_id")]
+    assert {"CCR", "CCL"} in by_patient
+    assert {"CCR", "MLOR"} in by_patient
+    assert len(choose_images(pd.DataFrame(rows), 99, seed=0)) == 18
+    with pytest.raises(DensightError, match="0 images cannot be tried"):
+        choose_images(pd.DataFrame(rows), 0, seed=0)
