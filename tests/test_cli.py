@@ -156,7 +156,7 @@ def test_assess_explain_and_figures_end_in_a_report(model_folder: Path, exams_fo
     assert str(out / "report.html") in explained
     assert "macro recall" in measured
     pictures = sorted(path.name for path in (out / "maps" / "CC_R").iterdir())
-    assert len([name for name in pictures if "E1_1_CC_R" in name]) == 8
+    assert len([name for name in pictures if "E1_1_CC_R" in name]) == 9
     assert sorted(path.name for path in (out / "maps" / "exams").iterdir()) == ["E1_1.png", "E2_1.png", "E3_1.png"]
     report = (out / "report.html").read_text()
     assert "data:image/" in report

@@ -71,8 +71,8 @@ def deletion_curve(
     --------
     >>> image, without = np.ones((1, 2), np.float32), np.zeros((1, 2), np.float32)
     >>> left = lambda images: np.array([float(one[0, 0]) for one in images])
-    >>> deletion_curve(left, image, without, np.array([[1, 2]]), np.array([0, 1])).tolist()[4:7]
-    [1.0, 0.0, 0.0]
+    >>> deletion_curve(left, image, without, np.array([[1, 2]]), np.array([0, 1])).tolist()[1:4]
+    [1.0, 1.0, 0.0]
     """
     return scores(_sequence(image, without, blocks, order))
 
