@@ -7,7 +7,6 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch import Tensor, nn
 
 import densight
 from densight.assessment.assess import examine
@@ -18,30 +17,8 @@ from densight.explanation.methods.gradcam import grad_cam, grad_cam_by_different
 from densight.geometry import Geometry
 from densight.intake.mammogram import Mammogram
 from densight.network.architecture import Architecture, build_network
-from densight.network.blocks import DensityNetwork
 from densight.vocabulary import DensightError, Projection
-from tests.examples import draw_breast, write_model
-
-
-class TwoChannels(DensityNetwork):
-    """The features are the input; leaky ReLU, mean, two classes: a Grad-CAM worked out with a pencil."""
-
-    feature_layer = "input"
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.classifier = nn.Linear(2, 2)
-        self.classifier.weight.data = torch.tensor([[1.0, -2.0], [0.5, 4.0]])
-
-    def forward_features(self, x: Tensor) -> Tensor:
-        return x
-
-    def forward_head(self, features: Tensor) -> Tensor:
-        logits: Tensor = self.classifier(nn.functional.leaky_relu(features, 0.5).mean(dim=(2, 3)))
-        return logits
-
-    def activation_slope(self, features: Tensor) -> Tensor:
-        return torch.where(features > 0, 1.0, 0.5)
+from tests.examples import TwoChannels, draw_breast, write_model
 
 
 def test_a_map_worked_out_by_hand() -> None:

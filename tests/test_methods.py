@@ -26,7 +26,7 @@ from densight.explanation.methods.targets import expected_class, with_expected
 from densight.intake.mammogram import Mammogram
 from densight.network.blocks import DensityNetwork
 from densight.vocabulary import DensightError, Projection
-from tests.examples import draw_breast, write_model
+from tests.examples import TwoChannels, draw_breast, write_model
 
 
 class Small(DensityNetwork):
@@ -65,34 +65,6 @@ class Small(DensityNetwork):
 
     def strides(self, size: int) -> list[tuple[int, int, int]]:
         return [(2, 2, 0)]
-
-
-class TwoChannels(DensityNetwork):
-    """The features are the input; leaky ReLU, mean, two classes: maps worked out with a pencil."""
-
-    feature_layer = "features"
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.classifier = nn.Linear(2, 2)
-        self.classifier.weight.data = torch.tensor([[1.0, -2.0], [0.5, 4.0]])
-        self.classifier.bias.data = torch.tensor([0.0, 0.0])
-
-    def forward_features(self, x: Tensor) -> Tensor:
-        return x
-
-    def activate(self, features: Tensor) -> Tensor:
-        return functional.leaky_relu(features, 0.5)
-
-    def forward_head(self, features: Tensor) -> Tensor:
-        logits: Tensor = self.classifier(self.activate(features).mean(dim=(2, 3)))
-        return logits
-
-    def activation_slope(self, features: Tensor) -> Tensor:
-        return torch.where(features > 0, 1.0, 0.5)
-
-    def strides(self, size: int) -> list[tuple[int, int, int]]:
-        return []
 
 
 def subject(network: DensityNetwork, seed: int = 1, size: int = 12) -> Subject:
