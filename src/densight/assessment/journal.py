@@ -51,15 +51,17 @@ class Journal:
         """The image's path as the run's tables give it."""
         return Path(os.path.relpath(entry.path, self.base)).as_posix()
 
-    def knows(self, entry: Entry) -> bool:
-        """Whether the image is done and its file has not changed since."""
+    def has_assessed(self, entry: Entry) -> bool:
+        """Whether the image is assessed and its file has not changed since."""
         said = self._said.get(self.key(entry))
-        if said is None or said["file"] != _stamp(entry.path):
-            return False
-        return self.explained in ("", said["explained"])
+        return said is not None and said["file"] == _stamp(entry.path)
+
+    def knows(self, entry: Entry) -> bool:
+        """Whether the image is done: assessed, and explained as it should be."""
+        return self.has_assessed(entry) and self.explained in ("", self.said(entry)["explained"])
 
     def said(self, entry: Entry) -> dict[str, Any]:
-        """What was said of an image that is known: its probabilities and the words of its row."""
+        """What was said of an image that is assessed: its probabilities and the words of its row."""
         return self._said[self.key(entry)]
 
     def note(self, examined: list[tuple[Entry, Examined]], maps: dict[Path, str], unexplained: set[Path]) -> None:

@@ -111,7 +111,7 @@ def assess_run(
             journal.note(examined, maps, {one.path for one in faults})
         done += len(exam)
         progress(done, len(entries))
-    rows = [_row(entry, journal, models) for entry in entries if journal.knows(entry)]
+    rows = [_row(entry, journal, models) for entry in entries if journal.has_assessed(entry)]
     images = _write_tables(models, rows, failures, folder)
     write_json(folder / RUN, facts | {"finished": _now()})
     return RunResult(images, failures, resumed)
