@@ -90,6 +90,7 @@ def test_a_network_that_reads_a_marker_is_convicted(exams: Path) -> None:
     found = judge(exams, reads_marker(), "tutorial", "expected-class", marked=True)
     assert found["tissue.inside"] == "fails"  # its evidence lies beside the breast
     assert found["cause.effect"] == "fails"  # and dense tissue does not move it
+    assert found["cause.beside"] == "fails"  # but what is beside the breast does
     assert found["cause.rank"] == "passes"  # which its map tells truly
 
 

@@ -1,8 +1,8 @@
 """The trials of a run as a table in Markdown.
 
-    python benchmarks/trials/tables.py RUN
+    python benchmarks/trials/tables.py RUN [MEASURES]
 
-Rows are methods and baselines, columns the deciding measures: mean, 95 % interval by patient, + better than chance,
+Rows are methods and baselines, columns the deciding measures, or those named, separated by commas: mean, 95 % interval by patient, + better than chance,
 ~ no better, - worse.
 """
 
@@ -22,9 +22,10 @@ def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("run", type=Path)
+    parser.add_argument("measures", nargs="?", default=",".join(name for names in JUDGED.values() for name in names))
     options = parser.parse_args()
     methods = read_json(options.run / TRIALS)["methods"]
-    columns = [name for names in JUDGED.values() for name in names if any(name in of for of in methods.values())]
+    columns = [name for name in options.measures.split(",") if any(name in of for of in methods.values())]
     print("| method | " + " | ".join(columns) + " |")
     print("|---|" + "---|" * len(columns))
     for method, of in methods.items():

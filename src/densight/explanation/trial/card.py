@@ -29,7 +29,7 @@ JUDGED = {
     "repeatability": ("repeatability.shift", "repeatability.noise", "repeatability.seed"),
     "infidelity": ("infidelity",),
     "sensitivity": ("sensitivity",),
-    "cause": ("cause.rank", "cause.effect"),
+    "cause": ("cause.rank", "cause.effect", "cause.beside"),
 }
 """The measures that decide each trial; the others are told."""
 

@@ -32,6 +32,7 @@ _SHORT = {
     "sensitivity": "sensitivity",
     "cause.rank": "cause\nrank",
     "cause.effect": "cause\neffect",
+    "cause.beside": "cause\nbeside",
 }
 
 

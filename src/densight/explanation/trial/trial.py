@@ -110,6 +110,12 @@ MEASURES = {
         UP,
         "a twentieth of a class, by convention",
     ),
+    "cause.beside": Measure(
+        "cause",
+        "change of the score when all beside the breast becomes air: of the model, whatever the map",
+        DOWN,
+        "a twentieth of a class, by convention",
+    ),
 }
 """All measures by name; the first word is the trial's."""
 

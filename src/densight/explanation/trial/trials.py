@@ -45,7 +45,7 @@ DRAWN = 2
 """Wholly randomised networks a case."""
 
 LEAST_EFFECT = 0.05
-"""What dense tissue must move the expected class by, for a model to be said to look at it: a convention."""
+"""What dense tissue must move the expected class by, and what lies beside the breast must not: a convention."""
 
 FORGOTTEN = 0.5
 """Rank correlation below which a map is taken not to be the one before: a convention, a quarter of its variance."""
@@ -144,6 +144,7 @@ def _of_map(case: Case, values: Image, ground: Ground, seed: int) -> Found:
             misplaced_effect(areas * np.sign(ground.whole), ground.effects),
         ),
         "cause.effect": (ground.whole, LEAST_EFFECT),
+        "cause.beside": (0.0 if breast.all() else abs(float(ground.effects[-1])), LEAST_EFFECT),
     }
     weights = np.bincount(case.blocks.ravel(), weights=values.ravel().astype(np.float64))[1:]
     rng = np.random.default_rng(seed)
