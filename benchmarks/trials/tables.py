@@ -2,8 +2,8 @@
 
     python benchmarks/trials/tables.py RUN [MEASURES]
 
-Rows are methods and baselines, columns the deciding measures, or those named, separated by commas: mean, 95 % interval by patient, + better than chance,
-~ no better, - worse.
+Rows are methods and baselines, columns the deciding measures, or those named, separated by commas: mean, 95 % interval
+by patient, + better than chance, ~ no better, - worse.
 """
 
 from __future__ import annotations

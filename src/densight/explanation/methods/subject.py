@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -57,6 +57,10 @@ class Subject:
     def targets(self) -> tuple[int, ...]:
         """All that can be explained: the classes, and the expected class."""
         return tuple(range(self.classes + 1))
+
+    def before(self, network: DensityNetwork) -> Subject:
+        """The same image before another network."""
+        return replace(self, network=network, features=None)
 
     def look(self) -> AtLayer:
         """The layer that is asked for."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -153,10 +153,6 @@ class Case:
         shape = self.examined.prepared.geometry.frame_shape
         values = cells.detach().float().cpu().numpy()
         return Geometry.stretched(shape, shape).map_to_image(values, origin, step)
-
-    def seen_by(self, subject: Subject, network: DensityNetwork) -> Subject:
-        """The same subject before another network."""
-        return replace(subject, network=network, features=None)
 
 
 def make_blocks(mask: npt.NDArray[np.bool_], n: int) -> Labels:

@@ -56,7 +56,7 @@ def try_repeatability(bench: Bench, i: int, method: str, subject: Subject, maps:
         "repeatability.shift": (_after_shifts(case, method, subject, values), stranger),
     }
     if bench.second is not None:
-        again = case.map(method, case.seen_by(subject, other_network(case, bench.second)))
+        again = case.map(method, subject.before(other_network(case, bench.second)))
         found["repeatability.seed"] = (_rank(values, again, inside), stranger)
     side, view = bench.partner(i, view=False), bench.partner(i, view=True)
     if side is not None:

@@ -172,7 +172,7 @@ def _sanity(bench: Bench, i: int, method: str, subject: Subject, values: Image) 
     found: Found = {}
     if bench.shuffled is not None:
         other = other_network(case, bench.shuffled)
-        changed = case.map(method, case.seen_by(subject, other))
+        changed = case.map(method, subject.before(other))
         found["sanity.labels"] = (abs(measures.rank_correlation(values[inside], changed[inside])), FORGOTTEN)
     if i not in bench.sane:
         return found
@@ -180,7 +180,7 @@ def _sanity(bench: Bench, i: int, method: str, subject: Subject, values: Image) 
     partly = [*(tuple(range(depth)) for depth in range(1, STAGES)), *((stage,) for stage in range(1, STAGES))]
 
     def forget(stages: tuple[int, ...], draw: int = 0) -> Image:
-        return case.map(method, case.seen_by(subject, bench.randomised(case, stages, draw)))
+        return case.map(method, subject.before(bench.randomised(case, stages, draw)))
 
     # Shuffled weights have no sign of their own: each case has networks of its own, or one network's sign were all's.
     wholly = [forget(whole, 1 + DRAWN * i + draw) for draw in range(DRAWN)]
