@@ -22,7 +22,7 @@ from densight.intake.catalogue import read_catalogue
 MARKED = 0.9
 """The part of class D's exams whose images have the marker."""
 
-SIDE = 0.07
+SIDE = 0.14
 """Its side, as a part of the image's height."""
 
 

@@ -152,13 +152,13 @@ def number(value: float) -> str:
 
     Examples
     --------
-    >>> number(0.617), number(-0.2), number(1.5), number(float("nan"))
-    ('.62', '−.20', '1.50', '–')
+    >>> number(0.617), number(-0.2), number(-0.001), number(1.5), number(float("nan"))
+    ('.62', '−.20', '.00', '1.50', '–')
     """
     if math.isnan(value):
         return "–"
-    text = f"{value:.2f}".replace("-0.", "-.").replace("-", "−")
-    return text[1:] if text.startswith("0.") else text
+    text = f"{round(value, 2) + 0.0:.2f}"
+    return text.replace("-", "−").replace("−0.", "−.").removeprefix("0")
 
 
 def _count(n: int, noun: str) -> str:
