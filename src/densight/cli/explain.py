@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from densight.cli.options import DeviceOption, InputArgument, ModelOption, RunOption, SplitOption
+from densight.cli.options import DeviceOption, InputArgument, ModelOption, RunOption, SplitOption, read_names
 
 __all__ = ["explain"]
 
@@ -20,7 +20,7 @@ def explain(
         list[str] | None,
         typer.Option(
             metavar="NAME",
-            help="A method, or all; give the option once a method. See below.  [default: grad-cam]",
+            help="A method, several separated by commas, or all. See below.  [default: grad-cam]",
             show_default=False,
         ),
     ] = None,
@@ -45,10 +45,10 @@ def explain(
     smooth-grad, guided-backpropagation, deep-lift, occlusion, rise,
     kernel-shap. densight trial tells which of them to trust.
 
-    densight explain exams/ --model models/all --method layer-cam -o run/
+    densight explain exams/ --model models/all --method grad-cam,deep-lift
     """
     from densight.cli.runs import run_input
 
-    methods = method or ["grad-cam"]
+    methods = read_names(method) or ["grad-cam"]
     failed = run_input(source, model, output, split=split, device=device, methods=methods, layer=layer)
     raise typer.Exit(1 if failed else 0)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["DeviceOption", "InputArgument", "ModelOption", "RunOption", "SplitOption", "read_classes"]
+__all__ = ["DeviceOption", "InputArgument", "ModelOption", "RunOption", "SplitOption", "read_classes", "read_names"]
 
 InputArgument = Annotated[
     Path,
@@ -32,6 +32,17 @@ SplitOption = Annotated[
     typer.Option(metavar="NAME", help="Only the images of this split: train, validation or test.", show_default=False),
 ]
 DeviceOption = Annotated[str, typer.Option(metavar="NAME", help="Where the network runs: cpu, cuda or mps.")]
+
+
+def read_names(texts: list[str] | None) -> list[str]:
+    """The names that an option gives, which may be given several times and hold several, separated by commas.
+
+    Examples
+    --------
+    >>> read_names(["grad-cam,rise", "deep-lift"]), read_names(None)
+    (['grad-cam', 'rise', 'deep-lift'], [])
+    """
+    return [name for text in texts or [] for name in text.replace(",", " ").split()]
 
 
 def read_classes(text: str | None) -> list[str] | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from densight.cli.options import DeviceOption
+from densight.cli.options import DeviceOption, read_names
 from densight.cli.terminal import INTERRUPTED, TABLE, count, open_console, print_line
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def trial(
     from densight.explanation.trial.run import try_run
 
     console = open_console()
-    names = [name for text in methods or [] for name in text.replace(",", " ").split()]
+    names = read_names(methods)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("")
