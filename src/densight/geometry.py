@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from densight.vocabulary import DensightError
 
-__all__ = ["Geometry", "set_back", "set_upright"]
+__all__ = ["Geometry", "map_to_frame", "set_back", "set_upright"]
 
 Points = npt.NDArray[np.float64]
 Value = TypeVar("Value", bound=np.generic)
@@ -195,6 +195,19 @@ class Geometry:
         upright = np.zeros(self.upright_shape, part.dtype)
         upright[row : row + rows, column : column + columns] = part
         return np.ascontiguousarray(set_back(upright, self.turns, self.mirrored))
+
+
+def map_to_frame(
+    grid: npt.NDArray[np.float32], frame_shape: tuple[int, int], origin: tuple[float, float], step: tuple[float, float]
+) -> npt.NDArray[np.float32]:
+    """Bring a map into the frame's own pixels, as :meth:`Geometry.map_to_image` does into the image's.
+
+    Examples
+    --------
+    >>> map_to_frame(np.array([[0.0, 2.0]], np.float32), (1, 4), (0, 0.5), (1, 2)).tolist()
+    [[0.0, 0.5, 1.5, 2.0]]
+    """
+    return Geometry.stretched(frame_shape, frame_shape).map_to_image(grid, origin, step)
 
 
 def set_upright(pixels: npt.NDArray[Value], turns: int, mirrored: bool) -> npt.NDArray[Value]:

@@ -12,6 +12,7 @@ from densight.cli.options import DeviceOption, read_names
 from densight.cli.terminal import INTERRUPTED, TABLE, count, open_console, print_line
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table
 
     from densight.explanation.trial.run import TrialRun
@@ -91,14 +92,13 @@ def trial(
         except KeyboardInterrupt:
             print_line(console, "Stopped. The same command goes on with the methods that are left.")
             raise typer.Exit(INTERRUPTED) from None
-    _tell(found, run)
+    _tell(console, found, run)
     raise typer.Exit(1 if found.failures else 0)
 
 
-def _tell(found: TrialRun, run: Path) -> None:
+def _tell(console: Console, found: TrialRun, run: Path) -> None:
     from densight.report.report import write_report
 
-    console = open_console()
     for table in _tables(found):
         console.print(table)
     print_line(console, "+ better than chance, ~ no better than chance, - worse than chance")

@@ -15,19 +15,12 @@ from densight.vocabulary import DensightError
 
 if TYPE_CHECKING:
     from densight.explanation.fat import Tissue
-    from densight.explanation.methods.subject import Maps, Subject
+    from densight.explanation.methods.subject import Subject
 
-__all__ = ["as_subject", "explain", "to_explanation"]
+__all__ = ["as_subject", "explain"]
 
 
-def explain(
-    examined: Examined,
-    method: str = "grad-cam",
-    layer: str | None = None,
-    *,
-    tissue: Tissue | None = None,
-    seed: int = 0,
-) -> Explanation:
+def explain(examined: Examined, method: str = "grad-cam", layer: str | None = None, *, seed: int = 0) -> Explanation:
     """Explain what a network said of one mammogram, for every class and for the expected class.
 
     Parameters
@@ -38,8 +31,6 @@ def explain(
         One of `densight.explanation.methods.methods.METHODS`.
     layer : str, optional
         The layer whose output is mapped, by its name in the network; the last feature map if None.
-    tissue : Tissue, optional
-        The breast in the network's frame, for methods that compare with fat; what anatomy found if None.
     seed : int
         Of methods that draw.
 
@@ -52,16 +43,28 @@ def explain(
     (method,) = choose_methods([method], layer=layer)
     made = METHODS[method]
     try:
-        maps = made.make(as_subject(examined, made, layer, tissue=tissue, seed=seed))
+        maps = made.make(as_subject(examined, made, layer, seed=seed))
     except DensightError as error:
         raise DensightError(error.fault, examined.mammogram.path, error.remedy) from error
-    return to_explanation(examined, method, maps)
+    cells = np.ascontiguousarray(maps.cells.detach().float().cpu().numpy())
+    return Explanation(
+        cells[:-1],
+        examined.assessment.classes,
+        examined.assessment.probabilities,
+        method,
+        maps.layer,
+        examined.prepared.geometry,
+        maps.origin,
+        maps.step,
+        cells[-1],
+        (maps.forward, maps.backward),
+    )
 
 
 def as_subject(
     examined: Examined, method: Method, layer: str | None = None, *, tissue: Tissue | None = None, seed: int = 0
 ) -> Subject:
-    """What a method needs of an image that was examined."""
+    """What a method needs of an image that was examined; the tissue is what anatomy found if None."""
     import torch
 
     from densight.explanation.fat import Tissue, fat_level, tissue_regions
@@ -80,20 +83,3 @@ def as_subject(
         if method.needs_regions:
             regions = torch.from_numpy(tissue_regions(prepared.image, tissue)).to(device)
     return Subject(network, as_input(prepared.tensor), fat, regions, layer, examined.features, seed)
-
-
-def to_explanation(examined: Examined, method: str, maps: Maps) -> Explanation:
-    """Maps of all targets as an `Explanation` of the image."""
-    cells = np.ascontiguousarray(maps.cells.detach().float().cpu().numpy())
-    return Explanation(
-        cells[:-1],
-        examined.assessment.classes,
-        examined.assessment.probabilities,
-        method,
-        maps.layer,
-        examined.prepared.geometry,
-        maps.origin,
-        maps.step,
-        cells[-1],
-        (maps.forward, maps.backward),
-    )

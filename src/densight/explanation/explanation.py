@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from densight.geometry import Geometry
+from densight.geometry import Geometry, map_to_frame
 from densight.vocabulary import DensightError
 
 __all__ = ["EXPECTED", "Explanation"]
@@ -127,8 +127,7 @@ class Explanation:
 
     def framed(self, label: str | None = None) -> npt.NDArray[np.float32]:
         """The same in the network's frame: float32, shape ``geometry.frame_shape``; air and padding included."""
-        frame = self.geometry.frame_shape
-        return Geometry.stretched(frame, frame).map_to_image(self.cells_of(label), self.origin, self.step)
+        return map_to_frame(self.cells_of(label), self.geometry.frame_shape, self.origin, self.step)
 
     def evidence(self, label: str | None = None) -> npt.NDArray[np.float32]:
         """The positive part of :meth:`map` as parts of :meth:`strength`, 0 to 1; all zero where there is none."""

@@ -89,16 +89,9 @@ class Explainer:
         DensightError
             If there is no such method or layer.
         """
-        import torch
-
-        from densight.explanation.methods.layers import look_at
-
         chosen = choose_methods(methods, layer=layer)
-        for bundle in models.bundles:
-            facts, device = bundle.facts, bundle.network.classifier.weight.device
-            blank = torch.zeros(1, facts.architecture.channels, *facts.preparation.shape, device=device)
-            if layer is not None:
-                look_at(bundle.network, blank, layer)
+        if layer is not None:
+            _check_layer(models, layer)
         trials = (read_trials(folder) or {}).get("cards", {})
         warning = trials.get(chosen[0], {}).get("warning", "")
         return cls(folder, image_names(entries, base), chosen, layer, warning)
@@ -144,6 +137,17 @@ class Explainer:
         if len(made) > 1:
             _save_figure(self.folder / MAPS / projection / f"{start}_methods.png", draw_methods(mammogram, made))
         return f"{MAPS}/{projection}/{start}"
+
+
+def _check_layer(models: Models, layer: str) -> None:
+    import torch
+
+    from densight.explanation.methods.layers import look_at
+
+    for bundle in models.bundles:
+        facts, device = bundle.facts, bundle.network.classifier.weight.device
+        blank = torch.zeros(1, facts.architecture.channels, *facts.preparation.shape, device=device)
+        look_at(bundle.network, blank, layer)
 
 
 def hang_again(run: Path, base: Path, table: pd.DataFrame, warning: str) -> None:

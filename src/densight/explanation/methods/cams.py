@@ -21,7 +21,7 @@ from densight.explanation.methods.gradcam import grad_cam
 from densight.explanation.methods.layers import AtLayer
 from densight.explanation.methods.subject import Maps, Subject, chunks
 from densight.explanation.methods.targets import STEPS, expected_slopes, mean_slopes, with_expected
-from densight.geometry import Geometry
+from densight.geometry import map_to_frame
 
 __all__ = [
     "make_ablation_cam",
@@ -119,11 +119,10 @@ def make_score_cam(subject: Subject, targets: Sequence[int]) -> Maps:
     low, high = kept.amin(dim=(1, 2), keepdim=True), kept.amax(dim=(1, 2), keepdim=True)
     channels = torch.where(high > low, (kept - low) / (high - low).clamp(min=1e-12), 0)
     shape = (subject.x.shape[2], subject.x.shape[3])
-    geometry = Geometry.stretched(shape, shape)
     scores = []
     for start in range(0, len(channels), 32):
         part = channels[start : start + 32].cpu().numpy()
-        masks = [torch.from_numpy(geometry.map_to_image(one, at.origin, at.step)) for one in part]
+        masks = [torch.from_numpy(map_to_frame(one, shape, at.origin, at.step)) for one in part]
         images = subject.fat + torch.stack(masks)[:, None].to(kept.device) * (subject.x - subject.fat)
         scores.append(subject.scores(images))
     weights = torch.cat(scores)[:, list(targets)].softmax(dim=0)

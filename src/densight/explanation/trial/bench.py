@@ -23,7 +23,7 @@ from densight.explanation.trial.curves import (
 from densight.explanation.trial.sanity import randomise
 from densight.network.blocks import DensityNetwork
 from densight.network.bundle import Bundle
-from densight.vocabulary import DensightError, Projection
+from densight.vocabulary import PROJECTIONS, DensightError, Projection
 
 __all__ = ["ORDERS", "Bench", "Found", "Ground", "curve_areas", "other_network", "projection_of"]
 
@@ -41,7 +41,7 @@ TAKEN = 0.3
 """The part of the blocks in a set."""
 
 SANE = 8
-"""Women on whose first case networks are randomised: the question is of the network, and each takes seven maps."""
+"""Women on whose first case networks are randomised: the question is of the network, and each takes eight maps."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,13 +109,15 @@ class Bench:
 
     def partner(self, i: int, *, view: bool) -> int | None:
         """The same exam's other view of that side, or other side in that view."""
-        own = self.cases[i].examined.mammogram
+        own, projection = self.cases[i].examined.mammogram, projection_of(self.cases[i])
+        wanted = next(
+            one
+            for one in PROJECTIONS
+            if (one.view != projection.view) == view and (one.laterality == projection.laterality) == view
+        )
         for j, case in enumerate(self.cases):
             other = case.examined.mammogram
-            if (other.patient_id, other.exam_id) != (own.patient_id, own.exam_id) or j == i:
-                continue
-            a, b = projection_of(self.cases[i]), projection_of(case)
-            if (a.laterality == b.laterality and a.view != b.view) if view else (a.view == b.view):
+            if (other.patient_id, other.exam_id) == (own.patient_id, own.exam_id) and projection_of(case) == wanted:
                 return j
         return None
 

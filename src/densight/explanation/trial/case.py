@@ -10,7 +10,6 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
 
 from densight.assessment.assess import Examined
 from densight.explanation.explain import as_subject
@@ -18,7 +17,7 @@ from densight.explanation.fat import Tissue, fat_level, fat_picture
 from densight.explanation.methods.methods import METHODS
 from densight.explanation.methods.targets import with_expected
 from densight.explanation.overlay import BLUR
-from densight.geometry import Geometry
+from densight.geometry import map_to_frame
 from densight.network.blocks import DensityNetwork
 from densight.phantom.stored import read_truth, without_dense_tissue
 from densight.preparation.prepare import finish, frame
@@ -143,16 +142,11 @@ class Case:
         A map of single pixels is averaged as it is for drawing: what is tried is what is seen.
         """
         maps = METHODS[method].make(subject or self.subject(method), [self.target])
-        values = self.framed(maps.cells[0], maps.origin, maps.step)
+        cells = maps.cells[0].detach().float().cpu().numpy()
+        values = map_to_frame(cells, self.image.shape, maps.origin, maps.step)
         if maps.layer == "input":
             values = np.asarray(cv2.GaussianBlur(values, (0, 0), BLUR * max(values.shape)), np.float32)
         return values
-
-    def framed(self, cells: Tensor, origin: tuple[float, float], step: tuple[float, float]) -> Image:
-        """Cells of a layer in the pixels of the frame."""
-        shape = self.examined.prepared.geometry.frame_shape
-        values = cells.detach().float().cpu().numpy()
-        return Geometry.stretched(shape, shape).map_to_image(values, origin, step)
 
 
 def make_blocks(mask: npt.NDArray[np.bool_], n: int) -> Labels:

@@ -16,6 +16,8 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
+from densight.explanation.trial.cause import region_masses
+
 __all__ = ["STEPS", "block_means", "deletion_curve", "insertion_curve", "order_blocks"]
 
 Image = npt.NDArray[np.float32]
@@ -34,9 +36,7 @@ def block_means(values: npt.NDArray[np.floating], blocks: Labels) -> npt.NDArray
     >>> block_means(np.array([[1.0, 3.0, 9.0, 7.0]]), np.array([[1, 1, 2, 0]]))
     array([2., 9.])
     """
-    counts = np.bincount(blocks.ravel())[1:]
-    sums = np.bincount(blocks.ravel(), weights=values.ravel().astype(np.float64))[1:]
-    return np.asarray(sums / np.maximum(counts, 1), np.float64)
+    return np.asarray(region_masses(values, blocks) / np.bincount(blocks.ravel())[1:].clip(1), np.float64)
 
 
 def order_blocks(means: npt.NDArray[np.float64], seed: int = 0) -> npt.NDArray[np.int64]:

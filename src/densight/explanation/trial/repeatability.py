@@ -52,7 +52,7 @@ def try_repeatability(bench: Bench, i: int, method: str, subject: Subject, maps:
         return found
     stranger = _alike(bench, i, j, maps)
     found |= {
-        "repeatability.noise": (_mean([_rank(values, one, inside) for one in by_noise]), stranger),
+        "repeatability.noise": (float(np.mean([_rank(values, one, inside) for one in by_noise])), stranger),
         "repeatability.shift": (_after_shifts(case, method, subject, values), stranger),
     }
     if bench.second is not None:
@@ -83,7 +83,7 @@ def _after_shifts(case: Case, method: str, subject: Subject, values: Image) -> f
         inside[slice(-down, None) if down > 0 else slice(None, -down)] = False
         inside[:, -right:] = False
         found.append(_rank(values, back, inside))
-    return _mean(found)
+    return float(np.mean(found))
 
 
 def _shifted(subject: Subject, down: int, right: int) -> Subject:
@@ -111,10 +111,6 @@ def _with_noise(subject: Subject, breast: npt.NDArray[np.bool_], seed: int) -> S
 
 def _rank(first: Image, second: Image, inside: npt.NDArray[np.bool_]) -> float:
     return measures.rank_correlation(first[inside], second[inside])
-
-
-def _mean(values: Sequence[float]) -> float:
-    return float(np.mean(values)) if values else float("nan")
 
 
 def _alike(bench: Bench, i: int, j: int, maps: Sequence[Image]) -> float:

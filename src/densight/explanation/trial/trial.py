@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
-from densight.figures.intervals import DRAWS, SEED, bootstrap_sums, percentile_interval
+from densight.figures.intervals import bootstrap_sums, percentile_interval
 from densight.vocabulary import DensightError
 
 __all__ = ["FEW", "MEASURES", "Measure", "Summary", "Trial"]
@@ -189,14 +190,12 @@ class Trial:
         if not len(self.values) == len(self.chance) == len(self.patients):
             raise DensightError("a trial has a value, a chance level and a patient for each image")
 
-    def summary(self, *, draws: int = DRAWS, seed: int = SEED) -> Summary:
-        """Means and intervals by patient, and the verdict.
+    def summary(self) -> Summary:
+        """Means, bootstrap intervals by patient, and the verdict."""
+        return self._summary
 
-        Parameters
-        ----------
-        draws, seed : int
-            Of the bootstrap over patients.
-        """
+    @cached_property
+    def _summary(self) -> Summary:
         known = np.isfinite(self.values) & np.isfinite(self.chance)
         nothing = int((~known).sum())
         if not known.any():
@@ -205,7 +204,7 @@ class Trial:
         by_patient = _by_patient(np.stack([self.values, self.chance], axis=1)[known], np.array(self.patients)[known])
         patients = len(by_patient)
         means = by_patient.mean(axis=0)
-        drawn = bootstrap_sums(by_patient, draws=draws, seed=seed) / patients
+        drawn = bootstrap_sums(by_patient) / patients
         sign = -1 if MEASURES[self.measure].better == DOWN else 1
         beyond = percentile_interval(sign * (drawn[:, 0] - drawn[:, 1]))
         verdict = "passes" if beyond[0] > 0 else "fails" if beyond[1] < 0 else "at chance"

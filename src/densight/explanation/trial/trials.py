@@ -14,10 +14,7 @@ from densight.explanation.trial import measures
 from densight.explanation.trial.bench import ORDERS, Bench, Found, Ground, curve_areas, other_network
 from densight.explanation.trial.case import Case
 from densight.explanation.trial.cause import misplaced_effect, region_masses
-from densight.explanation.trial.curves import (
-    block_means,
-    order_blocks,
-)
+from densight.explanation.trial.curves import block_means, order_blocks
 from densight.explanation.trial.faithful import unpredicted_part
 from densight.explanation.trial.repeatability import try_repeatability
 from densight.explanation.trial.sanity import STAGES
@@ -29,17 +26,15 @@ if TYPE_CHECKING:
 __all__ = ["BASELINES", "try_baseline", "try_method"]
 
 Image = npt.NDArray[np.float32]
-Values = npt.NDArray[np.float64]
+
 BASELINES = ("breast", "blur", "brightness")
 """Maps that know nothing of the network: the breast's mask, the image made as coarse as a class map, the image."""
 
 BLUR = 0.08
 """How coarse: its width as a part of the frame's longer side."""
 
-
 SHUFFLES = 5
 """Times that a map is shuffled over the blocks, for infidelity's chance level."""
-
 
 DRAWN = 2
 """Wholly randomised networks a case."""
@@ -131,14 +126,11 @@ def _of_map(case: Case, values: Image, ground: Ground, seed: int) -> Found:
     if not dense.any():
         found = {name: pair for name, pair in found.items() if not name.startswith("tissue.") or "inside" in name}
     masses = region_masses(values, case.regions)
-    # A pixel's worth: of two regions of like tissue the larger has more of everything.
     pixels = np.bincount(case.regions.ravel())[1:]
     areas = region_masses(breast.astype(np.float32), case.regions)
     found |= {
-        "cause.rank": (
-            measures.rank_correlation(masses / pixels, ground.effects / pixels),
-            0.0,
-        ),
+        # A pixel's worth: of two regions of like tissue the larger has more of everything.
+        "cause.rank": (measures.rank_correlation(masses / pixels, ground.effects / pixels), 0.0),
         "cause.calibration": (
             misplaced_effect(masses, ground.effects),
             misplaced_effect(areas * np.sign(ground.whole), ground.effects),
@@ -146,12 +138,10 @@ def _of_map(case: Case, values: Image, ground: Ground, seed: int) -> Found:
         "cause.effect": (ground.whole, LEAST_EFFECT),
         "cause.beside": (0.0 if breast.all() else abs(float(ground.effects[-1])), LEAST_EFFECT),
     }
-    weights = np.bincount(case.blocks.ravel(), weights=values.ravel().astype(np.float64))[1:]
+    weights, taken = region_masses(values, case.blocks), ground.taken.astype(float)
     rng = np.random.default_rng(seed)
-    shuffled = [
-        unpredicted_part(ground.taken.astype(float) @ rng.permutation(weights), ground.changes) for _ in range(SHUFFLES)
-    ]
-    lost = unpredicted_part(ground.taken.astype(float) @ weights, ground.changes)
+    shuffled = [unpredicted_part(taken @ rng.permutation(weights), ground.changes) for _ in range(SHUFFLES)]
+    lost = unpredicted_part(taken @ weights, ground.changes)
     return found | {"infidelity": (lost, float(np.mean(shuffled)))}
 
 
