@@ -103,10 +103,11 @@ def main() -> None:
     loss = log_loss(truth, probabilities / probabilities.sum(axis=1, keepdims=True))
     print(f"mean log-loss of an image: {loss:.3f}")
     for level, merit in figures.levels.items():
-        low, high = merit.balanced_accuracy.interval or (float("nan"), float("nan"))
+        low, high = merit["balanced_accuracy"].interval or (float("nan"), float("nan"))
         print(
-            f"{level}: {merit.n} of {merit.patients} patients, accuracy {merit.accuracy.value:.3f}, balanced accuracy "
-            f"{merit.balanced_accuracy.value:.3f} [{low:.3f}, {high:.3f}], confusion {merit.confusion}"
+            f"{level}: {merit.n} of {merit.patients} patients, accuracy {merit['accuracy'].value:.3f}, "
+            f"balanced accuracy {merit['balanced_accuracy'].value:.3f} [{low:.3f}, {high:.3f}], "
+            f"confusion {merit.confusion}"
         )
 
 

@@ -33,7 +33,7 @@ def test_the_page_has_every_level_and_the_intervals_their_values(found: Figures)
     axes = draw_intervals(found).axes[0]
     assert [label.get_text() for label in axes.get_yticklabels()] == ["MLO_R\nn = 22", "exam\nn = 2"]
     spans = [line.get_xdata() for line in axes.lines if len(set(line.get_ydata())) == 1]
-    assert any(tuple(span) == found.levels["MLO_R"].accuracy.interval for span in spans)
+    assert any(tuple(span) == found.levels["MLO_R"]["accuracy"].interval for span in spans)
 
 
 def test_png_and_svg_are_saved(found: Figures, tmp_path: Path) -> None:

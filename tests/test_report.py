@@ -207,10 +207,10 @@ def test_figures_of_merit_are_shown_with_their_intervals_and_plots(tmp_path: Pat
     check_self_contained(page)
     for level, merit in figures.levels.items():
         assert level in page.text
-        assert merit.accuracy.interval is not None
-        low, high = merit.accuracy.interval
-        assert f"{merit.accuracy.value:.4f} [{low:.3f}, {high:.3f}]" in page.text
-    told = "accuracy: Wilson; balanced accuracy, macro recall, macro precision: patient bootstrap. The bootstrap makes"
+        assert merit["accuracy"].interval is not None
+        low, high = merit["accuracy"].interval
+        assert f"{merit['accuracy'].value:.4f} [{low:.3f}, {high:.3f}]" in page.text
+    told = "accuracy: Wilson; balanced accuracy, macro recall, macro precision: bca. The bootstrap makes"
     assert told in page.text
     for remark in figures.assumed:
         assert remark in page.text

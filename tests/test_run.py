@@ -12,8 +12,9 @@ import pytest
 
 from densight.assessment.assess import Examined
 from densight.assessment.models import load_models
+from densight.assessment.predictions import read_predictions
 from densight.assessment.run import RunResult, assess_run
-from densight.assessment.tables import read_assessments, read_exams, read_predictions
+from densight.assessment.tables import read_assessments, read_exams
 from densight.intake.exam import find_labelled
 from densight.intake.failures import Failure
 from densight.intake.naming import Entry

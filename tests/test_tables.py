@@ -8,15 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from densight.assessment.tables import (
-    read_assessments,
-    read_breasts,
-    read_exams,
-    read_predictions,
-    read_table,
-    write_assessments,
-    write_predictions,
-)
+from densight.assessment.predictions import read_predictions, write_predictions
+from densight.assessment.tables import read_assessments, read_breasts, read_exams, read_table, write_assessments
 from densight.vocabulary import DensightError
 
 HEADER = (

@@ -1,9 +1,9 @@
-"""From images to breasts and exams: the mean of the class probabilities of the projections there are.
+"""From images to breasts and exams: by default the mean of the class probabilities of the projections there are.
 
-A breast's probabilities are the mean over its CC and MLO, an exam's the mean over all its projections. A projection
-counts once: two images of one projection in an exam are averaged first. With all four projections the exam's mean is
-also the mean of its two breasts' means. With a projection missing it is not, for then each projection there is still
-weighs the same, so the side with one projection weighs less than the side with two.
+A breast's probabilities are the mean over its CC and MLO, an exam's the mean over all its projections; other rules are
+in `densight.assessment.pooling`. A projection counts once: two images of one in an exam are averaged first. With all
+four projections the exam's mean is also the mean of its two breasts' means. With a projection missing it is not, for
+then each projection there is still weighs the same, so the side with one weighs less than the side with two.
 
 References
 ----------
@@ -14,19 +14,30 @@ Scapicchio, Lizzi, Fantacci, "Explainability of a CNN classifier for breast dens
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from densight.assessment.pooling import pool
 from densight.vocabulary import PROJECTIONS, DensightError, Projection
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["fuse_breasts", "fuse_exams", "group_means", "mean_of", "predicted_class", "probability_columns"]
+__all__ = [
+    "by_projection",
+    "fuse_breasts",
+    "fuse_exams",
+    "group_means",
+    "mean_of",
+    "predicted_class",
+    "probability_columns",
+]
 
 Probabilities = npt.NDArray[np.float64]
+Weights = Sequence[float] | None
 
 
 def probability_columns(classes: Sequence[str]) -> list[str]:
@@ -126,8 +137,10 @@ def mean_of(probabilities: npt.ArrayLike) -> Probabilities:
     return means
 
 
-def fuse_breasts(images: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:
-    """One row a breast: the mean of its CC and its MLO.
+def fuse_breasts(
+    images: pd.DataFrame, classes: Sequence[str], rule: str = "mean", weights: Weights = None
+) -> pd.DataFrame:
+    """One row a breast: its CC and its MLO.
 
     Parameters
     ----------
@@ -136,6 +149,10 @@ def fuse_breasts(images: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:
         where unknown) and ``p_<class>`` for every class.
     classes : sequence of str
         The labels in order.
+    rule : str
+        One of `densight.assessment.pooling.RULES`.
+    weights : sequence of float, length 4, optional
+        For the rule ``learned``.
 
     Returns
     -------
@@ -159,11 +176,13 @@ def fuse_breasts(images: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:
     >>> fuse_breasts(images, ["A", "B"])[["projections", "p_A", "predicted"]].values.tolist()
     [['CC_R MLO_R', 0.45, 'B']]
     """
-    return _fuse(images, classes, ["exam_id", "patient_id", "laterality"])
+    return _fuse(images, classes, ["exam_id", "patient_id", "laterality"], rule, weights)
 
 
-def fuse_exams(images: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:
-    """One row an exam: the mean of the projections there are.
+def fuse_exams(
+    images: pd.DataFrame, classes: Sequence[str], rule: str = "mean", weights: Weights = None
+) -> pd.DataFrame:
+    """One row an exam: the projections there are.
 
     An exam is told by ``patient_id`` and ``exam_id`` together, so that visits may be numbered for each patient anew.
 
@@ -173,6 +192,9 @@ def fuse_exams(images: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:
         As for `fuse_breasts`.
     classes : sequence of str
         The labels in order.
+    rule : str
+    weights : sequence of float, length 4, optional
+        As for `fuse_breasts`.
 
     Returns
     -------
@@ -193,35 +215,77 @@ def fuse_exams(images: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:
     >>> fuse_exams(images, ["A", "B"])[["projections", "missing", "predicted"]].values.tolist()
     [['CC_R CC_L MLO_R', 'MLO_L', 'B']]
     """
-    return _fuse(images, classes, ["exam_id", "patient_id"])
+    return _fuse(images, classes, ["exam_id", "patient_id"], rule, weights)
 
 
-def _fuse(images: pd.DataFrame, classes: Sequence[str], keys: list[str]) -> pd.DataFrame:
-    places = _projection_numbers(images)
-    units = images.groupby(keys, sort=False, dropna=False).ngroup().to_numpy(dtype=np.int64)
+def by_projection(
+    images: pd.DataFrame, classes: Sequence[str], keys: Sequence[str] = ("exam_id", "patient_id")
+) -> tuple[pd.DataFrame, Probabilities]:
+    """The images' probabilities by exam, or breast, and projection; two images of one projection averaged.
+
+    Parameters
+    ----------
+    images : DataFrame
+        As for `fuse_breasts`.
+    classes : sequence of str
+        The labels in order.
+    keys : sequence of str
+        The columns that tell a row of the result.
+
+    Returns
+    -------
+    units : DataFrame
+        The keys, in the order in which they first occur.
+    cube : ndarray of float64, shape (units, 4, k)
+        In the order of `densight.vocabulary.PROJECTIONS`; NaN where there is no image.
+
+    Raises
+    ------
+    DensightError
+        If an image has no exam or no known projection.
+    """
+    units, places = _places(images, keys)
     cells, cell_of = np.unique(units * len(PROJECTIONS) + places, return_inverse=True)
-    columns = probability_columns(classes)
-    once = group_means(images[columns].to_numpy(dtype=np.float64), cell_of)
-    fused = group_means(once, cells // len(PROJECTIONS))
+    cube = np.full((int(units.max()) + 1, len(PROJECTIONS), len(classes)), np.nan)
+    once = group_means(images[probability_columns(classes)].to_numpy(dtype=np.float64), cell_of)
+    cube[cells // len(PROJECTIONS), cells % len(PROJECTIONS)] = once
+    return images[list(keys)].drop_duplicates(ignore_index=True), cube
+
+
+def _fuse(images: pd.DataFrame, classes: Sequence[str], keys: list[str], rule: str, weights: Weights) -> pd.DataFrame:
+    table, cube = by_projection(images, classes, keys)
+    fused = pool(cube, rule, weights)
+    units, places = _places(images, keys)
     counts = np.zeros((len(fused), len(PROJECTIONS)), dtype=np.int64)
     np.add.at(counts, (units, places), 1)
 
-    table = images[keys].drop_duplicates(ignore_index=True)
-    labels = _labels(images, units.tolist(), len(table), classes)
+    labels = _labels(images, units, len(table), classes)
     table["density"] = [of_unit[0] if len(of_unit) == 1 else "" for of_unit in labels]
-    table[columns] = fused
+    table[probability_columns(classes)] = fused
     table["predicted"] = predicted_class(fused, classes)
-    sides = table["laterality"] if "laterality" in keys else [""] * len(table)
-    table["projections"] = [" ".join(p for p, n in zip(PROJECTIONS, row, strict=True) if n) for row in counts]
+    sides = table["laterality"].tolist() if "laterality" in keys else [""] * len(table)
+    there = counts > 0
+    table["projections"] = [_names(tuple(row), "RL", True) for row in there.tolist()]
     table["missing"] = [
-        " ".join(p for p, n in zip(PROJECTIONS, row, strict=True) if not n and p.laterality.value in (side or "RL"))
-        for row, side in zip(counts, sides, strict=True)
+        _names(tuple(row), side or "RL", False) for row, side in zip(there.tolist(), sides, strict=True)
     ]
-    table["assumed"] = [_assumed(row, of_unit) for row, of_unit in zip(counts, labels, strict=True)]
+    plain: list[bool] = np.asarray(counts.max(axis=1) <= 1).tolist()
+    table["assumed"] = [
+        "" if once and len(of_unit) < 2 else _assumed(row, of_unit)
+        for once, row, of_unit in zip(plain, list(counts), labels, strict=True)
+    ]
     return table
 
 
-def _projection_numbers(images: pd.DataFrame) -> npt.NDArray[np.int64]:
+@cache
+def _names(there: tuple[bool, ...], sides: str, wanted: bool) -> str:
+    """The projections of these sides that are there, or that are not."""
+    pairs = zip(PROJECTIONS, there, strict=True)
+    return " ".join(p for p, one in pairs if one is wanted and p.laterality.value in sides)
+
+
+def _places(images: pd.DataFrame, keys: Sequence[str]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """The number of each image's exam, or breast, and that of its projection."""
     if images.empty:
         raise DensightError("there is no assessed image to fuse", remedy="assess at least one image")
     if (nameless := images["exam_id"].fillna("").eq("")).any():
@@ -229,8 +293,10 @@ def _projection_numbers(images: pd.DataFrame) -> npt.NDArray[np.int64]:
             f"row {int(nameless.to_numpy().argmax()) + 1} of the images has no exam_id",
             remedy="give every image the id of its exam",
         )
-    pairs = zip(images["view"], images["laterality"], strict=True)
-    return np.array([PROJECTIONS.index(Projection.of(view, side)) for view, side in pairs])
+    units = images.groupby(list(keys), sort=False, dropna=False).ngroup().to_numpy(dtype=np.int64)
+    pairs = images["view"].astype(str) + " " + images["laterality"].astype(str)
+    number = {pair: PROJECTIONS.index(Projection.of(*pair.split(" ", 1))) for pair in pairs.unique()}
+    return np.asarray(units), np.asarray(pairs.map(number), dtype=np.int64)
 
 
 def _assumed(counts: npt.NDArray[np.int64], labels: Sequence[str]) -> str:
@@ -241,9 +307,10 @@ def _assumed(counts: npt.NDArray[np.int64], labels: Sequence[str]) -> str:
     return "; ".join(said)
 
 
-def _labels(images: pd.DataFrame, units: Sequence[int], count: int, classes: Sequence[str]) -> list[list[str]]:
+def _labels(images: pd.DataFrame, units: npt.NDArray[np.int64], count: int, classes: Sequence[str]) -> list[list[str]]:
     """The different densities that the images of each breast or exam carry, the least dense first."""
-    found: list[set[str]] = [set() for _ in range(count)]
-    for unit, density in zip(units, images["density"].fillna(""), strict=True):
-        found[unit].add(density)
-    return [[label for label in classes if label in labels] for labels in found]
+    carried = images["density"].fillna("")
+    of_label = [np.bincount(units[(carried == label).to_numpy()], minlength=count) > 0 for label in classes]
+    rows = list(map(tuple, np.stack(of_label, axis=1).tolist()))
+    named = {row: [label for label, there in zip(classes, row, strict=True) if there] for row in set(rows)}
+    return [named[row] for row in rows]

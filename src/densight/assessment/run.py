@@ -16,7 +16,8 @@ from densight.assessment.assess import Examined, examine
 from densight.assessment.fusion import predicted_class, probability_columns
 from densight.assessment.journal import Journal
 from densight.assessment.models import Models
-from densight.assessment.tables import ASSESSMENTS, BREASTS, EXAMS, write_assessments, write_predictions
+from densight.assessment.predictions import write_predictions
+from densight.assessment.tables import ASSESSMENTS, BREASTS, EXAMS, write_assessments
 from densight.intake.exam import group_exams, read_entry
 from densight.intake.failures import FAILURES, Failure, write_failures
 from densight.intake.mammogram import Mammogram

@@ -1,4 +1,4 @@
-"""The run folder's tables on disk: images, breasts and exams, and the tutorial's prediction files.
+"""The run folder's tables on disk: images, breasts and exams.
 
 Ids are text from end to end, so that ``001`` stays ``001``. Probabilities are written with nine significant digits,
 which bring every float32 back exactly.
@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from densight.assessment.fusion import fuse_breasts, fuse_exams, predicted_class, probability_columns
-from densight.storage import replacing, write_csv
+from densight.storage import write_csv
 from densight.vocabulary import BIRADS, DensightError, Laterality, View, check_classes
 
 if TYPE_CHECKING:
@@ -28,10 +28,8 @@ __all__ = [
     "read_assessments",
     "read_breasts",
     "read_exams",
-    "read_predictions",
     "read_table",
     "write_assessments",
-    "write_predictions",
 ]
 
 ASSESSMENTS = "assessments.csv"
@@ -206,7 +204,7 @@ def read_assessments(path: str | Path, classes: Sequence[str] | None = None) -> 
     path = Path(path)
     path = path / ASSESSMENTS if path.is_dir() else path
     remedy = "make it with densight assess"
-    images, found = _with_probabilities(path, read_table(path, [*_BEFORE, *_AFTER], remedy), classes)
+    images, found = with_probabilities(path, read_table(path, [*_BEFORE, *_AFTER], remedy), classes)
     images["percent_density"] = _numbers(images, ["percent_density"], path, empty_is_nan=True)[:, 0]
     _check_images(images, found, path)
     return images, found
@@ -222,89 +220,18 @@ def read_exams(path: str | Path, classes: Sequence[str] | None = None) -> tuple[
     return _read_fused(path, EXAMS, _FUSED, classes)
 
 
-def read_predictions(path: str | Path, classes: Sequence[str] = BIRADS) -> npt.NDArray[np.float64]:
-    """Read the tutorial's ``predictions_<projection>.txt``: a row an exam, a column a class, no header.
-
-    Parameters
-    ----------
-    path : path-like
-    classes : sequence of str
-        The labels in the columns' order.
-
-    Returns
-    -------
-    ndarray of float64, shape (n, k)
-
-    Raises
-    ------
-    DensightError
-        If the file is missing, empty, not all numbers, has another number of columns than classes, or a row is no
-        probability.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     path = Path(folder) / "predictions_ccr.txt"
-    ...     write_predictions(path, [[0.1, 0.2, 0.3, 0.4]])
-    ...     read_predictions(path)
-    array([[0.1, 0.2, 0.3, 0.4]])
-    """
-    remedy = "give a text file with a row an exam and a column a class, separated by spaces, without a header"
-    try:
-        lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeError) as error:
-        raise DensightError(f"cannot be read ({getattr(error, 'strerror', None) or error})", path, remedy) from error
-    rows: list[list[float]] = []
-    for number, cells in enumerate(filter(None, map(str.split, lines)), start=1):
-        if len(cells) != len(classes):
-            raise DensightError(
-                f"row {number} has {len(cells)} columns but there are {len(classes)} classes ({', '.join(classes)})",
-                path,
-                f"{remedy}, and name the classes in the columns' order",
-            )
-        try:
-            rows.append([float(cell) for cell in cells])
-        except ValueError as error:
-            raise DensightError(f"row {number}: {error}", path, remedy) from error
-    if not rows:
-        raise DensightError("the file has no row", path, remedy)
-    probabilities = np.array(rows)
-    check_probabilities(probabilities, path)
-    return probabilities
-
-
-def write_predictions(path: str | Path, probabilities: npt.ArrayLike) -> None:
-    """Write a file such as the tutorial's, byte for byte as ``numpy.savetxt`` does.
-
-    Parameters
-    ----------
-    path : path-like
-    probabilities : array-like of float, shape (n, k)
-
-    Raises
-    ------
-    DensightError
-        If a row is no probability or the file cannot be written.
-    """
-    rows = np.asarray(probabilities, dtype=np.float64)
-    check_probabilities(rows, path)
-    with replacing(path) as temporary:
-        np.savetxt(temporary, rows)
-
-
 def _read_fused(
     path: str | Path, name: str, required: Sequence[str], classes: Sequence[str] | None
 ) -> tuple[pd.DataFrame, tuple[str, ...]]:
     path = Path(path)
     path = path / name if path.is_dir() else path
     table = read_table(path, required, "make it with densight assess")
-    table, found = _with_probabilities(path, table, classes)
-    _check_words(table, {"density": ("", *found), "predicted": found}, path)
+    table, found = with_probabilities(path, table, classes)
+    check_words(table, {"density": ("", *found), "predicted": found}, path)
     return table, found
 
 
-def _with_probabilities(
+def with_probabilities(
     path: Path, table: pd.DataFrame, classes: Sequence[str] | None
 ) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """The table with its probabilities as checked numbers, and the classes in its columns' order."""
@@ -337,7 +264,7 @@ def _numbers(
     return np.asarray(numbers, dtype=np.float64)
 
 
-def _check_words(table: pd.DataFrame, allowed: dict[str, Sequence[str]], path: Path) -> None:
+def check_words(table: pd.DataFrame, allowed: dict[str, Sequence[str]], path: Path) -> None:
     for column, words in allowed.items():
         bad = ~table[column].fillna("").isin(list(words)).to_numpy()
         if bad.any():
@@ -357,7 +284,7 @@ def _check_images(images: pd.DataFrame, classes: tuple[str, ...], path: Path) ->
         "density": ("", *classes),
         "predicted": classes,
     }
-    _check_words(images, words, path)
+    check_words(images, words, path)
     probabilities = images[probability_columns(classes)].to_numpy(dtype=np.float64)
     check_probabilities(probabilities, path)
     told = np.array([classes.index(label) for label in images["predicted"]])

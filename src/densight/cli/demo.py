@@ -14,7 +14,7 @@ from densight.cli.terminal import count, open_console, print_line
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from densight.figures.merit import Estimate
+    from densight.figures.intervals import Estimate
 
 __all__ = ["demo", "run_demo"]
 
@@ -99,12 +99,10 @@ def _step(console: Console, *arguments: object) -> None:
 
 def _agreement(run: Path) -> tuple[Estimate, int]:
     """How far the network's classes of a run's exams agree with their own, and of how many exams."""
-    from densight.assessment.tables import read_exams
-    from densight.figures.agreement import measure_kappa
+    from densight.figures.levels import figures_of_run
 
-    exams, classes = read_exams(run)
-    truth, told = ([classes.index(label) for label in exams[column]] for column in ("density", "predicted"))
-    return measure_kappa(truth, told, exams["patient_id"].tolist(), len(classes)), len(exams)
+    merit = figures_of_run(run).levels["exam"]
+    return merit["kappa_linear"], merit.n
 
 
 def _words(kappa: Estimate) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,8 +15,8 @@ from densight.vocabulary import DensightError
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from densight.figures.intervals import Estimate
     from densight.figures.levels import Figures
-    from densight.figures.merit import Estimate
 
 __all__ = ["figures"]
 
@@ -143,9 +144,9 @@ def _levels_table(result: Figures) -> Table:
             level,
             str(merit.n),
             str(merit.patients),
-            _with_interval(merit.accuracy),
-            f"{merit.macro_recall.value:.4f}",
-            f"{merit.macro_precision.value:.4f}",
+            _with_interval(merit["accuracy"]),
+            f"{merit['macro_recall'].value:.4f}",
+            f"{merit['macro_precision'].value:.4f}",
         )
     return table
 
@@ -167,7 +168,7 @@ def _confusion_table(result: Figures, level: str) -> Table:
         table.add_column(label, justify="right")
     table.add_column("recall", justify="right")
     for index, label in enumerate(result.classes):
-        recall = merit.recall[index]
+        recall = merit.by_class[index].recall.value
         counts = map(str, merit.confusion[index])
-        table.add_row(label, *counts, "undefined" if recall is None else f"{recall:.4f}")
+        table.add_row(label, *counts, "undefined" if isnan(recall) else f"{recall:.4f}")
     return table

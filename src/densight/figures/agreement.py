@@ -1,34 +1,44 @@
-"""Agreement beyond chance between the true and the predicted classes."""
+"""Agreement beyond chance between two classifications of the same cases: Cohen's κ and Gwet's AC.
+
+Both take one confusion matrix or a stack of them, and weights that say how far a step beside the true class agrees.
+"""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-from densight.figures.intervals import bootstrap_sums
-from densight.figures.merit import Estimate, estimate_by_patient, patient_confusions
+from densight.vocabulary import DensightError
 
-__all__ = ["linear_kappa", "measure_kappa"]
+__all__ = ["WEIGHTS", "cohen_kappa", "gwet_ac"]
 
 Floats = npt.NDArray[np.float64]
 
+WEIGHTS = ("none", "linear", "quadratic")
+"""How agreement falls with the classes between two: at once, evenly, or slowly first."""
 
-def linear_kappa(confusion: npt.ArrayLike) -> Floats:
-    """Cohen's κ with linear weights: a class beside the true one disagrees once, the next one twice, and so on.
 
-    One minus the weighted disagreement that is there over that of the same totals by chance. NaN where one class is
-    all that occurs, for then nothing can disagree.
+def cohen_kappa(confusion: npt.ArrayLike, weights: str = "none") -> Floats:
+    """Cohen's κ: one minus the disagreement that is there over that of the same totals by chance.
+
+    NaN where one class is all that occurs, for then nothing can disagree.
 
     Parameters
     ----------
     confusion : array-like of int, shape (..., k, k)
+    weights : {"none", "linear", "quadratic"}
+        A class beside the true one disagrees as much as any other, once, or once; the next one as much, twice, or
+        four times; and so on.
 
     Returns
     -------
     ndarray of float64, shape (...)
         At most 1; 0 by chance.
+
+    Raises
+    ------
+    DensightError
+        If there are no such weights.
 
     References
     ----------
@@ -37,45 +47,66 @@ def linear_kappa(confusion: npt.ArrayLike) -> Floats:
 
     Examples
     --------
-    >>> linear_kappa([[2, 0], [1, 1]]).item()
+    >>> cohen_kappa([[2, 0], [1, 1]]).item()
     0.5
     """
     counts = np.asarray(confusion, dtype=np.float64)
-    rows, columns = np.indices(counts.shape[-2:])
-    weights = np.abs(rows - columns)
+    apart = 1 - _agreement(counts.shape[-1], weights)
     chance = counts.sum(axis=-1)[..., :, None] * counts.sum(axis=-2)[..., None, :]
-    there = (weights * counts).sum(axis=(-2, -1)) * counts.sum(axis=(-2, -1))
-    expected = (weights * chance).sum(axis=(-2, -1))
+    there = (apart * counts).sum(axis=(-2, -1)) * counts.sum(axis=(-2, -1))
+    expected = (apart * chance).sum(axis=(-2, -1))
     return np.asarray(1 - np.divide(there, expected, out=np.full(expected.shape, np.nan), where=expected > 0))
 
 
-def measure_kappa(y_true: npt.ArrayLike, y_pred: npt.ArrayLike, patients: Sequence[str], classes: int) -> Estimate:
-    """`linear_kappa` of exams, breasts or images, with the interval of `densight.figures.merit.estimate_by_patient`.
+def gwet_ac(confusion: npt.ArrayLike, weights: str = "quadratic") -> Floats:
+    """Gwet's AC: as κ, but with a chance that does not rise to 1 where one class is most of the cases.
+
+    AC1 without weights, AC2 with them.
 
     Parameters
     ----------
-    y_true, y_pred : array-like of int, shape (n,)
-        Class indices.
-    patients : sequence of str, length n
-        Whose each row is.
-    classes : int
-        The number of classes, k.
+    confusion : array-like of int, shape (..., k, k)
+    weights : {"none", "linear", "quadratic"}
 
     Returns
     -------
-    Estimate
+    ndarray of float64, shape (...)
+        At most 1; 0 by chance.
 
     Raises
     ------
     DensightError
-        If the lists are empty, differ in length, or hold anything but class indices.
+        If there are no such weights.
+
+    References
+    ----------
+    Gwet, "Computing inter-rater reliability and its variance in the presence of high agreement", Br. J. Math. Stat.
+    Psychol. 61:29-48, 2008, AC1; "Handbook of inter-rater reliability", 4th edition, 2014, chapter 3, AC2: chance is
+    the sum of all weights over k (k - 1), times the sum of π (1 - π), π a class's mean share over both raters.
 
     Examples
     --------
-    >>> kappa = measure_kappa([0, 0, 1, 1], [0, 0, 0, 1], ["a", "b", "c", "d"], 2)
-    >>> kappa.value, kappa.method
-    (0.5, 'patient bootstrap')
+    Nine of ten agree, and nearly all are of one class: κ is below chance, AC1 is not.
+
+    >>> cohen_kappa([[18, 1], [1, 0]]).round(3).item(), gwet_ac([[18, 1], [1, 0]], "none").round(3).item()
+    (-0.053, 0.89)
     """
-    by_patient = patient_confusions(y_true, y_pred, patients, classes)
-    samples = bootstrap_sums(by_patient) if len(by_patient) > 1 else None
-    return estimate_by_patient(linear_kappa, by_patient.sum(axis=0), samples)
+    counts = np.asarray(confusion, dtype=np.float64)
+    k = counts.shape[-1]
+    agree = _agreement(k, weights)
+    n = counts.sum(axis=(-2, -1))
+    there = (agree * counts).sum(axis=(-2, -1)) / n
+    share = (counts.sum(axis=-1) + counts.sum(axis=-2)) / (2 * n[..., None])
+    chance = agree.sum() / (k * (k - 1)) * (share * (1 - share)).sum(axis=-1)
+    return np.asarray((there - chance) / (1 - chance))
+
+
+def _agreement(classes: int, weights: str) -> Floats:
+    """How far two classes agree, 1 on the diagonal, shape (classes, classes)."""
+    if weights not in WEIGHTS:
+        raise DensightError(f"unknown weights {weights!r}", remedy=f"use one of {', '.join(WEIGHTS)}")
+    if weights == "none":
+        return np.eye(classes)
+    rows, columns = np.indices((classes, classes))
+    away = np.abs(rows - columns) / (classes - 1)
+    return np.asarray(1 - (away if weights == "linear" else away**2), dtype=np.float64)

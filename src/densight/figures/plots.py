@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from densight.figures.intervals import Estimate
 from densight.figures.levels import Figures
-from densight.figures.merit import Estimate, Merit
+from densight.figures.merit import Merit
 from densight.storage import replacing
 
 if TYPE_CHECKING:
@@ -27,9 +28,9 @@ _QUIET = "#6b6b75"
 # From this share on, white stands out better than ink on the colours below.
 _WHITE_ABOVE = 0.66
 _MEASURES: dict[str, tuple[str, str, Callable[[Merit], Estimate]]] = {
-    "accuracy": ("#20507f", "o", lambda merit: merit.accuracy),
-    "macro recall": ("#c8553d", "s", lambda merit: merit.macro_recall),
-    "macro precision": ("#588157", "D", lambda merit: merit.macro_precision),
+    "accuracy": ("#20507f", "o", lambda merit: merit["accuracy"]),
+    "macro recall": ("#c8553d", "s", lambda merit: merit["macro_recall"]),
+    "macro precision": ("#588157", "D", lambda merit: merit["macro_precision"]),
 }
 
 
@@ -190,7 +191,7 @@ def _confusion(axes: Axes, figures: Figures, level: str, scale: float) -> None:
     axes.tick_params(which="both", length=0, colors=_INK)
     axes.spines[:].set_visible(False)
     axes.set_title(level, fontsize=14 * scale, fontweight="bold", color=_INK, loc="left", pad=22 * scale)
-    note = f"accuracy {_short(merit.accuracy)}"
+    note = f"accuracy {_short(merit['accuracy'])}"
     axes.annotate(
         note, (0, 1), (0, 5), xycoords="axes fraction", textcoords="offset points", fontsize=10 * scale, color=_QUIET
     )
