@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from densight.assessment.tables import write_assessments
 from densight.cli.figures import figures as figures_command
+from densight.figures.bootstrap import bootstrap_sums
 from densight.figures.confusion import (
     accuracy,
     balanced_accuracy,
@@ -23,9 +24,10 @@ from densight.figures.confusion import (
     precision_per_class,
     recall_per_class,
 )
-from densight.figures.intervals import bootstrap_sums, percentile_interval, wilson_interval
+from densight.figures.drawn import FIGURES, patient_confusions
+from densight.figures.intervals import percentile_interval, wilson_interval
 from densight.figures.levels import Figures, figures_of_predictions, figures_of_run, write_figures
-from densight.figures.merit import FIGURES, measure, patient_confusions
+from densight.figures.merit import measure
 from densight.vocabulary import DensightError
 
 PROJECTIONS = ("ccr", "ccl", "mlor", "mlol")

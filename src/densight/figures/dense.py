@@ -1,4 +1,4 @@
-"""Dense against non-dense: the ROC curve, the area under it, and operating points."""
+"""Dense against non-dense: the ROC curve and operating points."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from densight.figures.bootstrap import Resampled, resample
 from densight.figures.confusion import precision_per_class, recall_per_class
-from densight.figures.intervals import Estimate, Resampled, resample
-from densight.figures.ranking import LEVELS, concordance, roc_points, score_levels, tabulate
+from densight.figures.intervals import Estimate
+from densight.figures.ranking import roc_points, tabulate
 from densight.vocabulary import BIRADS, DensightError
 
 __all__ = ["THRESHOLD", "DenseMerit", "OperatingPoint", "find_dense", "measure_dense", "of_pair"]
@@ -48,13 +49,11 @@ class DenseMerit:
 
     Parameters
     ----------
-    auc : Estimate
     points : tuple of OperatingPoint
     curve : tuple of (float, float)
         False positive rate and sensitivity, from none to all; a long curve is thinned.
     """
 
-    auc: Estimate
     points: tuple[OperatingPoint, ...]
     curve: tuple[tuple[float, float], ...]
 
@@ -119,7 +118,7 @@ def of_pair(sums: Resampled, *, alone: bool) -> tuple[Estimate, Estimate, Estima
 def measure_dense(
     dense: npt.ArrayLike, scores: npt.ArrayLike, owners: npt.ArrayLike, thresholds: Sequence[float], *, alone: bool
 ) -> DenseMerit:
-    """The area under the ROC curve and the operating points.
+    """The ROC curve and the operating points.
 
     Parameters
     ----------
@@ -128,7 +127,7 @@ def measure_dense(
     scores : array-like of float, shape (n,)
         The probability of a dense class.
     owners : array-like of int, shape (n,)
-        Whose each case is; see `densight.figures.intervals.draw_units`.
+        Whose each case is; see `densight.figures.bootstrap.draw_units`.
     thresholds : sequence of float
         Beside `THRESHOLD`.
     alone : bool
@@ -142,8 +141,8 @@ def measure_dense(
     Examples
     --------
     >>> merit = measure_dense([False, False, True, True], [0.1, 0.6, 0.4, 0.9], [0, 1, 2, 3], [], alone=True)
-    >>> merit.auc.value, merit.points[0].sensitivity.value, merit.points[0].specificity.value
-    (0.75, 0.5, 0.5)
+    >>> merit.points[0].sensitivity.value, merit.points[0].specificity.value
+    (0.5, 0.5)
     """
     truth, values = np.asarray(dense, dtype=np.int64), np.asarray(scores, dtype=np.float64)
     points = []
@@ -156,9 +155,7 @@ def measure_dense(
         told = (values >= threshold).astype(np.int64)
         sums = resample(tabulate(truth, told, 2, owners=owners, width=2))
         points.append(OperatingPoint(threshold, *of_pair(sums, alone=alone)))
-    exact = float(concordance(tabulate(truth, score_levels(values), 2)))
-    near = resample(tabulate(truth, score_levels(values, LEVELS), 2, owners=owners))
-    return DenseMerit(near.estimate(concordance, value=exact), tuple(points), _curve(truth, values))
+    return DenseMerit(tuple(points), _curve(truth, values))
 
 
 def _curve(truth: npt.NDArray[np.int64], scores: Floats) -> tuple[tuple[float, float], ...]:

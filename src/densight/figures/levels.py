@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from densight.assessment.fusion import predicted_class, probability_columns
+from densight.figures.bootstrap import DRAWS, SEED
 from densight.figures.dense import find_dense
-from densight.figures.intervals import CONFIDENCE, DRAWS, SEED
+from densight.figures.intervals import CONFIDENCE
 from densight.figures.material import Material, fingerprint, patients_of, read_material, read_predicted
 from densight.figures.merit import FEW_PATIENTS, Merit, measure
 from densight.figures.record import merit_as_dict

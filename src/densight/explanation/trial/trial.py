@@ -9,7 +9,8 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from densight.figures.intervals import bootstrap_sums, percentile_interval
+from densight.figures.bootstrap import bootstrap_sums
+from densight.figures.intervals import percentile_interval
 from densight.vocabulary import DensightError
 
 __all__ = ["FEW", "MEASURES", "Measure", "Summary", "Trial"]
