@@ -1,0 +1,115 @@
+"""Rows of tables that set classifications of cases side by side: rules of fusion, scalings, groups, readers."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from densight.assessment.fusion import probability_columns
+from densight.figures.drawn import MAIN, Cases, draw_figures
+from densight.figures.intervals import Estimate
+from densight.figures.material import patients_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Row", "cases_of", "folds_of", "measure_row"]
+
+FOLDS = 10
+"""Parts of a cross-validation."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One classification of cases and its figures.
+
+    Parameters
+    ----------
+    name, words : str
+        What it is, in a word and in words.
+    n, patients : int
+        How many cases, of how many patients.
+    estimates : mapping of str to Estimate
+        Keys of `densight.figures.drawn.FIGURES`.
+    """
+
+    name: str
+    words: str
+    n: int
+    patients: int
+    estimates: Mapping[str, Estimate]
+
+
+def measure_row(name: str, words: str, cases: Cases, dense_from: int | None, names: Collection[str] = MAIN) -> Row:
+    """The row of some cases.
+
+    Parameters
+    ----------
+    name, words : str
+    cases : Cases
+    dense_from : int or None
+    names : collection of str
+        The figures.
+
+    Examples
+    --------
+    >>> row = measure_row("mean", "the mean", Cases.of([0, 1], [0, 0], ["a", "b"], 2), None)
+    >>> row.n, row.estimates["accuracy"].value
+    (2, 0.5)
+    """
+    found = {key: one.estimate() for key, one in draw_figures(cases, dense_from, names).items()}
+    return Row(name, words, len(cases.truth), cases.patients, found)
+
+
+def cases_of(table: pd.DataFrame, classes: Sequence[str], told: str = "predicted") -> Cases:
+    """The cases of a table whose rows are all labelled.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As a table of `densight.figures.material.Material`.
+    classes : sequence of str
+        The labels in order.
+    told : str
+        The column of the class that is judged; probabilities are taken only with ``predicted``.
+    """
+    places = {label: place for place, label in enumerate(classes)}
+    columns = probability_columns(classes)
+    known = told == "predicted" and columns[0] in table
+    return Cases.of(
+        table["density"].map(places).to_numpy(),
+        table[told].map(places).to_numpy(),
+        patients_of(table),
+        len(classes),
+        table[columns].to_numpy(dtype=float) if known else None,
+    )
+
+
+def folds_of(patients: Sequence[str], folds: int = FOLDS, seed: int = 0) -> npt.NDArray[np.int64]:
+    """The part of a cross-validation to which each case belongs; all cases of a patient to one.
+
+    Parameters
+    ----------
+    patients : sequence of str, length n
+    folds : int
+        Fewer where there are fewer patients.
+    seed : int
+
+    Returns
+    -------
+    ndarray of int64, shape (n,)
+
+    Examples
+    --------
+    >>> folds_of(["a", "b", "a", "c"], 2).tolist()
+    [0, 0, 0, 1]
+    """
+    import pandas as pd
+
+    numbers, names = pd.factorize(np.asarray(patients, dtype=object), sort=True)
+    order = np.random.default_rng(seed).permutation(len(names))
+    return np.asarray((order % min(folds, len(names)))[numbers], dtype=np.int64)
