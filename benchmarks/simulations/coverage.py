@@ -13,6 +13,7 @@ import json
 from collections import defaultdict
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from population import draw
@@ -29,7 +30,7 @@ def main() -> None:
     options.add_argument("out", type=Path)
     options.add_argument("--samples", type=int, default=2000)
     given = options.parse_args()
-    found: dict[str, object] = {"samples": given.samples, "settings": []}
+    found: dict[str, Any] = {"samples": given.samples, "settings": []}
     with ProcessPoolExecutor(2) as pool:
         for clustered in (False, True):
             truth = _figures(0, POPULATION, clustered)

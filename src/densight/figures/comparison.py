@@ -149,8 +149,9 @@ def compare_cases(
 
     Examples
     --------
-    >>> owners = ["a", "b", "c", "d", "e", "f"]
-    >>> one, other = (Cases.of([0, 0, 0, 1, 1, 1], told, owners, 2) for told in ([0, 0, 0, 1, 1, 0], [0, 1, 1, 1, 1, 1]))
+    >>> one, other = (
+    ...     Cases.of([0, 0, 0, 1, 1, 1], told, list("abcdef"), 2) for told in ([0, 0, 0, 1, 1, 0], [0, 1, 1, 1, 1, 1])
+    ... )
     >>> differences, tests = compare_cases(one, other, None, ["accuracy"])
     >>> round(differences["accuracy"].difference.value, 3), tests["mcnemar"].question
     (0.167, 'is one right more often than the other?')
@@ -168,8 +169,8 @@ def compare_cases(
     if dense_from is not None and one.said is not None and other.said is not None:
         dense = one.truth >= dense_from
         if 0 < dense.sum() < len(dense):
-            scores = (said[:, dense_from:].sum(axis=1) for said in (one.said, other.said))
-            found = delong(dense, *scores, one.owners)
+            mine_said, their_said = (said[:, dense_from:].sum(axis=1) for said in (one.said, other.said))
+            found = delong(dense, mine_said, their_said, one.owners)
             tests["delong"] = Tested("does one tell dense from non-dense better?", found.z, found.p, found.p)
     return differences, tests
 
