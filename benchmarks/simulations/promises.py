@@ -47,16 +47,11 @@ def main() -> None:
                     tried += of
                 shares = {name: [rejected[name], tried[name]] for name in tried}
                 found["tests"].append({"n": n, "clustered": clustered, "rejected": shares})
-                held = [
-                    one
-                    for part in pool.map(_hold, blocks, [n] * len(blocks), [clustered] * len(blocks))
-                    for one in part
-                ]
-                found["sets"].append({"n": n, "clustered": clustered} | _summed(held))
+                parts = pool.map(_hold, blocks, [n] * len(blocks), [clustered] * len(blocks))
+                held = _means([row for part in parts for row in part])
+                found["sets"].append({"n": n, "clustered": clustered, "held": held})
                 given.out.write_text(json.dumps(found, indent=1))
-                print(
-                    n, clustered, {name: round(a / max(b, 1), 3) for name, (a, b) in shares.items()}, found["sets"][-1]
-                )
+                print(n, clustered, {name: round(a / b, 3) for name, (a, b) in shares.items()}, held["0.9 all"])
 
 
 def _reject(seeds: range, n: int, clustered: bool) -> tuple[Counter[str], Counter[str]]:
