@@ -17,7 +17,7 @@ from densight.vocabulary import BIRADS, DensightError, check_classes
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["read_classified", "read_labels", "read_predictions", "write_predictions"]
+__all__ = ["identify", "read_classified", "read_labels", "read_predictions", "write_predictions"]
 
 
 def read_predictions(path: str | Path, classes: Sequence[str] = BIRADS) -> npt.NDArray[np.float64]:
@@ -130,7 +130,7 @@ def read_labels(path: str | Path, classes: Sequence[str] = BIRADS) -> pd.DataFra
             path,
             "mend the label, or name the classes in order",
         )
-    return _identified(table, path)
+    return identify(table, path)
 
 
 def read_classified(path: str | Path, classes: Sequence[str] | None = None) -> tuple[pd.DataFrame, tuple[str, ...]]:
@@ -180,11 +180,24 @@ def read_classified(path: str | Path, classes: Sequence[str] | None = None) -> t
             "give the exams' predicted classes, or their probabilities",
         )
     check_words(table, {"density": ("", *found), "predicted": found}, path)
-    return _identified(table, path), found
+    return identify(table, path), found
 
 
-def _identified(table: pd.DataFrame, path: Path) -> pd.DataFrame:
-    """The table with patient and exam of each row, refused where an exam is nameless or repeated."""
+def identify(table: pd.DataFrame, path: Path) -> pd.DataFrame:
+    """The table with patient and exam of each row.
+
+    Parameters
+    ----------
+    table : DataFrame of str
+        Without ``patient_id`` it is empty, without ``exam_id`` the rows are numbered.
+    path : Path
+        For the message.
+
+    Raises
+    ------
+    DensightError
+        If an exam is nameless or repeated; the message names the row.
+    """
     if "patient_id" not in table:
         table["patient_id"] = ""
     if "exam_id" not in table:

@@ -1,0 +1,141 @@
+"""Two sets of exams that share none: whether the later ones are told other classes, or with other certainty."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from densight.assessment.fusion import probability_columns
+from densight.figures.bootstrap import draw_units, resample, sums_by_patient
+from densight.figures.intervals import Estimate
+from densight.figures.material import Material, patients_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Drift", "Stability", "measure_drift", "population_stability"]
+
+_PARTS = 10
+
+
+@dataclass(frozen=True)
+class Stability:
+    """The population stability index of a distribution.
+
+    Parameters
+    ----------
+    what : str
+    index : float
+        0 where both are alike; by custom .1 is worth a look and .25 a change.
+    p : float
+        How often exams from one population would give as much.
+    """
+
+    what: str
+    index: float
+    p: float
+
+
+@dataclass(frozen=True)
+class Drift:
+    """What has changed from one set of exams to another.
+
+    Parameters
+    ----------
+    one, other : str
+    n : tuple of int
+        Exams of each, labelled or not.
+    patients : tuple of int
+    mix : tuple of mapping of str to Estimate
+        The share of each predicted class, in each.
+    stability : tuple of Stability
+        Of the predicted classes, and where probabilities are known of the expected class.
+    """
+
+    one: str
+    other: str
+    n: tuple[int, int]
+    patients: tuple[int, int]
+    mix: tuple[Mapping[str, Estimate], Mapping[str, Estimate]]
+    stability: tuple[Stability, ...]
+
+
+def population_stability(one: npt.ArrayLike, other: npt.ArrayLike, what: str = "") -> Stability:
+    """The population stability index of two counts.
+
+    Parameters
+    ----------
+    one, other : array-like of int, shape (parts,)
+        How many exams lie in each part. Half an exam is added to each, so that an empty part is no infinity.
+    what : str
+
+    References
+    ----------
+    Siddiqi, "Credit risk scorecards", 2006, page 136. Divided by 1/n + 1/m it is chi-squared with one degree of freedom
+    less than parts, where nothing has changed: Yurdakul and Naranjo, "Statistical properties of the population
+    stability index", J. Risk Model Validation 14(4), 2020.
+
+    Examples
+    --------
+    >>> found = population_stability([50, 50], [50, 50])
+    >>> found.index, found.p
+    (0.0, 1.0)
+    >>> round(population_stability([50, 50], [25, 75]).index, 3)
+    0.271
+    """
+    from scipy.special import chdtrc
+
+    counts = np.stack([np.asarray(one, dtype=np.float64), np.asarray(other, dtype=np.float64)])
+    n, m = counts.sum(axis=1)
+    first, second = (counts + 0.5) / (counts + 0.5).sum(axis=1, keepdims=True)
+    index = float(((first - second) * np.log(first / second)).sum())
+    return Stability(what, index, float(chdtrc(counts.shape[1] - 1, index / (1 / n + 1 / m))))
+
+
+def measure_drift(one: Material, other: Material) -> Drift:
+    """Compare the exams of two runs or tables of the same classes that share none.
+
+    Parameters
+    ----------
+    one, other : Material
+    """
+    tables = one.tables["exam"], other.tables["exam"]
+    classes = one.classes
+    counts = [[int((table["predicted"] == label).sum()) for label in classes] for table in tables]
+    stability = [population_stability(*counts, "predicted class")]
+    columns = probability_columns(classes)
+    if all(columns[0] in table for table in tables):
+        expected = [table[columns].to_numpy(dtype=float) @ np.arange(len(classes)) for table in tables]
+        edges = np.unique(np.quantile(expected[0], np.arange(1, _PARTS) / _PARTS))
+        parts = [np.bincount(np.searchsorted(edges, one), minlength=len(edges) + 1) for one in expected]
+        stability.append(population_stability(*parts, "expected class, in tenths of the first"))
+    mixes = [_mix(table, classes) for table in tables]
+    patients = [len(set(patients_of(table))) for table in tables]
+    return Drift(
+        one.name,
+        other.name,
+        (len(tables[0]), len(tables[1])),
+        (patients[0], patients[1]),
+        (mixes[0], mixes[1]),
+        tuple(stability),
+    )
+
+
+def _mix(table: pd.DataFrame, classes: tuple[str, ...]) -> dict[str, Estimate]:
+    owners, patients = draw_units(patients_of(table))
+    told = np.stack(
+        [(table["predicted"] == label).to_numpy() for label in classes] + [np.ones(len(table), bool)], axis=1
+    )
+    sums = resample(sums_by_patient(told, owners))
+    alone = patients == len(table)
+    return {
+        label: sums.estimate(
+            lambda values, place=place: values[..., place] / values[..., -1],
+            proportion=(int(sums.total[place]), len(table)) if alone else None,
+        )
+        for place, label in enumerate(classes)
+    }
