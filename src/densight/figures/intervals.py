@@ -176,9 +176,8 @@ def bca_interval(value: float, drawn: npt.ArrayLike, left_out: npt.ArrayLike) ->
     References
     ----------
     Efron, "Better bootstrap confidence intervals", JASA 82:171-185, 1987; draws equal to the value count half, as in
-    scipy.stats.bootstrap. For few units the quantiles are Student's, widened by what the bootstrap's variance lacks:
-    Hesterberg, "What teachers should know about the bootstrap", The American Statistician 69:371-386, 2015, the
-    expanded interval.
+    scipy.stats.bootstrap. For few units the quantiles are Student's instead of the normal's, as Hesterberg proposes in
+    "What teachers should know about the bootstrap", The American Statistician 69:371-386, 2015.
 
     Examples
     --------
@@ -194,8 +193,6 @@ def bca_interval(value: float, drawn: npt.ArrayLike, left_out: npt.ArrayLike) ->
     if not 0 < below < 1 or not spread > 0:
         return None
     bias, acceleration = ndtri(below), (apart**3).sum() / (6 * spread**1.5)
-    units = len(without)
-    width = stdtrit(units - 1, (1 + CONFIDENCE) / 2) * np.sqrt(units / (units - 1))
-    reach = bias + width * np.array([-1, 1])
+    reach = bias + stdtrit(len(without) - 1, (1 + CONFIDENCE) / 2) * np.array([-1, 1])
     low, high = np.quantile(values, ndtr(bias + reach / (1 - acceleration * reach)))
     return float(low), float(high)

@@ -173,9 +173,7 @@ def measure_readers(
     return ReaderMerit(
         tuple(pair for one, other in pairs if (pair := _pair(told, one, other, patients, k))),
         int(complete.sum()),
-        among and among.estimate(),
-        with_model and with_model.estimate() if among else None,
-        (with_model - among).estimate() if with_model and among else None,
+        *_three(among, with_model),
         tuple(_references(told, readers, patients, k, dense_from)) if len(readers) > 1 else (),
     )
 
@@ -212,6 +210,12 @@ def _mean(drawn: Sequence[Drawn]) -> Drawn | None:
         np.mean([one.drawn for one in drawn], axis=0),
         np.mean([one.left_out for one in drawn], axis=0),
     )
+
+
+def _three(among: Drawn | None, with_model: Drawn | None) -> tuple[Estimate | None, Estimate | None, Estimate | None]:
+    if among is None or with_model is None:
+        return None, None, None
+    return among.estimate(), with_model.estimate(), (with_model - among).estimate()
 
 
 def _references(
