@@ -40,6 +40,15 @@ PUBLISHED = {
     "left": (0.7656, 0.7559, 0.7729),
     "exam": (0.8125, 0.8127, 0.8026),
 }
+AGREEMENT = {  # κ linear, κ quadratic, dense accuracy, macro AUC
+    "CC_R": (0.7315, 0.8054, 0.8672, 0.9247),
+    "CC_L": (0.7131, 0.8118, 0.8516, 0.9090),
+    "MLO_R": (0.6928, 0.7856, 0.8750, 0.9299),
+    "MLO_L": (0.6730, 0.7626, 0.8438, 0.9183),
+    "right": (0.7685, 0.8372, 0.8906, 0.9394),
+    "left": (0.7149, 0.7904, 0.8594, 0.9263),
+    "exam": (0.7789, 0.8448, 0.8906, 0.9390),
+}
 PUBLISHED_EXAM_CONFUSION = ((12, 2, 0, 0), (3, 40, 7, 1), (0, 6, 42, 2), (0, 0, 3, 10))
 
 app = typer.Typer()
@@ -75,6 +84,15 @@ class TestPublishedFigures:
             assert [round(value, 4) for value in found[level]] == pytest.approx(values, abs=1e-9), level
             assert tutorial.levels[level].n == tutorial.levels[level].patients == 128
         assert tutorial.levels["exam"].confusion == PUBLISHED_EXAM_CONFUSION
+
+    def test_agreement_order_and_calibration(self, tutorial: Figures) -> None:
+        names = ("kappa_linear", "kappa_quadratic", "dense_accuracy", "macro_auc")
+        for level, values in AGREEMENT.items():
+            found = [tutorial.levels[level][name].value for name in names]
+            assert found == pytest.approx(values, abs=5e-5), level
+        exam = tutorial.levels["exam"]
+        assert exam["accuracy"].intervals["bca"] == pytest.approx((0.7422, 0.8750), abs=5e-5)
+        assert exam["ece"].value == pytest.approx(0.1101, abs=5e-5)
 
     def test_command(self, data: Path, tmp_path: Path, tutorial_labels: Path) -> None:
         folder = data / "infn" / "Predictions"

@@ -1,59 +1,94 @@
-"""``densight figures``: figures of merit from a run folder or from prediction files."""
+"""``densight figures``: figures of merit from a run folder, a table of exams or prediction files."""
 
 from __future__ import annotations
 
-from math import isnan
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from densight.cli.options import read_classes
-from densight.cli.terminal import TABLE, count, open_console, print_line
+from densight.cli.options import read_classes, read_names
+from densight.cli.terminal import count, open_console, print_line
 from densight.vocabulary import DensightError
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
-    from densight.figures.intervals import Estimate
-    from densight.figures.levels import Figures
+    from densight.figures.material import Material
 
 __all__ = ["figures"]
 
 
+def _words(metavar: str, text: str) -> Any:
+    """An option with neither default nor other name."""
+    return typer.Option(metavar=metavar, help=text, show_default=False)
+
+
 def figures(
-    run: Annotated[
-        Path | None,
+    source: Annotated[
+        list[Path] | None,
         typer.Argument(
-            metavar="RUN", help="Run folder with assessments.csv, as densight assess makes it.", show_default=False
+            metavar="[RUN|CSV|TXT…]",
+            help="Run folder, as densight assess makes it; or a CSV with a row an exam: density, and p_A, p_B, p_C, "
+            "p_D or predicted; or prediction files, as for --predictions.",
+            show_default=False,
         ),
     ] = None,
     predictions: Annotated[
         list[Path] | None,
-        typer.Option(
-            metavar="FILE",
-            help="Prediction file of one projection, named by it (predictions_ccr.txt): a row an exam, a column a "
-            "class, no header. Give the option once a projection.",
-            show_default=False,
+        _words(
+            "FILE",
+            "Prediction file of one projection, named by it (predictions_ccr.txt): a row an exam, a column a class, no "
+            "header. Give the option once a projection.",
         ),
     ] = None,
     labels: Annotated[
         Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="CSV with the column density, a row an exam in the prediction files' order; patient_id and exam_id "
-            "are used where present.",
-            show_default=False,
+        _words(
+            "FILE",
+            "CSV with the column density, a row an exam in the prediction files' order; patient_id, exam_id and "
+            "further columns are used where present.",
         ),
     ] = None,
     classes: Annotated[
         str | None,
-        typer.Option(
-            metavar="LIST",
-            help="Class labels from the least to the most dense, separated by commas. By default those of the run, or "
+        _words(
+            "LIST",
+            "Class labels from the least to the most dense, separated by commas. By default those of the run, or "
             "A,B,C,D for prediction files.",
-            show_default=False,
         ),
+    ] = None,
+    dense: Annotated[
+        str | None, _words("LIST", "The classes that count as dense. By default C,D of A,B,C,D, else none.")
+    ] = None,
+    at: Annotated[
+        list[float] | None,
+        _words("P", "A further operating point: from this probability of a dense class on, an exam counts as dense."),
+    ] = None,
+    coverage: Annotated[
+        float, typer.Option(metavar="SHARE", help="How often sets of classes shall hold the true one.")
+    ] = 0.9,
+    by: Annotated[
+        list[str] | None,
+        _words("COLUMN", "Figures of each group of exams: a column of the table, the labels or the catalogue."),
+    ] = None,
+    over: Annotated[
+        list[str] | None,
+        _words("COLUMN", "κ over time as a control chart: a column whose values sort as time does, such as 2025-03."),
+    ] = None,
+    against: Annotated[
+        list[Path] | None,
+        _words(
+            "OTHER",
+            "Compare with another run, table, or folder of prediction files: with tests where it has the same exams, "
+            "for drift where it has others. Give the option once for each.",
+        ),
+    ] = None,
+    readers: Annotated[
+        Path | None,
+        _words("FILE", "CSV with exam_id and a column for each reader: how the model agrees with them, and they do."),
+    ] = None,
+    catalogue: Annotated[
+        Path | None, _words("FILE", "Where the columns of --by and --over are, if not in the run's own catalogue.")
     ] = None,
     output: Annotated[
         Path | None,
@@ -68,107 +103,88 @@ def figures(
 ) -> None:
     """Compare assessments with the reference densities.
 
-    Gives accuracy, macro recall, macro precision and the confusion matrix, with
-    95 % intervals, for every projection, the right and the left breast and the
-    exam. Writes figures.json and the plots. Measures a run, or prediction files
-    such as the tutorial's.
+    Gives accuracy, recall, precision, κ, AUC, calibration and more, with 95 %
+    intervals by patient, for every projection, the right and the left breast
+    and the exam; what other rules of fusion and scalings would give; sets of
+    classes that hold the true one as often as asked for. Compares with other
+    models, with readers, between groups and over time. Writes figures.json and
+    the plots, and into a run folder the report.
 
-    densight figures run/
+    densight figures run/ --by vendor --against other_run/
 
     densight figures --predictions ccr.txt --labels labels.csv -o out/
     """
     from densight.assessment.run import RUN
+    from densight.cli.figures_shown import show_figures
     from densight.figures.levels import write_figures
     from densight.figures.plots import PLOTS, save_plots
+    from densight.figures.study import Questions, study
     from densight.report.report import write_report
 
-    folder = _output_folder(run, predictions, labels, output)
-    result = _measure(run, predictions, labels, classes)
+    material, folder = _read(source or [], predictions or [], labels, classes, output)
+    questions = Questions(
+        dense=None if dense is None else tuple(read_classes(dense) or ()),
+        thresholds=tuple(at or ()),
+        coverage=coverage,
+        by=tuple(read_names(by)),
+        over=tuple(read_names(over)),
+        against=tuple(_other(path, labels, material) for path in against or ()),
+        readings=readers,
+        catalogue=catalogue,
+    )
+    result = study(material, questions)
     written = write_figures(result, folder)
     plots = save_plots(result, folder)
 
     console = open_console()
-    console.print(_levels_table(result))
-    if "exam" in result.levels:
-        console.print(_confusion_table(result, "exam"))
-    for remark in result.assumed:
-        print_line(console, f"note: {remark}")
+    show_figures(console, result)
     print_line(console, f"Figures: {written}, {count(len(plots), 'plot')} in {folder / PLOTS}")
-    if folder == run and (run / RUN).is_file():
-        print_line(console, f"Report: {write_report(run)}")
+    if folder == material.path and (folder / RUN).is_file():
+        print_line(console, f"Report: {write_report(folder)}")
 
 
-def _output_folder(run: Path | None, predictions: list[Path] | None, labels: Path | None, output: Path | None) -> Path:
-    """Where to write; refuses options that do not go together."""
-    if run is not None and (predictions or labels):
-        raise DensightError(
-            "a run folder and prediction files were given together", remedy="give the run folder alone, or leave it out"
-        )
-    if run is not None:
-        return output or run
-    if not predictions or labels is None or output is None:
-        missing = [
-            name
-            for name, value in (("--predictions", predictions), ("--labels", labels), ("--output", output))
-            if not value
-        ]
-        raise DensightError(
-            f"without a run folder, {' and '.join(missing)} must be given",
-            remedy="give a run folder, or --predictions FILE --labels FILE -o DIR",
-        )
-    return output
-
-
-def _measure(run: Path | None, predictions: list[Path] | None, labels: Path | None, classes: str | None) -> Figures:
-    from densight.figures.levels import figures_of_predictions, figures_of_run
+def _read(
+    source: Sequence[Path], predictions: Sequence[Path], labels: Path | None, classes: str | None, output: Path | None
+) -> tuple[Material, Path]:
+    """What is measured, and where to write; refuses options that do not go together."""
+    from densight.figures.material import read_material, read_predicted
     from densight.vocabulary import BIRADS, check_classes
 
     named = read_classes(classes)
     order = None if named is None else check_classes(named)
-    if run is not None:
-        return figures_of_run(run, order)
-    assert predictions is not None
-    assert labels is not None
-    return figures_of_predictions(predictions, labels, order or BIRADS)
-
-
-def _levels_table(result: Figures) -> Table:
-    from rich.table import Table
-
-    table = Table(title="Figures of merit, with the accuracy's 95 % interval", **TABLE)
-    table.add_column("level", no_wrap=True)
-    for heading in ("n", "patients", "accuracy", "macro recall", "macro precision"):
-        table.add_column(heading, justify="right", no_wrap=heading == "accuracy")
-    for level, merit in result.levels.items():
-        table.add_row(
-            level,
-            str(merit.n),
-            str(merit.patients),
-            _with_interval(merit["accuracy"]),
-            f"{merit['macro_recall'].value:.4f}",
-            f"{merit['macro_precision'].value:.4f}",
+    files = [*predictions, *(path for path in source if path.suffix.lower() == ".txt")]
+    others = [path for path in source if path not in files]
+    if others and (files or labels):
+        raise DensightError(
+            "a run folder and prediction files were given together", remedy="give the run folder alone, or leave it out"
         )
-    return table
+    if len(others) > 1:
+        raise DensightError(
+            f"{len(others)} runs or tables were given", remedy="give one, and the others with --against"
+        )
+    if others:
+        material = read_material(others[0], order)
+        if output is None and not others[0].is_dir():
+            raise DensightError("for a table, --output must be given", remedy="give -o DIR")
+        return material, output or others[0]
+    if not files or labels is None or output is None:
+        needed = (("--predictions", files), ("--labels", labels), ("--output", output))
+        missing = [name for name, value in needed if not value]
+        raise DensightError(
+            f"without a run folder, {' and '.join(missing)} must be given",
+            remedy="give a run folder, or --predictions FILE --labels FILE -o DIR",
+        )
+    return read_predicted(files, labels, order or BIRADS), output
 
 
-def _with_interval(estimate: Estimate) -> str:
-    if estimate.interval is None:
-        return f"{estimate.value:.4f}"
-    low, high = estimate.interval
-    return f"{estimate.value:.4f} [{low:.3f}, {high:.3f}]"
+def _other(path: Path, labels: Path | None, material: Material) -> Material:
+    """What is compared with: a run, a table, or a folder of prediction files of the same labels."""
+    from dataclasses import replace
 
+    from densight.assessment.tables import ASSESSMENTS
+    from densight.figures.material import read_material, read_predicted
 
-def _confusion_table(result: Figures, level: str) -> Table:
-    from rich.table import Table
-
-    merit = result.levels[level]
-    table = Table(title=f"Confusion matrix, {level}", caption="rows true, columns predicted", **TABLE)
-    table.add_column("")
-    for label in result.classes:
-        table.add_column(label, justify="right")
-    table.add_column("recall", justify="right")
-    for index, label in enumerate(result.classes):
-        recall = merit.by_class[index].recall.value
-        counts = map(str, merit.confusion[index])
-        table.add_row(label, *counts, "undefined" if isnan(recall) else f"{recall:.4f}")
-    return table
+    files = sorted(path.glob("*.txt")) if path.is_dir() and not (path / ASSESSMENTS).is_file() else []
+    if files and labels is not None:
+        return replace(read_predicted(files, labels, material.classes), path=path)
+    return read_material(path, material.classes)

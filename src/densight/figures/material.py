@@ -62,7 +62,7 @@ class Material:
     @property
     def name(self) -> str:
         """What it is called beside others."""
-        return self.path.resolve().name if self.path else ", ".join(self.source["files"])
+        return self.path.resolve().name if self.path else "predictions"
 
     def labelled(self, level: str) -> pd.DataFrame:
         """The cases of a level that have a reference density."""

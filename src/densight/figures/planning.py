@@ -64,7 +64,8 @@ def exams_for_width(table: npt.ArrayLike, width: float, weights: str = "quadrati
     n = counts.sum()
     found = cohens_kappa(counts, wt=None if weights == "none" else weights)
     spread = float(found.std_kappa) * np.sqrt(n)
-    return ceil((2 * float(ndtri((1 + CONFIDENCE) / 2)) * spread / width) ** 2)
+    exams: float = (2 * ndtri((1 + CONFIDENCE) / 2) * spread / width) ** 2
+    return ceil(exams)
 
 
 def expected_table(mix: Sequence[float], kappa: float, weights: str = "quadratic") -> Floats:

@@ -2,31 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, is_dataclass
 from math import isfinite
 from typing import Any
 
-from densight.figures.intervals import Estimate
-from densight.figures.merit import FEW_PATIENTS, ClassMerit, Merit
+from densight.figures.merit import FEW_PATIENTS, Merit
 
-__all__ = ["estimate_as_dict", "merit_as_dict"]
+__all__ = ["merit_as_dict", "plain"]
 
 
-def estimate_as_dict(estimate: Estimate) -> dict[str, Any]:
-    """An estimate with its intervals.
+def plain(value: Any) -> Any:
+    """Dataclasses, mappings and sequences as dictionaries and lists, all the way down.
 
     Examples
     --------
-    >>> estimate_as_dict(Estimate(float("nan"), None, "none"))
-    {'value': None, 'interval': None, 'method': 'none', 'intervals': {}}
+    >>> from densight.figures.intervals import Estimate
+    >>> plain((Estimate(float("nan"), None, "none"),))
+    [{'value': None, 'interval': None, 'method': 'none', 'intervals': {}}]
     """
-    return {
-        "value": estimate.value if isfinite(estimate.value) else None,
-        "interval": estimate.interval and list(estimate.interval),
-        "method": estimate.method,
-        "intervals": {name: list(limits) for name, limits in estimate.intervals.items()},
-    }
+    if is_dataclass(value):
+        return {one.name: plain(getattr(value, one.name)) for one in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): plain(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(one) for one in value]
+    if isinstance(value, float):
+        return float(value) if isfinite(value) else None
+    return value
 
 
 def merit_as_dict(merit: Merit, classes: Sequence[str]) -> dict[str, Any]:
@@ -38,34 +41,14 @@ def merit_as_dict(merit: Merit, classes: Sequence[str]) -> dict[str, Any]:
     classes : sequence of str
         The labels in order.
     """
+    by_class = zip(classes, merit.by_class, strict=True)
     return {
         "n": merit.n,
         "patients": merit.patients,
-        **{name: estimate_as_dict(estimate) for name, estimate in merit.estimates.items()},
-        "per_class": {label: _class(one) for label, one in zip(classes, merit.by_class, strict=True)},
-        "confusion": [list(row) for row in merit.confusion],
-        "dense": merit.dense
-        and {
-            "points": [
-                {"threshold": point.threshold}
-                | {
-                    name: estimate_as_dict(getattr(point, name))
-                    for name in ("sensitivity", "specificity", "ppv", "npv")
-                }
-                for point in merit.dense.points
-            ],
-            "curve": [list(point) for point in merit.dense.curve],
-        },
-        "brier_parts": merit.brier and asdict(merit.brier),
-        "reliability": [asdict(one) | {"interval": list(one.interval)} for one in merit.reliability],
-    }
-
-
-def _class(one: ClassMerit) -> dict[str, Any]:
-    return {
-        "n": one.n,
-        "patients": one.patients,
-        "few": one.patients < FEW_PATIENTS,
-        **{name: estimate_as_dict(getattr(one, name)) for name in ("recall", "precision", "f1")},
-        "auc": one.auc and estimate_as_dict(one.auc),
+        **plain(merit.estimates),
+        "per_class": {label: plain(one) | {"few": one.patients < FEW_PATIENTS} for label, one in by_class},
+        "confusion": plain(merit.confusion),
+        "dense": plain(merit.dense),
+        "brier_parts": plain(merit.brier),
+        "reliability": plain(merit.reliability),
     }
