@@ -91,7 +91,7 @@ class TestPublishedFigures:
             found = [tutorial.levels[level][name].value for name in names]
             assert found == pytest.approx(values, abs=5e-5), level
         exam = tutorial.levels["exam"]
-        assert exam["accuracy"].intervals["bca"] == pytest.approx((0.7422, 0.8750), abs=5e-5)
+        assert exam["accuracy"].intervals["percentile"] == pytest.approx((0.7422, 0.8750), abs=5e-5)
         assert exam["ece"].value == pytest.approx(0.1101, abs=5e-5)
 
     def test_command(self, data: Path, tmp_path: Path, tutorial_labels: Path) -> None:

@@ -199,9 +199,8 @@ def test_mcnemar_and_stuart_maxwell_are_statsmodels(seed: int) -> None:
     rng = np.random.default_rng(seed)
     truth, one, other = rng.integers(0, K, size=(3, 50))
     owners = np.arange(50)
-    counts = np.array(
-        [[((one == truth) == a).dot((other == truth) == b) for b in (True, False)] for a in (True, False)]
-    )
+    right = (one == truth, other == truth)
+    counts = [[((right[0] == a) & (right[1] == b)).sum() for b in (True, False)] for a in (True, False)]
     theirs = statsmodels_mcnemar(counts, exact=False, correction=False)
     ours = mcnemar(one == truth, other == truth, owners)
     assert (ours.statistic, ours.p) == pytest.approx((theirs.statistic, theirs.pvalue))

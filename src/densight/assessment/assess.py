@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from densight.anatomy.reading import Anatomy, read
-from densight.assessment.fusion import mean_of, predicted_class
+from densight.assessment.fusion import predicted_class, set_labels
 from densight.assessment.models import Models
+from densight.assessment.scaling import Scaling
 from densight.intake.mammogram import Mammogram
 from densight.network.bundle import Bundle
 from densight.preparation.prepare import Prepared, prepare
@@ -20,7 +21,7 @@ from densight.vocabulary import PROJECTIONS, DensightError, Laterality, Projecti
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["Assessment", "BreastAssessment", "Examined", "ImageAssessment", "assess_exam", "examine"]
+__all__ = ["Assessment", "BreastAssessment", "Examined", "ImageAssessment", "assess_exam", "examine", "examine_with"]
 
 Probabilities = npt.NDArray[np.float32]
 
@@ -67,7 +68,7 @@ class ImageAssessment(_Assessed):
 
 @dataclass(frozen=True, eq=False)
 class BreastAssessment(_Assessed):
-    """The mean over a breast's CC and MLO, or over the one there is.
+    """What a breast's CC and MLO say together, or the one there is: their mean, but for a calibration.
 
     Parameters
     ----------
@@ -85,7 +86,7 @@ class BreastAssessment(_Assessed):
 
 @dataclass(frozen=True, eq=False)
 class Assessment(_Assessed):
-    """What a model says of an exam: the mean over the projections there are.
+    """What a model says of an exam: the mean over the projections there are, but for a calibration.
 
     Parameters
     ----------
@@ -100,12 +101,15 @@ class Assessment(_Assessed):
         The projections that were not there.
     percent_density : float or None
         The mean over its images that have one.
+    set : tuple of str or None
+        Neighbouring classes that hold the true one as often as the model's calibration promises; None without one.
     """
 
     images: Mapping[Projection, ImageAssessment]
     breasts: Mapping[Laterality, BreastAssessment]
     missing: tuple[Projection, ...]
     percent_density: float | None
+    set: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,7 +136,12 @@ class Examined:
 
 
 def examine(
-    bundle: Bundle, mammogram: Mammogram, prepared: Prepared | None = None, anatomy: Anatomy | None = None
+    bundle: Bundle,
+    mammogram: Mammogram,
+    prepared: Prepared | None = None,
+    anatomy: Anatomy | None = None,
+    *,
+    scaling: Scaling | None = None,
 ) -> Examined:
     """Run the network over one mammogram of known projection.
 
@@ -147,6 +156,8 @@ def examine(
         What ``prepare`` made of it, if that is done already.
     anatomy : Anatomy, optional
         What `densight.anatomy.read` read in it, if that is done already.
+    scaling : Scaling, optional
+        Of the network's probabilities; see `Models.calibration_of`.
 
     Raises
     ------
@@ -166,6 +177,8 @@ def examine(
         probabilities = network.forward_head(features).float().softmax(dim=1)[0].cpu().numpy()
     if not np.isfinite(probabilities).all():
         raise DensightError("the network's answer is not a number", mammogram.path, "check the model's weights")
+    if scaling is not None:
+        probabilities = scaling.apply(probabilities[None])[0].astype(np.float32)
     said = ImageAssessment(
         bundle.facts.classes,
         probabilities,
@@ -192,17 +205,37 @@ def assess_exam(models: Models, mammograms: Sequence[Mammogram]) -> tuple[Assess
     DensightError
         If a projection is unknown or no model has learnt it, or an image cannot be prepared.
     """
-    examined = [examine(models.of(one.projection, one.path), one) for one in mammograms]
+    examined = [examine_with(models, one) for one in mammograms]
     images = {one.assessment.projection: one.assessment for one in examined}
     breasts = {}
     for side in Laterality:
-        of_side = [image for projection, image in images.items() if projection.laterality == side]
+        of_side = {projection: image for projection, image in images.items() if projection.laterality == side}
         if of_side:
             missing = tuple(p for p in PROJECTIONS if p.laterality == side and p not in images)
-            breasts[side] = BreastAssessment(models.classes, _mean(of_side), missing, _mean_density(of_side))
+            fused = _fuse(models, of_side, whole=False)
+            breasts[side] = BreastAssessment(models.classes, fused, missing, _mean_density(list(of_side.values())))
     missing = tuple(projection for projection in PROJECTIONS if projection not in images)
-    said = list(images.values())
-    return Assessment(models.classes, _mean(said), images, breasts, missing, _mean_density(said)), examined
+    fused = _fuse(models, images, whole=True)
+    density = _mean_density(list(images.values()))
+    sets = models.fusion.sets
+    labels = None if sets is None else tuple(set_labels(sets.of(fused[None]), models.classes)[0].split())
+    return Assessment(models.classes, fused, images, breasts, missing, density, labels), examined
+
+
+def examine_with(
+    models: Models, mammogram: Mammogram, prepared: Prepared | None = None, anatomy: Anatomy | None = None
+) -> Examined:
+    """Examine a mammogram with the model that has learnt its projection, and its calibration.
+
+    Raises
+    ------
+    DensightError
+        As `examine`, and if no model has learnt the projection.
+    """
+    bundle = models.of(mammogram.projection, mammogram.path)
+    calibration = models.calibration_of(bundle)
+    scaling = None if calibration is None else calibration.images
+    return examine(bundle, mammogram, prepared, anatomy, scaling=scaling)
 
 
 def _mean_density(images: Sequence[ImageAssessment]) -> float | None:
@@ -210,5 +243,6 @@ def _mean_density(images: Sequence[ImageAssessment]) -> float | None:
     return float(np.mean(measured)) if measured else None
 
 
-def _mean(images: Sequence[ImageAssessment]) -> Probabilities:
-    return mean_of(np.stack([image.probabilities for image in images])).astype(np.float32)
+def _fuse(models: Models, images: Mapping[Projection, ImageAssessment], *, whole: bool) -> Probabilities:
+    views = {projection: image.probabilities for projection, image in images.items()}
+    return models.fusion.of_views(views, whole=whole).astype(np.float32)

@@ -20,13 +20,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from densight.assessment.pooling import pool
+from densight.assessment.calibration import Fusion
 from densight.vocabulary import PROJECTIONS, DensightError, Projection
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = [
+    "MEAN",
     "by_projection",
     "fuse_breasts",
     "fuse_exams",
@@ -34,10 +35,13 @@ __all__ = [
     "mean_of",
     "predicted_class",
     "probability_columns",
+    "set_labels",
 ]
 
 Probabilities = npt.NDArray[np.float64]
-Weights = Sequence[float] | None
+
+MEAN = Fusion()
+"""The tutorial's: the mean of the projections' probabilities."""
 
 
 def probability_columns(classes: Sequence[str]) -> list[str]:
@@ -69,6 +73,23 @@ def predicted_class(probabilities: npt.ArrayLike, classes: Sequence[str]) -> lis
     ['B', 'A']
     """
     return [classes[index] for index in np.asarray(probabilities).argmax(axis=1)]
+
+
+def set_labels(sets: npt.ArrayLike, classes: Sequence[str]) -> list[str]:
+    """Sets of classes in words.
+
+    Parameters
+    ----------
+    sets : array-like of bool, shape (n, k)
+    classes : sequence of str, length k
+
+    Examples
+    --------
+    >>> set_labels([[False, True, True]], ["A", "B", "C"])
+    ['B C']
+    """
+    rows = np.asarray(sets, dtype=bool).tolist()
+    return [" ".join(label for label, inside in zip(classes, row, strict=True) if inside) for row in rows]
 
 
 def group_means(probabilities: npt.ArrayLike, groups: npt.ArrayLike) -> Probabilities:
@@ -137,9 +158,7 @@ def mean_of(probabilities: npt.ArrayLike) -> Probabilities:
     return means
 
 
-def fuse_breasts(
-    images: pd.DataFrame, classes: Sequence[str], rule: str = "mean", weights: Weights = None
-) -> pd.DataFrame:
+def fuse_breasts(images: pd.DataFrame, classes: Sequence[str], fusion: Fusion = MEAN) -> pd.DataFrame:
     """One row a breast: its CC and its MLO.
 
     Parameters
@@ -149,10 +168,8 @@ def fuse_breasts(
         where unknown) and ``p_<class>`` for every class.
     classes : sequence of str
         The labels in order.
-    rule : str
-        One of `densight.assessment.pooling.RULES`.
-    weights : sequence of float, length 4, optional
-        For the rule ``learned``.
+    fusion : Fusion
+        How; the mean by default.
 
     Returns
     -------
@@ -176,12 +193,10 @@ def fuse_breasts(
     >>> fuse_breasts(images, ["A", "B"])[["projections", "p_A", "predicted"]].values.tolist()
     [['CC_R MLO_R', 0.45, 'B']]
     """
-    return _fuse(images, classes, ["exam_id", "patient_id", "laterality"], rule, weights)
+    return _fuse(images, classes, ["exam_id", "patient_id", "laterality"], fusion)
 
 
-def fuse_exams(
-    images: pd.DataFrame, classes: Sequence[str], rule: str = "mean", weights: Weights = None
-) -> pd.DataFrame:
+def fuse_exams(images: pd.DataFrame, classes: Sequence[str], fusion: Fusion = MEAN) -> pd.DataFrame:
     """One row an exam: the projections there are.
 
     An exam is told by ``patient_id`` and ``exam_id`` together, so that visits may be numbered for each patient anew.
@@ -192,14 +207,13 @@ def fuse_exams(
         As for `fuse_breasts`.
     classes : sequence of str
         The labels in order.
-    rule : str
-    weights : sequence of float, length 4, optional
-        As for `fuse_breasts`.
+    fusion : Fusion
+        How; the mean by default.
 
     Returns
     -------
     DataFrame
-        As from `fuse_breasts`, without ``laterality``.
+        As from `fuse_breasts`, without ``laterality``; where the fusion has sets of classes, with ``set``.
 
     Raises
     ------
@@ -215,7 +229,7 @@ def fuse_exams(
     >>> fuse_exams(images, ["A", "B"])[["projections", "missing", "predicted"]].values.tolist()
     [['CC_R CC_L MLO_R', 'MLO_L', 'B']]
     """
-    return _fuse(images, classes, ["exam_id", "patient_id"], rule, weights)
+    return _fuse(images, classes, ["exam_id", "patient_id"], fusion)
 
 
 def by_projection(
@@ -252,9 +266,9 @@ def by_projection(
     return images[list(keys)].drop_duplicates(ignore_index=True), cube
 
 
-def _fuse(images: pd.DataFrame, classes: Sequence[str], keys: list[str], rule: str, weights: Weights) -> pd.DataFrame:
+def _fuse(images: pd.DataFrame, classes: Sequence[str], keys: list[str], fusion: Fusion) -> pd.DataFrame:
     table, cube = by_projection(images, classes, keys)
-    fused = pool(cube, rule, weights)
+    fused = fusion.of_breasts(cube) if "laterality" in keys else fusion.of_exams(cube)
     units, places = _places(images, keys)
     counts = np.zeros((len(fused), len(PROJECTIONS)), dtype=np.int64)
     np.add.at(counts, (units, places), 1)
@@ -263,6 +277,8 @@ def _fuse(images: pd.DataFrame, classes: Sequence[str], keys: list[str], rule: s
     table["density"] = [of_unit[0] if len(of_unit) == 1 else "" for of_unit in labels]
     table[probability_columns(classes)] = fused
     table["predicted"] = predicted_class(fused, classes)
+    if fusion.sets is not None and "laterality" not in keys:
+        table["set"] = set_labels(fusion.sets.of(fused), classes)
     sides = table["laterality"].tolist() if "laterality" in keys else [""] * len(table)
     there = counts > 0
     table["projections"] = [_names(tuple(row), "RL", True) for row in there.tolist()]

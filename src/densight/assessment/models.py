@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
+from densight.assessment.calibration import Calibration, Fusion
 from densight.intake.mammogram import projection_unknown
 from densight.network.bundle import Bundle, read_bundle
 from densight.vocabulary import PROJECTIONS, DensightError, Projection
@@ -23,14 +25,17 @@ class Models:
     Parameters
     ----------
     bundles : tuple of Bundle
+    calibrated : bool
+        Whether they use the calibrations that they hold.
 
     Raises
     ------
     DensightError
-        If there is none, two learnt the same projection, or their classes differ.
+        If there is none, two learnt the same projection, their classes differ, or a calibration is damaged.
     """
 
     bundles: tuple[Bundle, ...]
+    calibrated: bool = True
 
     def __post_init__(self) -> None:
         if not self.bundles:
@@ -52,6 +57,42 @@ class Models:
                         "give one model a projection, or one for all",
                     )
                 of[projection] = bundle
+        for bundle in self.bundles:
+            self.calibration_of(bundle)
+
+    def calibration_of(self, bundle: Bundle) -> Calibration | None:
+        """The calibration that a bundle holds, if it is used."""
+        content = bundle.facts.calibration if self.calibrated else None
+        if content is None:
+            return None
+        try:
+            return Calibration.from_json(content)
+        except (KeyError, TypeError, ValueError) as error:
+            raise DensightError(
+                f"its calibration is damaged ({error!r})", bundle.folder, "calibrate the model again"
+            ) from error
+
+    @cached_property
+    def fusion(self) -> Fusion:
+        """How images become breasts and exams: as it was fitted for just these models, else the mean."""
+        found = [self.calibration_of(bundle) for bundle in self.bundles]
+        first = found[0]
+        if first is None or any(one is None or one.fusion != first.fusion for one in found):
+            return Fusion()
+        return first.fusion if set(first.models) == {bundle.checksum for bundle in self.bundles} else Fusion()
+
+    @property
+    def said(self) -> list[str]:
+        """What the models' calibration does, in words, and what of it is not used."""
+        words = []
+        held = [bundle for bundle in self.bundles if self.calibration_of(bundle)]
+        for bundle in held:
+            calibration = self.calibration_of(bundle)
+            if calibration and calibration.images:
+                words.append(f"{bundle.label}: {calibration.images.words}")
+        if held and self.fusion == Fusion():
+            words.append("breasts and exams are not calibrated, for that was fitted with other models together")
+        return words + self.fusion.words
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -88,7 +129,7 @@ class Models:
         )
 
 
-def load_models(sources: Sequence[str | Path], device: str = "cpu") -> Models:
+def load_models(sources: Sequence[str | Path], device: str = "cpu", *, calibrated: bool = True) -> Models:
     """Load bundles and put their networks on a device.
 
     Parameters
@@ -97,6 +138,8 @@ def load_models(sources: Sequence[str | Path], device: str = "cpu") -> Models:
         Bundle folders; folders of bundle folders such as ``densight train --projection each -o models/`` makes; or
         Keras weights, as `densight.network.keras.read_keras_bundle` reads them.
     device : {"cpu", "cuda", "mps"}
+    calibrated : bool
+        Whether they shall use the calibrations that they hold.
 
     Raises
     ------
@@ -107,7 +150,7 @@ def load_models(sources: Sequence[str | Path], device: str = "cpu") -> Models:
 
     if device not in DEVICES:
         raise DensightError(f"unknown device {device!r}", remedy=f"use one of {', '.join(DEVICES)}")
-    models = Models(tuple(bundle for source in sources for bundle in _read(Path(source))))
+    models = Models(tuple(bundle for source in sources for bundle in _read(Path(source))), calibrated)
     try:
         for bundle in models.bundles:
             bundle.network.to(torch.device(device))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -12,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from densight.anatomy.reading import Anatomy, read
-from densight.assessment.assess import Examined, examine
+from densight.assessment.assess import Examined, examine_with
+from densight.assessment.calibration import Fusion
 from densight.assessment.fusion import predicted_class, probability_columns
 from densight.assessment.journal import Journal
 from densight.assessment.models import Models
@@ -29,7 +31,7 @@ from densight.vocabulary import PROJECTIONS, DensightError
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["RUN", "OnExam", "RunResult", "assess_run"]
+__all__ = ["RUN", "OnExam", "RunResult", "assess_run", "read_fusion"]
 
 RUN = "run.json"
 """What the run is: models, input, versions."""
@@ -118,6 +120,24 @@ def assess_run(
     return RunResult(images, failures, resumed)
 
 
+def read_fusion(run: str | Path) -> Fusion:
+    """How a run fused its images; the mean where nothing is known of it.
+
+    Raises
+    ------
+    DensightError
+        If what ``run.json`` says of it is damaged.
+    """
+    path = Path(run) / RUN
+    content = read_json(path).get("fusion") if path.is_file() else None
+    if content is None:
+        return Fusion()
+    try:
+        return Fusion.from_json(content)
+    except (KeyError, TypeError, ValueError) as error:
+        raise DensightError(f"what it says of the fusion is damaged ({error!r})", path, "assess again") from error
+
+
 def _begin(models: Models, folder: Path, facts: dict[str, Any]) -> dict[str, Any]:
     """Claim the folder for these models; give all that ``run.json`` says."""
     described = [
@@ -129,23 +149,35 @@ def _begin(models: Models, folder: Path, facts: dict[str, Any]) -> dict[str, Any
             "projections": list(bundle.facts.projections),
             "licence": bundle.facts.licence,
             "training": bundle.facts.training,
+            "calibration": bundle.facts.calibration if models.calibrated else None,
         }
         for bundle in models.bundles
     ]
     started = _now()
     if (folder / RUN).is_file():
         earlier = read_json(folder / RUN)
-        if _checksums(earlier.get("models")) != _checksums(described):
-            raise DensightError("the folder holds a run of another model", folder, "choose another folder with -o")
+        if _identities(earlier.get("models")) != _identities(described):
+            raise DensightError(
+                "the folder holds a run of another model, or of another calibration",
+                folder,
+                "choose another folder with -o",
+            )
         started = earlier.get("started", started)
-    facts = facts | {"classes": list(models.classes), "models": described, "started": started}
+    facts = facts | {
+        "classes": list(models.classes),
+        "models": described,
+        "fusion": models.fusion.to_json(),
+        "calibration": models.said,
+        "started": started,
+    }
     write_json(folder / RUN, facts)
     return facts
 
 
-def _checksums(models: Any) -> set[str]:
+def _identities(models: Any) -> set[str]:
     """What tells the models that ``run.json`` names, in whatever order they were given."""
-    return {str(model.get("sha256")) for model in models or () if isinstance(model, dict)}
+    known = (model for model in models or () if isinstance(model, dict))
+    return {json.dumps([model.get("sha256"), model.get("calibration")], sort_keys=True) for model in known}
 
 
 def _now() -> str:
@@ -184,7 +216,7 @@ def _examine_exam(
             failures.append(one)
             continue
         try:
-            examined.append((entry, examine(models.of(one[0].projection), *one)))
+            examined.append((entry, examine_with(models, *one)))
         except DensightError as error:
             failures.append(Failure.of(error, entry.path))
     return examined
@@ -220,7 +252,7 @@ def _write_tables(
     write_failures(folder / FAILURES, failures)
     images = pd.DataFrame(rows) if rows else None
     if images is not None:
-        write_assessments(folder, images, models.classes)
+        write_assessments(folder, images, models.classes, models.fusion)
     else:  # nothing stays of another input that was assessed here before
         for name in (ASSESSMENTS, BREASTS, EXAMS):
             delete(folder / name)

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from densight.assessment.fusion import fuse_breasts, fuse_exams, predicted_class, probability_columns
+from densight.assessment.calibration import Fusion
+from densight.assessment.fusion import MEAN, fuse_breasts, fuse_exams, predicted_class, probability_columns
 from densight.storage import write_csv
 from densight.vocabulary import BIRADS, DensightError, Laterality, View, check_classes
 
@@ -133,7 +134,9 @@ def read_table(path: str | Path, required: Sequence[str], remedy: str) -> pd.Dat
     return pd.DataFrame({column: table[column].fillna("").str.strip() for column in table})
 
 
-def write_assessments(run: str | Path, images: pd.DataFrame, classes: Sequence[str] = BIRADS) -> None:
+def write_assessments(
+    run: str | Path, images: pd.DataFrame, classes: Sequence[str] = BIRADS, fusion: Fusion = MEAN
+) -> None:
     """Write a run's three tables: images, breasts, exams.
 
     The images' table comes first, so that nothing assessed is lost where the images cannot be fused.
@@ -148,6 +151,8 @@ def write_assessments(run: str | Path, images: pd.DataFrame, classes: Sequence[s
         kept after these.
     classes : sequence of str
         The labels in order.
+    fusion : Fusion
+        How images become breasts and exams; the mean by default.
 
     Raises
     ------
@@ -176,8 +181,8 @@ def write_assessments(run: str | Path, images: pd.DataFrame, classes: Sequence[s
     images = images[[*wanted, *(column for column in images if column not in wanted)]]
     _check_images(images, classes, path)
     _write(path, images)
-    _write(Path(run) / BREASTS, fuse_breasts(images, classes))
-    _write(Path(run) / EXAMS, fuse_exams(images, classes))
+    _write(Path(run) / BREASTS, fuse_breasts(images, classes, fusion))
+    _write(Path(run) / EXAMS, fuse_exams(images, classes, fusion))
 
 
 def read_assessments(path: str | Path, classes: Sequence[str] | None = None) -> tuple[pd.DataFrame, tuple[str, ...]]:

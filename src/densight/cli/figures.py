@@ -27,7 +27,7 @@ def figures(
     source: Annotated[
         list[Path] | None,
         typer.Argument(
-            metavar="[RUN|CSV|TXT…]",
+            metavar="RUN|CSV|TXT",
             help="Run folder, as densight assess makes it; or a CSV with a row an exam: density, and p_A, p_B, p_C, "
             "p_D or predicted; or prediction files, as for --predictions.",
             show_default=False,

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from densight.figures.levels import Figures
 
-__all__ = ["show_figures"]
+__all__ = ["show_figures", "show_scalings"]
 
 _OF_LEVELS = {"accuracy": True, "macro_recall": False, "macro_precision": False}
 _AGREEMENT = {"kappa_linear": False, "kappa_quadratic": True, "dense_accuracy": False, "macro_auc": True}
@@ -52,8 +52,7 @@ def show_figures(console: Console, figures: Figures) -> None:
     if "fusions" in said:
         console.print(_rows("Exam, rules of fusion", "rule", said["fusions"]))
     if "scalings" in said:
-        title = "Exam, scalings of its probabilities, cross-validated by patient"
-        console.print(_rows(title, "scaling", said["scalings"], names=_OF_SCALINGS))
+        show_scalings(console, said["scalings"])
     for one in said.get("sets", []):
         print_line(console, _sets(one))
     for one in said.get("groups", []):
@@ -68,6 +67,19 @@ def show_figures(console: Console, figures: Figures) -> None:
         console.print(_chart(one["column"], one["chart"]))
     for remark in figures.assumed:
         print_line(console, f"note: {remark}")
+
+
+def show_scalings(console: Console, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Print what scalings of an exam's probabilities change.
+
+    Parameters
+    ----------
+    console : Console
+    rows : sequence of mapping
+        Of `densight.figures.choices.compare_scalings`, as plain values.
+    """
+    title = "Exam, scalings of its probabilities, cross-validated by patient"
+    console.print(_rows(title, "scaling", rows, names=_OF_SCALINGS))
 
 
 def _levels(title: str, levels: Mapping[str, Any], names: Mapping[str, bool], *, counts: bool) -> Table:
@@ -132,7 +144,7 @@ def _sets(one: Mapping[str, Any]) -> str:
     whose = "of each class" if one["by_class"] else "of all exams"
     shares = [of["value"] for of in one["coverage_of"].values() if of["value"] is not None]
     return (
-        f"Sets of classes that promise {100 * one['promise']:g} % {whose}: the true class is in "
+        f"Sets that promise {100 * one['promise']:g} % {whose} ({one['how']}): the true class is in "
         f"{_value(one['coverage'], True)}, at least {min(shares):.3f} of a class; {sizes}"
     )
 

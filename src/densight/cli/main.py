@@ -10,6 +10,7 @@ import typer
 
 from densight.cli.anatomy import anatomy
 from densight.cli.assess import assess
+from densight.cli.calibrate import calibrate
 from densight.cli.convert import convert
 from densight.cli.demo import demo
 from densight.cli.explain import explain
@@ -32,7 +33,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-for command in (index, train, assess, explain, trial, figures, anatomy, convert, phantom, demo):
+for command in (index, train, assess, explain, trial, figures, calibrate, anatomy, convert, phantom, demo):
     app.command()(command)
 
 

@@ -36,6 +36,7 @@ def run_input(
     device: str,
     methods: Sequence[str] = (),
     layer: str | None = None,
+    calibrated: bool = True,
 ) -> bool:
     """Assess, and where methods are named explain, the exams of an input; tell whether any image failed."""
     from densight.assessment.models import load_models
@@ -46,11 +47,13 @@ def run_input(
 
     if split not in (None, *SPLITS):
         raise DensightError(f"unknown split {split!r}", remedy=f"use one of {', '.join(SPLITS)}")
-    models = load_models(model, device)
+    models = load_models(model, device, calibrated=calibrated)
     console = open_console()
     entries, left_out = find_labelled(source, split, models.classes)
     if left_out:
         print_line(console, f"note: {left_out}")
+    for words in models.said:
+        print_line(console, f"note: {words}")
     learnt_from = sum(entry.split in ("train", "validation") for entry in entries)
     if learnt_from and split is None:
         among = f"{count(learnt_from, 'image')} of the splits train and validation"
@@ -127,11 +130,16 @@ def _exams_table(exams: pd.DataFrame, classes: tuple[str, ...]) -> Table:
     if labelled:
         table.add_column("reference")
     table.add_column("predicted")
+    if "set" in exams:
+        table.add_column("set")
     for name in probability_columns(classes):
         table.add_column(name, justify="right")
-    table.add_column("missing")
+    lacking = bool(exams["missing"].head(SHOWN_EXAMS).ne("").any())
+    if lacking:
+        table.add_column("missing")
     for row in exams.head(SHOWN_EXAMS).to_dict("records"):
         numbers = [f"{row[name]:.3f}" for name in probability_columns(classes)]
-        reference = [str(row["density"] or "–")] if labelled else []
-        table.add_row(str(row["exam_id"]), *reference, str(row["predicted"]), *numbers, str(row["missing"]))
+        words = [str(row["exam_id"]), *([str(row["density"] or "–")] if labelled else []), str(row["predicted"])]
+        words += [str(row["set"])] if "set" in row else []
+        table.add_row(*words, *numbers, *([str(row["missing"])] if lacking else []))
     return table

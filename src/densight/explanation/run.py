@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from densight.assessment.assess import Examined
+from densight.assessment.calibration import Fusion
 from densight.assessment.fusion import mean_of
 from densight.assessment.models import Models
+from densight.assessment.run import read_fusion
 from densight.explanation.explain import explain
 from densight.explanation.explanation import EXPECTED, Explanation
 from densight.explanation.hanging import draw_hanging
@@ -53,6 +55,8 @@ class Explainer:
         The layer that is mapped.
     warning : str
         What earlier trials of the run found against the first method, to be written on the exams' drawings.
+    fusion : Fusion
+        How the images' probabilities become the exam's.
     """
 
     folder: Path
@@ -60,6 +64,7 @@ class Explainer:
     methods: tuple[str, ...]
     layer: str | None
     warning: str
+    fusion: Fusion
 
     @classmethod
     def of(
@@ -94,7 +99,7 @@ class Explainer:
             _check_layer(models, layer)
         trials = (read_trials(folder) or {}).get("cards", {})
         warning = trials.get(chosen[0], {}).get("warning", "")
-        return cls(folder, image_names(entries, base), chosen, layer, warning)
+        return cls(folder, image_names(entries, base), chosen, layer, warning, models.fusion)
 
     @property
     def said(self) -> str:
@@ -120,7 +125,7 @@ class Explainer:
                 views.setdefault(one.assessment.projection, []).append((one.mammogram, made[0]))
         if views:
             entry = examined[0][0]
-            _save_exam(self.folder, entry.patient_id, entry.exam_id, list(views.values()), self.warning)
+            _save_exam(self.folder, entry.patient_id, entry.exam_id, views, self.fusion, self.warning)
         return maps, failures
 
     def _save_image(self, name: str, examined: Examined, made: Sequence[Explanation]) -> str:
@@ -163,30 +168,38 @@ def hang_again(run: Path, base: Path, table: pd.DataFrame, warning: str) -> None
         ``assessments.csv``.
     warning : str
     """
+    fusion = read_fusion(run)
     for (patient, exam), rows in table[table["maps"] != ""].groupby(["patient_id", "exam_id"], sort=False):
         views: dict[Projection, list[tuple[Mammogram, Explanation]]] = {}
         for row in rows.to_dict("records"):
             projection = Projection.of(row["view"], row["laterality"])
             mammogram = read_mammogram(base / str(row["path"]), projection)
             views.setdefault(projection, []).append((mammogram, read_raw(run / f"{row['maps']}_raw.json")))
-        _save_exam(run, str(patient), str(exam), list(views.values()), warning)
+        _save_exam(run, str(patient), str(exam), views, fusion, warning)
 
 
 def _save_exam(
-    folder: Path, patient: str, exam: str, views: list[list[tuple[Mammogram, Explanation]]], warning: str
+    folder: Path,
+    patient: str,
+    exam: str,
+    views: Mapping[Projection, list[tuple[Mammogram, Explanation]]],
+    fusion: Fusion,
+    warning: str,
 ) -> None:
     """Hang the first image of each projection; the probabilities are the exam's, of all images."""
-    fused = mean_of([mean_of([explanation.probabilities for _, explanation in images]) for images in views])
-    path = folder / EXAM_PICTURES / exam_picture_name(patient, exam)
-    label = EXPECTED if views[0][0][1].method == "expected-class" else None
+    said = {
+        projection: mean_of([explanation.probabilities for _, explanation in images])
+        for projection, images in views.items()
+    }
+    first = [images[0] for images in views.values()]
     figure = draw_hanging(
-        [images[0] for images in views],
+        first,
         title=f"Exam {exam}",
-        probabilities=fused,
-        label=label,
+        probabilities=fusion.of_views(said),
+        label=EXPECTED if first[0][1].method == "expected-class" else None,
         warning=warning,
     )
-    _save_figure(path, figure)
+    _save_figure(folder / EXAM_PICTURES / exam_picture_name(patient, exam), figure)
 
 
 def _save_figure(path: Path, figure: Figure) -> None:

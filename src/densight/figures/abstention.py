@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from densight.assessment.conformal import fit_sets
+from densight.assessment.folds import folds_of
 from densight.figures.bootstrap import resample, sums_by_patient
 from densight.figures.drawn import Cases
 from densight.figures.intervals import Estimate
-from densight.figures.rows import folds_of
 
 __all__ = ["RiskCoverage", "SetMerit", "cross_sets", "measure_sets", "risk_coverage"]
 

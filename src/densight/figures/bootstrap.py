@@ -16,6 +16,7 @@ import numpy.typing as npt
 from densight.figures.intervals import (
     Estimate,
     bca_interval,
+    binomial_interval,
     choose_interval,
     exact_interval,
     percentile_interval,
@@ -146,7 +147,8 @@ class Drawn:
         if np.isfinite(self.value) and drawn.size and drawn.min() < drawn.max():
             corrected = bca_interval(self.value, drawn, left_out)
             found |= {} if corrected is None else {"bca": corrected}
-            low, high = found["percentile"] = percentile_interval(drawn)
+            low, high = percentile_interval(drawn)
+            found["percentile"] = (low, high) if proportion is None else binomial_interval(*proportion)
             if bias:
                 found["pivotal"] = (max(0.0, 2 * self.value - high), max(0.0, 2 * self.value - low))
         return choose_interval(self.value, found)

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from densight.assessment.folds import folds_of
 from densight.assessment.fusion import by_projection
 from densight.assessment.pooling import LEARNED, RULES, fit_weights, pool
 from densight.assessment.scaling import SCALINGS, fit_scaling
 from densight.figures.drawn import MAIN, Cases
 from densight.figures.material import patients_of
-from densight.figures.rows import Row, folds_of, measure_row
+from densight.figures.rows import Row, measure_row
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -14,6 +14,7 @@ __all__ = [
     "INTERVALS",
     "Estimate",
     "bca_interval",
+    "binomial_interval",
     "choose_interval",
     "exact_interval",
     "percentile_interval",
@@ -117,6 +118,29 @@ def exact_interval(successes: int, n: int) -> Limits:
     [0.734, 0.876]
     """
     return _proportion_interval(successes, n, "exact")
+
+
+def binomial_interval(successes: int, n: int) -> Limits:
+    """The percentile bootstrap interval of a proportion of independent cases, as infinitely many draws would give it.
+
+    Parameters
+    ----------
+    successes, n : int
+
+    Returns
+    -------
+    tuple of float
+        Lower and upper limit: of cases drawn with replacement the successes are binomial.
+
+    Examples
+    --------
+    >>> binomial_interval(104, 128)
+    (0.7421875, 0.875)
+    """
+    from scipy.stats import binom
+
+    low, high = (float(binom.ppf(tail, n, successes / n)) for tail in ((1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2))
+    return low / n, high / n
 
 
 def _proportion_interval(successes: int, n: int, method: Literal["wilson", "exact"]) -> Limits:

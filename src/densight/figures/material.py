@@ -8,12 +8,14 @@ from __future__ import annotations
 import csv
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from densight.assessment.fusion import fuse_breasts, fuse_exams, predicted_class, probability_columns
+from densight.assessment.calibration import Fusion
+from densight.assessment.fusion import MEAN, fuse_breasts, fuse_exams, predicted_class, probability_columns
 from densight.assessment.predictions import read_classified, read_labels, read_predictions
+from densight.assessment.run import read_fusion
 from densight.assessment.tables import ASSESSMENTS, read_assessments
 from densight.vocabulary import (
     BIRADS,
@@ -56,8 +58,10 @@ class Material:
     tables: Mapping[str, pd.DataFrame]
     images: pd.DataFrame | None
     source: Mapping[str, Any]
-    path: Path | None = field(default=None)
+    path: Path | None = None
     """The run folder or the table, for messages."""
+    fusion: Fusion = MEAN
+    """How images became breasts and exams."""
 
     @property
     def name(self) -> str:
@@ -161,14 +165,15 @@ def material_of_images(
         As `Material` has it.
     path : Path, optional
     """
-    breasts, exams = fuse_breasts(images, classes), fuse_exams(images, classes)
+    fusion = MEAN if path is None else read_fusion(path)
+    breasts, exams = fuse_breasts(images, classes, fusion), fuse_exams(images, classes, fusion)
     tables: dict[str, pd.DataFrame] = {
         projection.value: images[(images["view"] == projection.view) & (images["laterality"] == projection.laterality)]
         for projection in PROJECTIONS
     }
     tables |= {level: breasts[breasts["laterality"] == side] for level, side in _SIDES.items()}
     tables["exam"] = exams
-    return Material(tuple(classes), tables, images, source, path)
+    return Material(tuple(classes), tables, images, source, path, fusion)
 
 
 def fingerprint(images: pd.DataFrame, classes: Sequence[str]) -> str:

@@ -6,9 +6,6 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-import numpy.typing as npt
-
 from densight.assessment.fusion import probability_columns
 from densight.figures.drawn import MAIN, Cases, draw_figures
 from densight.figures.intervals import Estimate
@@ -17,10 +14,7 @@ from densight.figures.material import patients_of
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Row", "cases_of", "folds_of", "measure_row"]
-
-FOLDS = 10
-"""Parts of a cross-validation."""
+__all__ = ["Row", "cases_of", "measure_row"]
 
 
 @dataclass(frozen=True)
@@ -87,29 +81,3 @@ def cases_of(table: pd.DataFrame, classes: Sequence[str], told: str = "predicted
         len(classes),
         table[columns].to_numpy(dtype=float) if known else None,
     )
-
-
-def folds_of(patients: Sequence[str], folds: int = FOLDS, seed: int = 0) -> npt.NDArray[np.int64]:
-    """The part of a cross-validation to which each case belongs; all cases of a patient to one.
-
-    Parameters
-    ----------
-    patients : sequence of str, length n
-    folds : int
-        Fewer where there are fewer patients.
-    seed : int
-
-    Returns
-    -------
-    ndarray of int64, shape (n,)
-
-    Examples
-    --------
-    >>> folds_of(["a", "b", "a", "c"], 2).tolist()
-    [0, 0, 0, 1]
-    """
-    import pandas as pd
-
-    numbers, names = pd.factorize(np.asarray(patients, dtype=object), sort=True)
-    order = np.random.default_rng(seed).permutation(len(names))
-    return np.asarray((order % min(folds, len(names)))[numbers], dtype=np.int64)

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from densight.assessment.fusion import probability_columns
-from densight.figures.abstention import cross_sets, risk_coverage
+from densight.figures.abstention import SetMerit, cross_sets, measure_sets, risk_coverage
 from densight.figures.choices import compare_fusions, compare_scalings
 from densight.figures.columns import find_column
 from densight.figures.comparison import adjust, compare, shared_exams
 from densight.figures.dense import find_dense
+from densight.figures.drawn import Cases
 from densight.figures.drift import measure_drift
 from densight.figures.groups import chart_over, measure_groups
 from densight.figures.levels import Figures, measure_levels
@@ -102,11 +103,9 @@ def _of_exams(material: Material, asked: Questions, dense_from: int | None) -> d
         found["fusions"] = compare_fusions(material.images, exams, classes, dense_from)
     if probability_columns(classes)[0] in exams:
         cases, patients = cases_of(exams, classes), patients_of(exams)
+        found["sets"] = _sets(material, cases, patients, asked.coverage)
         if cases.patients > 1:
             found["scalings"] = compare_scalings(cases, patients, dense_from)
-            found["sets"] = [
-                cross_sets(cases, patients, classes, asked.coverage, by_class=by_class) for by_class in (False, True)
-            ]
         found["risk"] = risk_coverage(cases)
     found |= _against(material, asked.against, dense_from)
     if asked.readings is not None:
@@ -118,6 +117,20 @@ def _of_exams(material: Material, asked: Questions, dense_from: int | None) -> d
         times = {column: find_column(material, exams, column, asked.catalogue) for column in asked.over}
         charts = {column: chart_over(exams, of_each, classes) for column, of_each in times.items()}
         found["over"] = [{"column": column, "chart": chart} for column, chart in charts.items()]
+    return found
+
+
+def _sets(material: Material, cases: Cases, patients: Sequence[str], coverage: float) -> list[SetMerit]:
+    """The sets of the model's calibration, and those that a calibration on these exams would make."""
+    found = []
+    if (own := material.fusion.sets) is not None and cases.said is not None:
+        sets = own.of(cases.said)
+        how = "the model's calibration"
+        found.append(measure_sets(sets, cases, material.classes, own.coverage, how, by_class=own.by_class))
+    if cases.patients > 1:
+        found += [
+            cross_sets(cases, patients, material.classes, coverage, by_class=by_class) for by_class in (False, True)
+        ]
     return found
 
 

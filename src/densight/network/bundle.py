@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from densight.network.blocks import DensityNetwork
 
-__all__ = ["Bundle", "BundleFacts", "read_bundle", "write_bundle"]
+__all__ = ["Bundle", "BundleFacts", "read_bundle", "write_bundle", "write_calibration"]
 
 FORMAT = 1
 """The version of ``model.json``; a reader refuses a later one."""
@@ -39,7 +39,7 @@ class BundleFacts:
     training : dict
         The whole record: recipe, seed, images, versions, kept epoch.
     calibration : dict or None
-        None: probabilities are the softmax as it comes.
+        As `densight.assessment.calibration.Calibration` has it. None: probabilities are the softmax as it comes.
     licence : str
         Terms of the weights.
     """
@@ -114,6 +114,21 @@ def write_bundle(folder: str | Path, weights: dict[str, Tensor], facts: BundleFa
     digest = checksum(folder / "weights.safetensors")
     write_text(folder / "MODEL_CARD.md", model_card(facts.to_json(), digest))
     write_json(folder / "model.json", facts.to_json() | {"weights_sha256": digest})
+
+
+def write_calibration(bundle: Bundle, calibration: dict[str, Any] | None) -> None:
+    """Write a bundle's calibration into its folder, or take it out; the weights stay as they are.
+
+    Parameters
+    ----------
+    bundle : Bundle
+        One that was read from a folder.
+    calibration : dict or None
+        As ``facts.calibration``.
+    """
+    content = bundle.facts.to_json() | {"calibration": calibration}
+    write_text(bundle.folder / "MODEL_CARD.md", model_card(content, bundle.checksum))
+    write_json(bundle.folder / "model.json", content | {"weights_sha256": bundle.checksum})
 
 
 def read_bundle(folder: str | Path) -> Bundle:

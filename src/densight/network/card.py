@@ -24,7 +24,7 @@ def model_card(content: dict[str, Any], weights_sha256: str) -> str:
         f"- Projections: {', '.join(content['projections'])}",
         f"- Weights: SHA-256 `{weights_sha256}`",
         f"- Licence of the weights: {content['licence']}",
-        f"- Calibration: {'see model.json' if content['calibration'] else 'none; probabilities are the softmax'}",
+        f"- Calibration: {'below' if content['calibration'] else 'none; probabilities are the softmax'}",
         "",
         "## Intended use",
         "",
@@ -35,6 +35,8 @@ def model_card(content: dict[str, Any], weights_sha256: str) -> str:
         "",
     ]
     lines += _describe(training) if training else ["Nothing is recorded."]
+    if content["calibration"]:
+        lines += ["", "## Calibration", "", *_describe(content["calibration"])]
     lines += [
         "",
         "## Evaluation",
