@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from densight.figures.curves import draw_chart, draw_groups, draw_reliability, draw_risk, draw_roc
 from densight.figures.intervals import Estimate
 from densight.figures.levels import Figures
 from densight.figures.merit import Merit
@@ -155,7 +157,7 @@ def save_plots(figures: Figures, folder: str | Path) -> list[Path]:
     from matplotlib import rc_context
 
     drawings = {f"confusion_{level}": draw_confusion(figures, level) for level in figures.levels}
-    drawings |= {"confusion": draw_confusions(figures), "intervals": draw_intervals(figures)}
+    drawings |= {"confusion": draw_confusions(figures), "intervals": draw_intervals(figures)} | _curves(figures)
     written = []
     # A fixed salt and no date give the same SVG byte for byte.
     with rc_context({"svg.hashsalt": "densight"}):
@@ -166,6 +168,27 @@ def save_plots(figures: Figures, folder: str | Path) -> list[Path]:
                     drawing.savefig(temporary, dpi=160, metadata=metadata)
                 written.append(path)
     return written
+
+
+def _curves(figures: Figures) -> dict[str, Figure]:
+    """What lies behind the figures of the exam, or of the one level there is."""
+    merit = list(figures.levels.values())[-1]
+    drawings = {}
+    if merit.reliability:
+        drawings["reliability"] = draw_reliability(merit)
+    if merit.dense is not None:
+        drawings["roc"] = draw_roc(merit)
+    if "risk" in figures.further:
+        drawings["risk"] = draw_risk(figures.further["risk"])
+    for one in figures.further.get("groups", []):
+        drawings[f"by_{_file_name(one['column'])}"] = draw_groups(one["column"], one["rows"], one["few"])
+    for one in figures.further.get("over", []):
+        drawings[f"over_{_file_name(one['column'])}"] = draw_chart(one["column"], one["chart"])
+    return drawings
+
+
+def _file_name(column: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_-]", "-", column)
 
 
 def _confusion(axes: Axes, figures: Figures, level: str, scale: float) -> None:
