@@ -19,19 +19,7 @@ _OF_LEVELS = {"accuracy": True, "macro_recall": False, "macro_precision": False}
 _AGREEMENT = {"kappa_linear": False, "kappa_quadratic": True, "dense_accuracy": False, "macro_auc": True}
 _OF_ROWS = ("accuracy", "kappa_quadratic", "dense_accuracy", "macro_auc", "ece")
 _OF_SCALINGS = ("accuracy", "kappa_quadratic", "brier", "log_score", "ece")
-_SHORT = {
-    "accuracy": "accuracy",
-    "macro_recall": "macro recall",
-    "macro_precision": "macro precision",
-    "kappa_linear": "linear κ",
-    "kappa_quadratic": "quadratic κ",
-    "kappa": "κ",
-    "dense_accuracy": "dense accuracy",
-    "macro_auc": "macro AUC",
-    "brier": "Brier",
-    "log_score": "log score",
-    "ece": "ECE",
-}
+_OF_COMPARISON = (*_OF_LEVELS, "kappa", *_AGREEMENT, "brier", "log_score", "ece")
 _TESTS = {"mcnemar": "McNemar", "stuart_maxwell": "Stuart–Maxwell", "delong": "DeLong, dense"}
 
 
@@ -92,7 +80,7 @@ def _levels(title: str, levels: Mapping[str, Any], names: Mapping[str, bool], *,
     for heading in numbers:
         table.add_column(heading, justify="right")
     for name, interval in shown.items():
-        table.add_column(_SHORT[name], justify="right", no_wrap=interval)
+        table.add_column(_short(name), justify="right", no_wrap=interval)
     for level, merit in levels.items():
         cells = [_value(merit.get(name), interval) for name, interval in shown.items()]
         table.add_row(level, *(str(merit[number]) for number in numbers), *cells)
@@ -116,7 +104,7 @@ def _rows(
         table.add_column("n", justify="right")
     shown = [name for name in names if any(name in row["estimates"] for row in rows)]
     for name in shown:
-        table.add_column(_SHORT[name], justify="right", no_wrap=name == "kappa_quadratic")
+        table.add_column(_short(name), justify="right", no_wrap=name == "kappa_quadratic")
     for row in rows:
         numbers = [] if few is None else [str(row["n"])]
         cells = [_value(row["estimates"].get(name), name == "kappa_quadratic", 3) for name in shown]
@@ -157,10 +145,10 @@ def _show_comparison(console: Console, one: Mapping[str, Any]) -> None:
     table.add_column("figure")
     for heading in ("this", "other", "difference", "p"):
         table.add_column(heading, justify="right", no_wrap=True)
-    for name, words in _SHORT.items():
+    for name in _OF_COMPARISON:
         if found := one["differences"].get(name):
             values = [_number(found[side]) for side in ("one", "other")]
-            table.add_row(words, *values, _value(found["difference"], True, 3), _p(found["p"]))
+            table.add_row(_short(name), *values, _value(found["difference"], True, 3), _p(found["p"]))
     console.print(table)
     for name, test in one["tests"].items():
         print_line(console, f"{_TESTS[name]}: {test['question']} p {_p(test['p'])}, Holm {_p(test['adjusted'])}")
@@ -190,7 +178,7 @@ def _show_readers(console: Console, one: Mapping[str, Any]) -> None:
     for heading in ("", "", "n"):
         table.add_column(heading)
     names = ("accuracy", "kappa_linear", "kappa_quadratic")
-    for heading in ("agree", _SHORT["kappa_linear"], _SHORT["kappa_quadratic"]):
+    for heading in ("agree", _short("kappa_linear"), _short("kappa_quadratic")):
         table.add_column(heading, justify="right", no_wrap=True)
     for pair in one["pairs"]:
         cells = [_value(pair["estimates"].get(name), name == "kappa_quadratic", 3) for name in names]
@@ -210,7 +198,7 @@ def _show_readers(console: Console, one: Mapping[str, Any]) -> None:
 def _chart(column: str, chart: Mapping[str, Any]) -> Table:
     from rich.table import Table
 
-    title = f"{_SHORT[chart['figure']]} over {column}; over all {_number(chart['centre'])}"
+    title = f"{_short(chart['figure'])} over {column}; over all {_number(chart['centre'])}"
     table = Table(title=title, caption="limits: three standard errors", **TABLE)
     table.add_column(column)
     for heading in ("n", "value", "limits", ""):
@@ -220,6 +208,12 @@ def _chart(column: str, chart: Mapping[str, Any]) -> Table:
         said = "outside" if point["out"] else ""
         table.add_row(point["name"], str(point["n"]), _number(point["value"]), limits, said)
     return table
+
+
+def _short(name: str) -> str:
+    from densight.figures.drawn import FIGURES
+
+    return FIGURES[name].short
 
 
 def _value(estimate: Mapping[str, Any] | None, interval: bool, digits: int = 4) -> str:

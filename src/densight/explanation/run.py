@@ -14,6 +14,7 @@ from densight.assessment.models import Models
 from densight.assessment.run import read_fusion
 from densight.explanation.explain import explain
 from densight.explanation.explanation import EXPECTED, Explanation
+from densight.explanation.film import save_film
 from densight.explanation.hanging import draw_hanging
 from densight.explanation.methods.methods import choose_methods
 from densight.explanation.naming import EXAM_PICTURES, MAPS, exam_picture_name, image_names
@@ -139,6 +140,7 @@ class Explainer:
             save_raw(explanation, place, name)
             _save_figure(place / f"{explanation.predicted}_{name}_classes.png", draw_classes(mammogram, explanation))
         start = f"{made[0].predicted}_{name}"
+        save_film(mammogram, made, self.folder / MAPS / projection / start)
         if len(made) > 1:
             _save_figure(self.folder / MAPS / projection / f"{start}_methods.png", draw_methods(mammogram, made))
         return f"{MAPS}/{projection}/{start}"

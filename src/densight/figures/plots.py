@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.colors import ListedColormap
     from matplotlib.figure import Figure
 
-__all__ = ["PLOTS", "draw_confusion", "draw_confusions", "draw_intervals", "save_plots"]
+__all__ = ["PLOTS", "draw_confusion", "draw_confusions", "draw_intervals", "plot_name", "save_plots"]
 
 PLOTS = "figures"
 """The folder's name in a run folder."""
@@ -170,6 +170,17 @@ def save_plots(figures: Figures, folder: str | Path) -> list[Path]:
     return written
 
 
+def plot_name(kind: str, column: str) -> str:
+    """The name of the file of a plot by a column, without its suffix.
+
+    Examples
+    --------
+    >>> plot_name("groups", "age band"), plot_name("over", "month")
+    ('by_age-band', 'over_month')
+    """
+    return f"{'by' if kind == 'groups' else kind}_{re.sub(r'[^A-Za-z0-9_-]', '-', column)}"
+
+
 def _curves(figures: Figures) -> dict[str, Figure]:
     """What lies behind the figures of the exam, or of the one level there is."""
     merit = list(figures.levels.values())[-1]
@@ -181,14 +192,10 @@ def _curves(figures: Figures) -> dict[str, Figure]:
     if "risk" in figures.further:
         drawings["risk"] = draw_risk(figures.further["risk"])
     for one in figures.further.get("groups", []):
-        drawings[f"by_{_file_name(one['column'])}"] = draw_groups(one["column"], one["rows"], one["few"])
+        drawings[plot_name("groups", one["column"])] = draw_groups(one["column"], one["rows"], one["few"])
     for one in figures.further.get("over", []):
-        drawings[f"over_{_file_name(one['column'])}"] = draw_chart(one["column"], one["chart"])
+        drawings[plot_name("over", one["column"])] = draw_chart(one["column"], one["chart"])
     return drawings
-
-
-def _file_name(column: str) -> str:
-    return re.sub(r"[^A-Za-z0-9_-]", "-", column)
 
 
 def _confusion(axes: Axes, figures: Figures, level: str, scale: float) -> None:

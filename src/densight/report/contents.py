@@ -11,14 +11,14 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING, Any
 
 from densight.assessment.fusion import fuse_exams, probability_columns
-from densight.assessment.run import RUN
+from densight.assessment.run import RUN, read_fusion
 from densight.assessment.tables import EXAMS, read_assessments, read_exams, read_table
 from densight.explanation.overlay import film_name
 from densight.explanation.trial.card import read_trials
 from densight.figures.levels import FIGURES, are_of
 from densight.intake.failures import FAILURES
 from densight.storage import read_json
-from densight.vocabulary import Projection
+from densight.vocabulary import Laterality, Projection, View
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -74,6 +74,8 @@ class ExamRow:
     assumed : str
     images : tuple of ImageRow
         In the tutorial's order of projections.
+    set : tuple of str
+        The classes that the model's calibration leaves open; empty without one.
     """
 
     exam_id: str
@@ -84,6 +86,7 @@ class ExamRow:
     missing: tuple[str, ...]
     assumed: str
     images: tuple[ImageRow, ...]
+    set: tuple[str, ...] = ()
 
     @property
     def expected(self) -> float:
@@ -158,6 +161,14 @@ class Contents:
                 words += [f"--{option}", self.run[option]]
         return shlex.join([*map(str, words), "-o", "run/"])
 
+    @property
+    def hung(self) -> tuple[tuple[str, str], ...]:
+        """The projections as they are hung: CC above, the right breast at the left."""
+        return tuple(
+            (film_name(Projection.of(view, Laterality.R)), film_name(Projection.of(view, Laterality.L)))
+            for view in View
+        )
+
     def assumed(self) -> list[tuple[str, int]]:
         """What reading and preparation did and assumed, with the number of images; numbers are left out."""
         said: Counter[str] = Counter()
@@ -183,7 +194,7 @@ def read_contents(run: Path) -> Contents:
         If one of the two is missing, or a table is faulty.
     """
     images, classes = read_assessments(run)
-    exams = read_exams(run, classes)[0] if (run / EXAMS).is_file() else fuse_exams(images, classes)
+    exams = read_exams(run, classes)[0] if (run / EXAMS).is_file() else fuse_exams(images, classes, read_fusion(run))
     figures = read_json(run / FIGURES) if (run / FIGURES).is_file() else None
     outdated = figures is not None and not are_of(figures, images, classes)
     return Contents(
@@ -225,6 +236,7 @@ def _exam_rows(exams: pd.DataFrame, images: pd.DataFrame, classes: Sequence[str]
             tuple(film_name(Projection(name)) for name in row["missing"].split()),
             row["assumed"],
             tuple(image for _, image in found),
+            tuple(row.get("set", "").split()),
         )
 
 

@@ -45,7 +45,7 @@ class Picture:
 
 
 def embed_picture(path: Path, alt: str, budget: int) -> Picture:
-    """A drawing as WebP of at most ``budget`` bytes, made smaller where it must be.
+    """A picture as WebP of at most ``budget`` bytes, made smaller where it must be.
 
     Raises
     ------
@@ -56,9 +56,12 @@ def embed_picture(path: Path, alt: str, budget: int) -> Picture:
 
     try:
         with Image.open(path) as opened:
-            image = opened.convert("RGB")
+            image = opened.convert("L" if opened.mode == "L" else "RGB")
+            small = opened.format == "WEBP" and path.stat().st_size <= budget
     except OSError as error:
         raise DensightError("the picture is truncated or damaged", path, "delete it and explain again") from error
+    if small:
+        return Picture(_data_uri("image/webp", path.read_bytes()), image.width, image.height, alt)
     scale = min(1.0, math.sqrt(budget / (_BYTES_A_PIXEL * image.width * image.height)))
     content = _as_webp(image, scale)
     while len(content) > budget and scale > _SMALLEST:

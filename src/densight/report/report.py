@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from densight.explanation.methods.methods import method_name
-from densight.explanation.naming import EXAM_PICTURES, MAPS, exam_picture_name
 from densight.explanation.overlay import describe_class, probability
 from densight.explanation.trial.card import PICTURES
-from densight.figures.plots import PLOTS
-from densight.report.contents import Contents, ExamRow, ImageRow, read_contents
-from densight.report.embed import Picture, embed_picture, embed_plot
+from densight.figures.drawn import FIGURES
+from densight.figures.intervals import INTERVALS
+from densight.figures.plots import PLOTS, plot_name
+from densight.report.contents import Contents, read_contents
+from densight.report.embed import Picture, embed_plot
+from densight.report.films import Films, read_films
 from densight.storage import write_text
 
 if TYPE_CHECKING:
@@ -29,25 +29,18 @@ __all__ = ["REPORT", "write_report"]
 REPORT = "report.html"
 """The file's name in a run folder."""
 
-_PAGE_BUDGET = 20_000_000
-"""Bytes of all pictures, before base64 makes four of three."""
-_HANGING_LIMITS = (35_000, 200_000)
-_CLASSES_LIMITS = (25_000, 100_000)
-_MEASURES = {
-    "accuracy": "accuracy",
-    "balanced_accuracy": "balanced accuracy",
-    "macro_recall": "macro recall",
-    "macro_precision": "macro precision",
-}
 _PLOTS = {
     "intervals": "Accuracy, macro recall and macro precision of every level with their 95 % intervals",
     "confusion": "Confusion matrices of every level: true classes in rows, predicted classes in columns",
+    "reliability": "Reliability diagram: share classified correctly against the greatest probability",
+    "roc": "ROC curve of dense against non-dense with its operating points",
+    "risk": "Share told wrong against the share of exams kept, the least certain left out first",
 }
 _TRIALS = {
     "table": "Trials of the explanations: methods in rows, trials in columns, each with its 95 % interval and verdict",
     "values": "Every image's value in each trial, by method, with the means and chance",
 }
-_IMAGE_PICTURES = {"classes": "the map of every class", "methods": "the expected class's map by every method"}
+_FURTHER = ("fusions", "scalings", "sets", "against", "drift", "readers", "groups", "over")
 _FACTS = ("densight", "input", "split", "device", "methods", "layer", "started", "finished")
 
 
@@ -55,8 +48,8 @@ def write_report(run: str | Path) -> Path:
     """Write ``report.html`` from what the run folder holds, and nothing else.
 
     The exams with their pictures, probabilities and what was assumed; the figures of merit; what failed; how to make
-    it again. Everything but ``assessments.csv`` and ``run.json`` may be missing. Pictures are compressed, so that the
-    page of a hundred exams stays below 30 MB.
+    it again. Everything but ``assessments.csv`` and ``run.json`` may be missing. Films are compressed and maps are
+    small grids that the page draws itself, so that the page of five hundred exams stays below 40 MB.
 
     Parameters
     ----------
@@ -75,95 +68,39 @@ def write_report(run: str | Path) -> Path:
     """
     run = Path(run)
     contents = read_contents(run)
-    pictures = _embed_pictures(run, contents)
-    tried = [
-        embed_plot(path, alt) for name, alt in _TRIALS.items() if (path := run / PICTURES / f"{name}.svg").is_file()
-    ]
-    plots = [embed_plot(path, alt) for name, alt in _PLOTS.items() if (path := run / PLOTS / f"{name}.svg").is_file()]
+    films = read_films(run, contents.images, contents.classes)
+    plots = {name: _plot(run / PLOTS, name, alt) for name, alt in _plots_of(contents).items()}
+    tried = [_plot(run / PICTURES, name, alt) for name, alt in _TRIALS.items()] if contents.trials else []
     path = run / REPORT
-    write_text(path, _render(contents, pictures, plots if contents.figures else [], tried if contents.trials else []))
+    there = {name: plot for name, plot in plots.items() if plot}
+    write_text(path, _render(contents, films, there, [plot for plot in tried if plot]))
     return path
 
 
-@dataclass(frozen=True)
-class _Pictures:
-    """The pictures of the page: hangings by the exam's place, those of an image by what their names begin with."""
-
-    hangings: Mapping[int, Picture]
-    classes: Mapping[str, Picture]
-    methods: Mapping[str, Picture]
-    left_out: int
-
-    @property
-    def all(self) -> list[Picture]:
-        return [*self.hangings.values(), *self.classes.values(), *self.methods.values()]
+def _plots_of(contents: Contents) -> dict[str, str]:
+    """The plots of the figures, by their files' names, with what they show in words."""
+    if not contents.figures:
+        return {}
+    plots = dict(_PLOTS)
+    for key, words in (("groups", "Accuracy and κ by"), ("over", "Control chart over")):
+        for one in contents.figures.get(key, []):
+            plots[plot_name(key, one["column"])] = f"{words} {one['column']}"
+    return plots
 
 
-def _embed_pictures(run: Path, contents: Contents) -> _Pictures:
-    """Compress the pictures; those of single images are left out where the page would become too large."""
-    exams = {
-        place: (exam, path)
-        for place, exam in enumerate(contents.exams)
-        if (path := run / EXAM_PICTURES / exam_picture_name(exam.patient_id, exam.exam_id)).is_file()
-    }
-    images = [
-        (image, kind, path)
-        for image in contents.images
-        for kind in _IMAGE_PICTURES
-        if image.maps.startswith(f"{MAPS}/") and (path := run / f"{image.maps}_{kind}.png").is_file()
-    ]
-    of_exam = _within(_PAGE_BUDGET / max(len(exams), 1) / (2 if images else 1), _HANGING_LIMITS)
-    left = (_PAGE_BUDGET - of_exam * len(exams)) / max(len(images), 1)
-    of_image = _within(left, _CLASSES_LIMITS)
-    shown = images if left >= of_image else []
-    with ThreadPoolExecutor() as pool:
-        hangings = {
-            place: pool.submit(embed_picture, path, _describe_exam(exam), of_exam)
-            for place, (exam, path) in exams.items()
-        }
-        of_images = {
-            (kind, image.maps): pool.submit(
-                embed_picture, path, _describe_image(image, kind, contents.classes), of_image
-            )
-            for image, kind, path in shown
-        }
-    by_kind = {
-        kind: {maps: one.result() for (of_kind, maps), one in of_images.items() if of_kind == kind}
-        for kind in _IMAGE_PICTURES
-    }
-    return _Pictures(
-        {place: one.result() for place, one in hangings.items()},
-        by_kind["classes"],
-        by_kind["methods"],
-        len(images) - len(shown),
-    )
+def _plot(folder: Path, name: str, alt: str) -> Picture | None:
+    path = folder / f"{name}.svg"
+    return embed_plot(path, alt) if path.is_file() else None
 
 
-def _within(value: float, limits: tuple[int, int]) -> int:
-    return int(min(max(value, limits[0]), limits[1]))
-
-
-def _describe_exam(exam: ExamRow) -> str:
-    views = ", ".join(image.projection for image in exam.images)
-    return (
-        f"Exam {exam.exam_id} as radiologists hang it ({views}), with the map of class {exam.predicted} on each breast"
-    )
-
-
-def _describe_image(image: ImageRow, kind: str, classes: tuple[str, ...]) -> str:
-    values = ", ".join(
-        f"{label} {probability(value)}" for label, value in zip(classes, image.probabilities, strict=True)
-    )
-    return f"{image.projection}, {image.file}: {_IMAGE_PICTURES[kind]} over the breast; probabilities {values}"
-
-
-def _render(contents: Contents, pictures: _Pictures, plots: list[Picture], tried: list[Picture]) -> str:
+def _render(contents: Contents, films: Films, plots: Mapping[str, Picture], tried: Sequence[Picture]) -> str:
     from markupsafe import Markup
 
     css, script = _part("report.css"), _part("report.js")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    shown = pictures.all + plots + tried
     exams = contents.exams
+    drawn = [*plots.values(), *tried]
+    size = films.size + sum(len(one.source) for one in drawn)
     return (
         _environment()
         .get_template("report.html")
@@ -176,22 +113,22 @@ def _render(contents: Contents, pictures: _Pictures, plots: list[Picture], tried
             exams=exams,
             images=contents.images,
             failures=contents.failures,
-            figures=contents.figures,
+            figures=contents.figures and {**dict.fromkeys(_FURTHER, ()), **contents.figures},
+            names={name: figure.words for name, figure in FIGURES.items()},
+            short={name: figure.short for name, figure in FIGURES.items()},
+            interval_words=INTERVALS,
             outdated=contents.outdated,
             trials=contents.trials,
             trial_plots=tried,
             warnings=contents.warnings,
-            measures=_MEASURES,
-            interval_methods=_interval_methods(contents.figures) if contents.figures else "",
             plots=plots,
-            hangings=pictures.hangings,
-            class_pictures=pictures.classes,
-            method_pictures=pictures.methods,
-            left_out=pictures.left_out,
-            pictures=len(shown),
-            size=f"{sum(len(one.source) for one in shown) / 1e6:.1f} MB",
+            films=films,
+            hung=contents.hung,
+            pictures=len(films.films) + len(drawn),
+            size=f"{size / 1e6:.1f} MB",
             labelled=any(exam.reference for exam in exams),
             measured=any(image.percent_density is not None for image in contents.images),
+            sets=any(exam.set for exam in exams),
             incomplete=sum(bool(exam.missing) for exam in exams),
             counts=[_count_class(label, contents) for label in contents.classes],
             assumed=contents.assumed(),
@@ -210,6 +147,9 @@ def _environment() -> Environment:
     environment.filters |= {
         "probability": probability,
         "interval": _interval,
+        "number": _number,
+        "p": lambda value: "–" if value is None else "< .001" if value < 0.001 else f"{value:.3f}",
+        "plot_name": lambda column, key: plot_name(key, column),
         "moment": _moment,
         "count": lambda number, noun: f"{number} {noun}{'' if number == 1 else 's'}",
         "methods": lambda names: ", ".join(map(method_name, names)),
@@ -261,15 +201,8 @@ def _interval(estimate: Mapping[str, Any]) -> str:
     return f"[{low:.3f}, {high:.3f}]"
 
 
-def _interval_methods(figures: Mapping[str, Any]) -> str:
-    """How the intervals of each measure were made, where ``figures.json`` says it."""
-    measures: dict[str, list[str]] = {}
-    for key, words in _MEASURES.items():
-        found = [merit[key] for merit in figures["levels"].values() if merit.get(key)]
-        methods = sorted({one["method"] for one in found if one.get("interval") and one.get("method")})
-        if methods:
-            measures.setdefault(" or ".join(methods).replace("wilson", "Wilson"), []).append(words)
-    return "; ".join(f"{', '.join(words)}: {methods}" for methods, words in measures.items())
+def _number(value: float | None, digits: int = 3) -> str:
+    return "–" if value is None else f"{value:.{digits}f}"
 
 
 def _moment(text: str) -> str:

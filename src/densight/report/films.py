@@ -1,0 +1,132 @@
+"""The films of the page: mammograms small enough for it, their maps as grids that the page lays over them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from densight.explanation.film import FILM
+from densight.explanation.naming import MAPS
+from densight.explanation.overlay import probability
+from densight.report.contents import ImageRow
+from densight.report.embed import Picture, embed_picture
+from densight.storage import read_json
+from densight.vocabulary import DensightError
+
+__all__ = ["Film", "Films", "read_films"]
+
+_PICTURES_BUDGET, _MAPS_BUDGET = 12_000_000, 9_000_000
+"""Bytes of all films, and of all their maps, before base64 makes four of three."""
+_FILM_LIMITS = (3_000, 40_000)
+
+
+@dataclass(frozen=True)
+class Film:
+    """A mammogram as the page shows it.
+
+    Parameters
+    ----------
+    picture : Picture
+    rows, columns : float
+        The part shown, in the image's pixels: films hung side by side have one magnification.
+    outline : str
+        The breast's outline as a CSS polygon's corners; empty where none was found.
+    moved : str
+        What hanging it took, in words.
+    maps : str
+        Its maps as JSON: ``labels`` and ``methods``.
+    """
+
+    picture: Picture
+    rows: float
+    columns: float
+    outline: str
+    moved: str
+    maps: str
+
+
+@dataclass(frozen=True)
+class Films:
+    """The films by what the names of their files begin with.
+
+    Parameters
+    ----------
+    films : mapping of str to Film
+    labels, methods : tuple of str
+        Of which there are maps.
+    left_out : int
+        Methods whose maps would make the page too large.
+    """
+
+    films: Mapping[str, Film]
+    labels: tuple[str, ...]
+    methods: tuple[str, ...]
+    left_out: int
+
+    @property
+    def size(self) -> int:
+        """Characters of the page that they take."""
+        return sum(len(one.picture.source) + len(one.maps) for one in self.films.values())
+
+
+def read_films(run: Path, images: Sequence[ImageRow], classes: Sequence[str]) -> Films:
+    """The films of a run's images, those there are.
+
+    Parameters
+    ----------
+    run : Path
+    images : sequence of ImageRow
+    classes : sequence of str
+
+    Raises
+    ------
+    DensightError
+        If a film is damaged.
+    """
+    found = {
+        image.maps: (image, path)
+        for image in images
+        if image.maps.startswith(f"{MAPS}/") and (path := run / f"{image.maps}{FILM}").is_file()
+    }
+    contents = {maps: _checked(read_json(path), path) for maps, (_, path) in found.items()}
+    methods = tuple(dict.fromkeys(method for content in contents.values() for method in content["methods"]))
+    labels = tuple(next(iter(contents.values()))["labels"]) if contents else ()
+    shown = methods if _size(contents.values()) <= _MAPS_BUDGET else methods[:1]
+    budget = int(min(max(_PICTURES_BUDGET / max(len(found), 1), _FILM_LIMITS[0]), _FILM_LIMITS[1]))
+    with ThreadPoolExecutor() as pool:
+        pictures = {
+            maps: pool.submit(
+                embed_picture, path.with_name(contents[maps]["picture"]), _describe(image, classes), budget
+            )
+            for maps, (image, path) in found.items()
+        }
+    films = {maps: _film(content, pictures[maps].result(), shown) for maps, content in contents.items()}
+    return Films(films, labels, shown, len(methods) - len(shown))
+
+
+def _checked(content: Mapping[str, Any], path: Path) -> Mapping[str, Any]:
+    needed = ("picture", "rows", "columns", "moved", "outline", "labels", "methods")
+    if lacking := [name for name in needed if name not in content]:
+        raise DensightError(f"the film's description lacks {', '.join(lacking)}", path, "explain the image again")
+    return content
+
+
+def _size(contents: Any) -> int:
+    return sum(len(maps["cells"]) for content in contents for maps in content["methods"].values())
+
+
+def _film(content: Mapping[str, Any], picture: Picture, methods: Sequence[str]) -> Film:
+    kept = {name: content["methods"][name] for name in methods if name in content["methods"]}
+    outline = ", ".join(f"{100 * x:.2f}% {100 * y:.2f}%" for x, y in content["outline"])
+    maps = json.dumps({"methods": kept}, separators=(",", ":"))
+    return Film(picture, content["rows"], content["columns"], outline, content["moved"], maps)
+
+
+def _describe(image: ImageRow, classes: Sequence[str]) -> str:
+    pairs = zip(classes, image.probabilities, strict=True)
+    values = ", ".join(f"{label} {probability(value)}" for label, value in pairs)
+    return f"Mammogram {image.projection}, {image.file}; probabilities {values}"
