@@ -7,20 +7,20 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["FOLDS", "folds_of"]
+__all__ = ["folds_of"]
 
-FOLDS = 10
-"""Parts of a cross-validation."""
+FOLDS, FOLDS_OF_MANY, MANY = 10, 3, 10_000
+"""Parts of a cross-validation, and from how many patients on fewer will do."""
 
 
-def folds_of(patients: Sequence[str], folds: int = FOLDS, seed: int = 0) -> npt.NDArray[np.int64]:
+def folds_of(patients: Sequence[str], folds: int | None = None, seed: int = 0) -> npt.NDArray[np.int64]:
     """The part of a cross-validation to which each case belongs; all cases of a patient to one.
 
     Parameters
     ----------
     patients : sequence of str, length n
-    folds : int
-        Fewer where there are fewer patients.
+    folds : int, optional
+        By default `FOLDS`, or `FOLDS_OF_MANY`; fewer where there are fewer patients.
     seed : int
 
     Returns
@@ -35,5 +35,6 @@ def folds_of(patients: Sequence[str], folds: int = FOLDS, seed: int = 0) -> npt.
     import pandas as pd
 
     numbers, names = pd.factorize(np.asarray(patients, dtype=object), sort=True)
+    folds = folds or (FOLDS if len(names) < MANY else FOLDS_OF_MANY)
     order = np.random.default_rng(seed).permutation(len(names))
     return np.asarray((order % min(folds, len(names)))[numbers], dtype=np.int64)

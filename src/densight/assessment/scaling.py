@@ -123,26 +123,56 @@ def fit_scaling(
     >>> fit_scaling([[0.9, 0.1]] * 4, [0, 0, 0, 1]).parameters[0].__round__(3)
     2.0
     """
-    from scipy.optimize import minimize
-
     said, labels = np.asarray(probabilities, dtype=np.float64), np.asarray(truth, dtype=np.int64)
     if method not in SCALINGS:
         raise DensightError(f"unknown scaling {method!r}", remedy=f"use one of {', '.join(SCALINGS)}")
     if not len(labels):
         raise DensightError("there is no case to fit a scaling on")
-    k = said.shape[1]
-    start, bounds = {
-        "temperature": (np.ones(1), [(0.05, 20.0)]),
-        "ordinal": (np.array([1.0, 0.0]), [(0.05, 20.0), (-20.0, 20.0)]),
-        "vector": (np.repeat([1.0, 0.0], k), [(0.0, 20.0)] * k + [(-20.0, 20.0)] * k),
-    }[method]
+    fitted = _fit_ordinal(said, labels) if method == "ordinal" else _fit_softmax(said, labels, method)
+    return Scaling(method, fitted, len(labels), len(labels) if patients is None else patients)
+
+
+def _fit_softmax(said: Floats, labels: npt.NDArray[np.int64], method: str) -> tuple[float, ...]:
+    """Temperature or vector scaling: logits are the logarithms times factors plus shifts."""
+    from scipy.optimize import minimize
+
+    logs, k, n = np.ascontiguousarray(_logs(said).T), said.shape[1], len(labels)
+    cases = np.arange(n)
+
+    def loss(parameters: Floats) -> tuple[float, Floats]:
+        factors, shifts = np.split(parameters, 2) if method == "vector" else (parameters, np.zeros(1))
+        logits = logs * factors[:, None] + shifts[:, None]
+        logits -= logits.max(axis=0)
+        powers = np.exp(logits)
+        total = powers.sum(axis=0)
+        value = float((np.log(total) - logits[labels, cases]).mean())
+        slope = powers / total
+        slope[labels, cases] -= 1
+        of_factors = (slope * logs).sum(axis=1) / n
+        whole = np.concatenate([of_factors, slope.sum(axis=1) / n]) if method == "vector" else of_factors.sum()[None]
+        return value, whole
+
+    if method == "vector":
+        start, bounds = np.repeat([1.0, 0.0], k), [(0.0, 20.0)] * k + [(-20.0, 20.0)] * k
+        return tuple(minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds).x.tolist())
+    found = minimize(loss, np.ones(1), jac=True, method="L-BFGS-B", bounds=[(0.05, 20.0)]).x
+    return (float(1 / found[0]),)
+
+
+def _fit_ordinal(said: Floats, labels: npt.NDArray[np.int64]) -> tuple[float, ...]:
+    from scipy.optimize import minimize
+
+    odds, n = np.ascontiguousarray(_log_odds(said).T), len(labels)
+    cases = np.arange(n)
+    edges = np.concatenate([np.zeros((1, n)), odds, np.ones((1, n))])
 
     def loss(parameters: Floats) -> float:
-        scaled = _APPLY[method](said, parameters)[np.arange(len(labels)), labels]
+        edges[1:-1] = 1 / (1 + np.exp(parameters[1] - parameters[0] * odds))
+        scaled = edges[labels + 1, cases] - edges[labels, cases]
         return float(-np.log(np.maximum(scaled, _LEAST)).mean())
 
-    found = minimize(loss, start, method="L-BFGS-B", bounds=bounds).x
-    return Scaling(method, tuple(found.tolist()), len(labels), len(labels) if patients is None else patients)
+    bounds = [(0.05, 20.0), (-20.0, 20.0)]
+    return tuple(minimize(loss, np.array([1.0, 0.0]), method="L-BFGS-B", bounds=bounds).x.tolist())
 
 
 def _temperature(said: Floats, parameters: Floats) -> Floats:
@@ -156,12 +186,16 @@ def _vector(said: Floats, parameters: Floats) -> Floats:
 
 def _ordinal(said: Floats, parameters: Floats) -> Floats:
     slope, shift = parameters
-    below = np.cumsum(said, axis=1)[:, :-1]
-    above = np.cumsum(said[:, ::-1], axis=1)[:, -2::-1]
-    odds = slope * (np.log(np.maximum(below, _LEAST)) - np.log(np.maximum(above, _LEAST))) - shift
-    cumulative = 1 / (1 + np.exp(-odds))
+    cumulative = 1 / (1 + np.exp(shift - slope * _log_odds(said)))
     ends = np.zeros((len(said), 1)), np.ones((len(said), 1))
     return np.diff(np.concatenate([ends[0], cumulative, ends[1]], axis=1), axis=1)
+
+
+def _log_odds(said: Floats) -> Floats:
+    """The log-odds of being at most each class but the last, shape (n, k - 1)."""
+    below = np.cumsum(said, axis=1)[:, :-1]
+    above = np.cumsum(said[:, ::-1], axis=1)[:, -2::-1]
+    return np.asarray(np.log(np.maximum(below, _LEAST)) - np.log(np.maximum(above, _LEAST)))
 
 
 def _logs(said: Floats) -> Floats:

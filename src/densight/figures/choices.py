@@ -6,6 +6,7 @@ What is fitted is fitted on the other patients of a cross-validation, so that no
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -53,18 +54,17 @@ def compare_fusions(
     number = {label: index for index, label in enumerate(classes)}
     truth = np.asarray(exams["density"].map(number), dtype=np.int64)
     patients = patients_of(exams)
-    rows = []
-    for rule, words in RULES.items():
-        if rule != LEARNED:
-            fused = pool(cube, rule)
-        elif len(set(patients)) > 1:
-            fused = _cross_learn(cube, truth, patients)
-            words = f"{words}, cross-validated by patient"
-        else:
-            continue
+    rules = [rule for rule in RULES if rule != LEARNED or len(set(patients)) > 1]
+
+    def measure(rule: str) -> Row:
+        learned = rule == LEARNED
+        fused = _cross_learn(cube, truth, patients) if learned else pool(cube, rule)
+        words = f"{RULES[rule]}, cross-validated by patient" if learned else RULES[rule]
         cases = Cases.of(truth, fused.argmax(axis=1), patients, len(classes), fused)
-        rows.append(measure_row(rule, words, cases, dense_from))
-    return tuple(rows)
+        return measure_row(rule, words, cases, dense_from)
+
+    with ThreadPoolExecutor(max_workers=2) as threads:
+        return tuple(threads.map(measure, rules))
 
 
 def compare_scalings(cases: Cases, patients: Sequence[str], dense_from: int | None) -> tuple[Row, ...]:

@@ -207,4 +207,4 @@ def _difference(one: Drawn, other: Drawn) -> Difference:
         # One is added to both counts, so that a test of few draws is never surer than it can be.
         lesser = min((drawn <= 0).sum(), (drawn >= 0).sum())
         p = float(min(1.0, 2 * (lesser + 1) / (len(drawn) + 1)))
-    return Difference(one.value, other.value, apart.estimate(), p)
+    return Difference(one.value, other.value, apart.estimate_difference(), p)

@@ -36,7 +36,17 @@ from densight.figures.intervals import Estimate
 from densight.figures.ranking import LEVELS, concordance, score_levels, tabulate
 from densight.vocabulary import DensightError
 
-__all__ = ["FIGURES", "MAIN", "Cases", "FigureOfMerit", "Measured", "auc_tables", "draw_figures", "patient_confusions"]
+__all__ = [
+    "FIGURES",
+    "MAIN",
+    "Cases",
+    "FigureOfMerit",
+    "Measured",
+    "class_aucs",
+    "draw_figures",
+    "mean_of_drawn",
+    "patient_confusions",
+]
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -189,7 +199,11 @@ class Measured:
 
 
 def draw_figures(
-    cases: Cases, dense_from: int | None = None, names: Collection[str] | None = None
+    cases: Cases,
+    dense_from: int | None = None,
+    names: Collection[str] | None = None,
+    *,
+    aucs: Sequence[Drawn] | None = None,
 ) -> dict[str, Measured]:
     """The figures of merit of these names, as far as the cases have what it takes.
 
@@ -200,6 +214,8 @@ def draw_figures(
         The index of the first class that counts as dense; None where none does.
     names : collection of str, optional
         Keys of `FIGURES`; all of them if None.
+    aucs : sequence of Drawn, optional
+        What `class_aucs` gave, if that is done already.
 
     Returns
     -------
@@ -215,7 +231,7 @@ def draw_figures(
     wanted = set(FIGURES if names is None else names)
     found = _of_classes(cases, dense_from, wanted)
     if cases.said is not None:
-        found |= _of_order(cases, cases.said, dense_from, wanted) | _of_probability(cases, cases.said, wanted)
+        found |= _of_order(cases, cases.said, dense_from, wanted, aucs) | _of_probability(cases, cases.said, wanted)
     return {name: found[name] for name in FIGURES if name in found}
 
 
@@ -249,8 +265,8 @@ def patient_confusions(y_true: npt.ArrayLike, y_pred: npt.ArrayLike, owners: npt
     return tabulate(truth, told, classes, owners=owners, width=classes)
 
 
-def auc_tables(cases: Cases, said: Floats) -> tuple[Resampled, Floats]:
-    """What the AUC of each class against the rest is made of.
+def class_aucs(cases: Cases, said: Floats) -> tuple[Drawn, ...]:
+    """The AUC of each class's probability against the rest.
 
     Parameters
     ----------
@@ -259,10 +275,14 @@ def auc_tables(cases: Cases, said: Floats) -> tuple[Resampled, Floats]:
 
     Returns
     -------
-    near : Resampled
-        Tables of shape (..., k, 2, levels) as `densight.figures.ranking.concordance` takes them.
-    exact : ndarray of float64, shape (k,)
-        The AUCs; NaN of a class that no case or every case has.
+    tuple of Drawn, length k
+        NaN of a class that no case or every case has.
+
+    Examples
+    --------
+    >>> cases = Cases.of([0, 1, 1], [0, 1, 1], ["a", "b", "c"], 2)
+    >>> [one.value for one in class_aucs(cases, np.array([[0.9, 0.1], [0.4, 0.6], [0.2, 0.8]]))]
+    [1.0, 1.0]
     """
     of_class = [(cases.truth == place).astype(np.int64) for place in range(cases.classes)]
     fine = [tabulate(one, score_levels(column), 2) for one, column in zip(of_class, said.T, strict=True)]
@@ -270,7 +290,13 @@ def auc_tables(cases: Cases, said: Floats) -> tuple[Resampled, Floats]:
     width = max(int(one.max()) for one in levels) + 1
     pairs = zip(of_class, levels, strict=True)
     tables = [tabulate(one, level, 2, owners=cases.owners, width=width) for one, level in pairs]
-    return resample(np.stack(tables, axis=1)), np.array([concordance(table) for table in fine])
+    near = resample(np.stack(tables, axis=1))
+    drawn, left_out = concordance(near.drawn), concordance(near.left_out)
+    found = []
+    for place, (exact, rough) in enumerate(zip(map(concordance, fine), concordance(near.total), strict=True)):
+        apart = float(exact) - float(rough)
+        found.append(Drawn(float(exact), drawn[:, place] + apart, left_out[:, place] + apart))
+    return tuple(found)
 
 
 def _of_classes(cases: Cases, dense_from: int | None, wanted: set[str]) -> dict[str, Measured]:
@@ -295,14 +321,15 @@ def _proportion(share: tuple[float, int] | None, alone: bool) -> tuple[int, int]
     return (round(share[0] * share[1]), share[1]) if share and alone and share[1] else None
 
 
-def _of_order(cases: Cases, said: Floats, dense_from: int | None, wanted: set[str]) -> dict[str, Measured]:
+def _of_order(
+    cases: Cases, said: Floats, dense_from: int | None, wanted: set[str], aucs: Sequence[Drawn] | None
+) -> dict[str, Measured]:
     """Areas under ROC curves and the c-index."""
     found = {}
     if "macro_auc" in wanted:
-        near, exact = auc_tables(cases, said)
-        there = np.isfinite(exact)
-        value = float(_mean(exact[there]))
-        found["macro_auc"] = Measured(near.values(lambda table: _mean(concordance(table[..., there, :, :])), value))
+        found["macro_auc"] = Measured(
+            mean_of_drawn([one for one in aucs or class_aucs(cases, said) if np.isfinite(one.value)])
+        )
     if "c_index" in wanted:
         found["c_index"] = Measured(_concordance(cases, cases.truth, said @ np.arange(cases.classes), cases.classes))
     if "dense_auc" in wanted and dense_from is not None:
@@ -317,10 +344,21 @@ def _concordance(cases: Cases, labels: Integers, scores: Floats, classes: int) -
     return near.values(concordance, exact)
 
 
-def _mean(values: Floats) -> Floats:
-    """The mean over the last axis; NaN over none."""
-    return (
-        np.asarray(values.sum(axis=-1) / values.shape[-1]) if values.shape[-1] else np.full(values.shape[:-1], np.nan)
+def mean_of_drawn(drawn: Sequence[Drawn]) -> Drawn:
+    """The mean of several figures of the same patients, draw by draw; NaN of none.
+
+    Examples
+    --------
+    >>> one = Drawn(0.5, np.array([0.4, 0.6]), np.array([0.5]))
+    >>> mean_of_drawn([one, Drawn(1.0, np.ones(2), np.ones(1))]).drawn
+    array([0.7, 0.8])
+    """
+    if not drawn:
+        return Drawn(np.nan, np.empty(0), np.empty(0))
+    return Drawn(
+        float(np.mean([one.value for one in drawn])),
+        np.mean([one.drawn for one in drawn], axis=0),
+        np.mean([one.left_out for one in drawn], axis=0),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -173,13 +174,18 @@ def measure_levels(
         If no case has a reference density, or the dense classes are not the last of the classes.
     """
     dense_from = find_dense(material.classes, dense)
-    levels: dict[str, Merit] = {}
     assumed: list[str] = []
-    for level, table in material.tables.items():
-        labelled = material.labelled(level)
-        assumed += _remarks(level, table, labelled, material.classes)
-        if not labelled.empty:
-            levels[level] = measure_table(labelled, material.classes, dense_from, thresholds)
+    tables = {level: material.labelled(level) for level in material.tables}
+    for level, labelled in tables.items():
+        assumed += _remarks(level, material.tables[level], labelled, material.classes)
+    # Nearly all of the time is spent in numpy, which lets other threads run; two, for each takes memory.
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        made = {
+            level: pool.submit(measure_table, labelled, material.classes, dense_from, thresholds)
+            for level, labelled in tables.items()
+            if not labelled.empty
+        }
+    levels = {level: merit.result() for level, merit in made.items()}
     if not levels:
         raise DensightError(
             "no image has a reference density, so there is nothing to compare with",

@@ -12,9 +12,8 @@ from densight.figures.bootstrap import Resampled, resample
 from densight.figures.calibration import BrierParts, ReliabilityBin, brier_parts, reliability
 from densight.figures.confusion import f1_per_class, precision_per_class, recall_per_class
 from densight.figures.dense import DenseMerit, measure_dense
-from densight.figures.drawn import Cases, auc_tables, draw_figures, patient_confusions
+from densight.figures.drawn import Cases, class_aucs, draw_figures, patient_confusions
 from densight.figures.intervals import Estimate
-from densight.figures.ranking import concordance
 
 __all__ = ["FEW_PATIENTS", "ClassMerit", "Merit", "measure"]
 
@@ -132,29 +131,18 @@ def measure(
         scores = cases.said[:, dense_from:].sum(axis=1)
         dense = measure_dense(cases.truth >= dense_from, scores, cases.owners, thresholds, alone=cases.alone)
     sums = resample(patient_confusions(cases.truth, cases.told, cases.owners, classes))
-    aucs = _aucs(cases)
+    aucs = None if cases.said is None else class_aucs(cases, cases.said)
+    of_class: Sequence[Estimate | None] = [None] * classes if aucs is None else [one.estimate() for one in aucs]
     return Merit(
         len(cases.truth),
         cases.patients,
-        {name: one.estimate() for name, one in draw_figures(cases, dense_from).items()},
-        tuple(_of_class(place, cases, sums, patients, aucs[place]) for place in range(classes)),
+        {name: one.estimate() for name, one in draw_figures(cases, dense_from, aucs=aucs).items()},
+        tuple(_of_class(place, cases, sums, patients, of_class[place]) for place in range(classes)),
         tuple(tuple(map(int, row)) for row in sums.total),
         dense,
         None if cases.said is None else brier_parts(cases.truth, cases.said),
         () if cases.said is None else reliability(cases.truth, cases.said),
     )
-
-
-def _aucs(cases: Cases) -> Sequence[Estimate | None]:
-    """The AUC of each class against the rest."""
-    if cases.said is None:
-        return [None] * cases.classes
-    near, exact = auc_tables(cases, cases.said)
-
-    def of(place: int) -> Estimate:
-        return near.estimate(lambda table: concordance(table[..., place, :, :]), value=float(exact[place]))
-
-    return [of(place) for place in range(cases.classes)]
 
 
 def _of_class(place: int, cases: Cases, sums: Resampled, patients: Sequence[str], auc: Estimate | None) -> ClassMerit:

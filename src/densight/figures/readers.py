@@ -14,7 +14,7 @@ import numpy.typing as npt
 from densight.assessment.predictions import identify
 from densight.assessment.tables import read_table
 from densight.figures.bootstrap import Drawn
-from densight.figures.drawn import Cases, draw_figures
+from densight.figures.drawn import Cases, draw_figures, mean_of_drawn
 from densight.figures.intervals import Estimate
 from densight.figures.material import patients_of
 from densight.figures.rows import Row, measure_row
@@ -168,8 +168,9 @@ def measure_readers(
     pairs = [*combinations(readers, 2), *((MODEL, reader) for reader in readers)]
     complete = np.all([values >= 0 for values in told.values()], axis=0)
     kappas = {pair: _kappa(told, pair, complete, patients, k) for pair in pairs} if complete.any() else {}
-    among = _mean([kappas[pair] for pair in combinations(readers, 2)]) if kappas else None
-    with_model = _mean([kappas[MODEL, reader] for reader in readers]) if kappas else None
+    several = bool(kappas) and len(readers) > 1
+    among = mean_of_drawn([kappas[pair] for pair in combinations(readers, 2)]) if several else None
+    with_model = mean_of_drawn([kappas[MODEL, reader] for reader in readers]) if several else None
     return ReaderMerit(
         tuple(pair for one, other in pairs if (pair := _pair(told, one, other, patients, k))),
         int(complete.sum()),
@@ -202,20 +203,10 @@ def _kappa(
     return draw_figures(cases, names=["kappa_quadratic"])["kappa_quadratic"].drawn
 
 
-def _mean(drawn: Sequence[Drawn]) -> Drawn | None:
-    if not drawn:
-        return None
-    return Drawn(
-        float(np.mean([one.value for one in drawn])),
-        np.mean([one.drawn for one in drawn], axis=0),
-        np.mean([one.left_out for one in drawn], axis=0),
-    )
-
-
 def _three(among: Drawn | None, with_model: Drawn | None) -> tuple[Estimate | None, Estimate | None, Estimate | None]:
     if among is None or with_model is None:
         return None, None, None
-    return among.estimate(), with_model.estimate(), (with_model - among).estimate()
+    return among.estimate(), with_model.estimate(), (with_model - among).estimate_difference()
 
 
 def _references(
