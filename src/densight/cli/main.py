@@ -17,6 +17,7 @@ from densight.cli.explain import explain
 from densight.cli.figures import figures
 from densight.cli.index import index
 from densight.cli.phantom import phantom
+from densight.cli.plan import plan
 from densight.cli.train import train
 from densight.cli.trial import trial
 from densight.vocabulary import DensightError
@@ -33,7 +34,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-for command in (index, train, assess, explain, trial, figures, calibrate, anatomy, convert, phantom, demo):
+for command in (index, train, calibrate, assess, explain, trial, figures, plan, anatomy, convert, phantom, demo):
     app.command()(command)
 
 
