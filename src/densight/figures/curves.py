@@ -81,8 +81,8 @@ def draw_roc(merit: Merit) -> Figure:
         place = (1 - specificity.value, sensitivity.value)
         axes.scatter(*place, marker=marker, s=46, color=_RED, edgecolors="white", zorder=3, label=name)
     area = merit["dense_auc"]
-    low, high = area.interval or (float("nan"), float("nan"))
-    _title(axes, "Dense against non-dense", f"AUC {area.value:.3f} [{low:.3f}, {high:.3f}]")
+    limits = f" [{area.interval[0]:.3f}, {area.interval[1]:.3f}]" if area.interval else ""
+    _title(axes, "Dense against non-dense", f"AUC {area.value:.3f}{limits}")
     axes.set(xlim=(-0.01, 1), ylim=(0, 1.01), xlabel="1 - specificity", ylabel="sensitivity", aspect="equal")
     axes.legend(frameon=False, loc="lower right", fontsize=9)
     _plain(axes)
