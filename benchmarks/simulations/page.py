@@ -28,8 +28,8 @@ python benchmarks/simulations/page.py coverage.json promises.json docs/simulatio
 COVERAGE = """
 ## Intervals
 
-How often the 95 % interval that densight chooses holds the true figure, in per cent ({samples} samples; of 500 exams half
-as many; the standard error is half a point).
+How often the 95 % interval that densight chooses holds the true figure, in per cent ({samples} samples; of 500 exams
+half as many; the standard error is half a point).
 
 """
 KINDS = """
@@ -39,27 +39,29 @@ And by kind of interval, where patients have one to three exams:
 TESTS = """
 ## Tests
 
-How often a test at .05 rejects where two classifiers of equal error are compared, in per cent (the standard error is half
-a point). Intervals reject where they leave out 0.
+How often a test at .05 rejects where two classifiers of equal error are compared, in per cent (the standard error is
+half a point).
 
 """
 SETS = """
 ## Sets of classes
 
-The mean coverage of sets for other women, in per cent, and how many classes they hold; fitted on as many exams. By class:
-the coverage of the worst covered class, where it was promised of all exams and of each class.
+The mean coverage of sets for other women, in per cent, and how many classes they hold; fitted on as many exams. And the
+coverage of the worst covered class, where it was promised of all exams and of each class.
 
 """
 CLOSING = """
 ## What follows
 
-- For κ, accuracy and AUC the intervals hold between 93 and 97 of 100 times from 60 exams on, also where patients have several.
-- The BCa interval holds oftener than the percentile interval for figures near 1, hence it is chosen; Wilson's is chosen for
-  proportions of independent cases. The mean recall of four classes (balanced accuracy) needs more than 60 exams: its
+- For κ, accuracy and AUC the intervals hold between 93 and 97 of 100 times from 60 exams on, also where patients have
+  several.
+- The BCa interval holds oftener than the percentile interval for figures near 1, hence it is chosen; Wilson's is chosen
+  for proportions of independent cases. The mean recall of four classes (balanced accuracy) needs more than 60 exams: its
   rare classes have six.
-- Calibration errors are too great by chance, the more so the fewer exams. The pivotal interval takes most of it off for the
-  expected calibration error; for the classwise one 60 exams are not enough by any method here.
-- With 60 exams DeLong's and Stuart and Maxwell's tests reject too seldom, for few exams differ. The paired bootstrap is nearer.
+- Calibration errors are too great by chance, the more so the fewer exams. The pivotal interval takes most of it off for
+  the expected calibration error; for the classwise one 60 exams are not enough by any method here.
+- With 60 exams DeLong's and Stuart and Maxwell's tests reject too seldom, for few exams differ. The paired bootstrap is
+  nearer.
 - Sets cover what they promise, on average over what they are fitted on. Promised of all exams, rare classes are covered
   less; promised of each class, sets are larger.
 """
