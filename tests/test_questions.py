@@ -309,7 +309,7 @@ class TestTutorial:
             "From later.csv to predictions",
             "Population stability index",
             "Readers and the model",
-            "Sets that promise 95 %",
+            "95 %",
             "Exam, rules of fusion",
             "temperature",
         ):

@@ -56,8 +56,8 @@ CLOSING = """
 - For κ, accuracy and AUC the intervals hold between 93 and 97 of 100 times from 60 exams on, also where patients have
   several.
 - The BCa interval holds oftener than the percentile interval for figures near 1, hence it is chosen; Wilson's is chosen
-  for proportions of independent cases. The mean recall of four classes (balanced accuracy) needs more than 60 exams: its
-  rare classes have six.
+  for proportions of independent cases. The mean recall of four classes (balanced accuracy) needs more than 60 exams:
+  its rare classes have six.
 - Calibration errors are too great by chance, the more so the fewer exams. The pivotal interval takes most of it off for
   the expected calibration error; for the classwise one 60 exams are not enough by any method here.
 - With 60 exams DeLong's and Stuart and Maxwell's tests reject too seldom, for few exams differ. The paired bootstrap is

@@ -41,8 +41,8 @@ def show_figures(console: Console, figures: Figures) -> None:
         console.print(_rows("Exam, rules of fusion", "rule", said["fusions"]))
     if "scalings" in said:
         show_scalings(console, said["scalings"])
-    for one in said.get("sets", []):
-        print_line(console, _sets(one))
+    if said.get("sets"):
+        console.print(_sets(said["sets"]))
     for one in said.get("groups", []):
         console.print(_rows(f"Exam, by {one['column']}", one["column"], one["rows"], few=one["few"]))
     for one in said.get("against", []):
@@ -126,15 +126,24 @@ def _confusion(merit: Mapping[str, Any], classes: Sequence[str]) -> Table:
     return table
 
 
-def _sets(one: Mapping[str, Any]) -> str:
-    words = ("one class", "two", "three", "four", *(f"{size}" for size in range(5, 99)))
-    sizes = ", ".join(f"{number} of {word}" for number, word in zip(one["sizes"], words, strict=False) if number)
-    whose = "of each class" if one["by_class"] else "of all exams"
-    shares = [of["value"] for of in one["coverage_of"].values() if of["value"] is not None]
-    return (
-        f"Sets that promise {100 * one['promise']:g} % {whose} ({one['how']}): the true class is in "
-        f"{_value(one['coverage'], True)}, at least {min(shares):.3f} of a class; {sizes}"
-    )
+def _sets(sets: Sequence[Mapping[str, Any]]) -> Table:
+    """Sets of neighbouring classes: what they promise and hold, and how many have one class, two, and so on."""
+    from rich.table import Table
+
+    table = Table(title="Exam, sets of classes that hold the true one", **TABLE)
+    for heading in ("fitted by", "promise", "of"):
+        table.add_column(heading)
+    table.add_column("held", justify="right", no_wrap=True)
+    table.add_column("worst class", justify="right")
+    for size in range(1, len(sets[0]["sizes"]) + 1):
+        table.add_column(f"{size}", justify="right")
+    for one in sets:
+        shares = [of["value"] for of in one["coverage_of"].values() if of["value"] is not None]
+        whose = "each class" if one["by_class"] else "all"
+        held = _value(one["coverage"], True, 3)
+        sizes = map(str, one["sizes"])
+        table.add_row(one["how"], f"{100 * one['promise']:g} %", whose, held, f"{min(shares):.3f}", *sizes)
+    return table
 
 
 def _show_comparison(console: Console, one: Mapping[str, Any]) -> None:

@@ -103,7 +103,7 @@ def cross_sets(
             cases.said[~inside], cases.truth[~inside], names[~inside].tolist(), promise, by_class=by_class
         )
         sets[inside] = fitted.of(cases.said[inside])
-    how = f"cross-validation, {int(folds.max()) + 1} parts, by patient"
+    how = f"{int(folds.max()) + 1}-fold cross-validation"
     return measure_sets(sets, cases, classes, promise, how, by_class=by_class)
 
 
