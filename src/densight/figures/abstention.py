@@ -33,7 +33,7 @@ class SetMerit:
     by_class : bool
         Whether it was promised for each true class.
     how : str
-        Where the sets come from, in words.
+        What the sets were fitted by: the folds of a cross-validation, or the model's calibration.
     coverage : Estimate
         The share of sets that hold the true class.
     coverage_of : mapping of str to Estimate
@@ -103,7 +103,7 @@ def cross_sets(
             cases.said[~inside], cases.truth[~inside], names[~inside].tolist(), promise, by_class=by_class
         )
         sets[inside] = fitted.of(cases.said[inside])
-    how = f"{int(folds.max()) + 1}-fold cross-validation"
+    how = f"{int(folds.max()) + 1} folds"
     return measure_sets(sets, cases, classes, promise, how, by_class=by_class)
 
 

@@ -125,7 +125,7 @@ def _sets(material: Material, cases: Cases, patients: Sequence[str], coverage: f
     found = []
     if (own := material.fusion.sets) is not None and cases.said is not None:
         sets = own.of(cases.said)
-        how = "the model's calibration"
+        how = "the model"
         found.append(measure_sets(sets, cases, material.classes, own.coverage, how, by_class=own.by_class))
     if cases.patients > 1:
         found += [
