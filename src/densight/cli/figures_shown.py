@@ -134,12 +134,12 @@ def _sets(sets: Sequence[Mapping[str, Any]]) -> Table:
     for heading in ("fitted by", "promise"):
         table.add_column(heading, no_wrap=True)
     table.add_column("held", justify="right", no_wrap=True)
-    table.add_column("worst class", justify="right")
+    table.add_column("worst class", justify="right", no_wrap=True)
     for size in range(1, len(sets[0]["sizes"]) + 1):
         table.add_column(f"{size}", justify="right")
     for one in sets:
         shares = [of["value"] for of in one["coverage_of"].values() if of["value"] is not None]
-        promise = f"{100 * one['promise']:g} % of {'each class' if one['by_class'] else 'all'}"
+        promise = f"{100 * one['promise']:g} % of {'each' if one['by_class'] else 'all'}"
         held = _value(one["coverage"], True, 3)
         sizes = map(str, one["sizes"])
         table.add_row(one["how"], promise, held, f"{min(shares):.3f}", *sizes)
