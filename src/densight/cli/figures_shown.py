@@ -134,7 +134,7 @@ def _sets(sets: Sequence[Mapping[str, Any]]) -> Table:
     for heading in ("fitted by", "promise"):
         table.add_column(heading, no_wrap=True)
     table.add_column("held", justify="right", no_wrap=True)
-    table.add_column("worst class", justify="right", no_wrap=True)
+    table.add_column("worst", justify="right", no_wrap=True)
     for size in range(1, len(sets[0]["sizes"]) + 1):
         table.add_column(f"{size}", justify="right")
     for one in sets:
