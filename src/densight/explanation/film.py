@@ -47,7 +47,7 @@ def save_film(mammogram: Mammogram, explanations: Sequence[Explanation], start: 
     Path
         The description, JSON: ``picture`` (a WebP beside it), ``rows`` and ``columns`` of the part shown in the image's
         pixels, ``moved`` (in words), ``outline`` of the breast (corners in parts of width and height), ``labels``, and
-        ``methods``: of each ``rows``, ``columns``, ``peaks`` (the largest absolute value of each label's map in the
+        ``methods``: of each ``rows``, ``columns``, ``peaks`` (the largest absolute value of each label's cells in the
         breast), ``units`` and ``cells``, all labels' maps one after the other as signed bytes in base64, 127 the peak.
 
     Raises
@@ -96,18 +96,23 @@ def _facing(overlay: Overlay, mammogram: Mammogram) -> tuple[Overlay, str]:
 
 
 def _maps(overlays: Sequence[Overlay]) -> dict[str, Any]:
-    import cv2
-
     rows, columns = overlays[0].values.shape
     scale = min(1.0, MAP_SIDE / max(rows, columns))
     size = (max(1, round(columns * scale)), max(1, round(rows * scale)))
-    peaks = [overlay.peak for overlay in overlays]
-    grids = []
-    for overlay, peak in zip(overlays, peaks, strict=True):
-        small = cv2.resize(np.ascontiguousarray(overlay.values), size, interpolation=cv2.INTER_AREA)
-        grids.append(np.clip(np.rint(127 * small / (peak or 1.0)), -127, 127).astype(np.int8))
+    inside = _reduced(overlays[0].breast, size) >= 0.5
+    grids, peaks = [], []
+    for overlay in overlays:
+        small = _reduced(overlay.values, size)
+        peaks.append(float(np.abs(small[inside] if inside.any() else small).max()))
+        grids.append(np.clip(np.rint(127 * small / (peaks[-1] or 1.0)), -127, 127).astype(np.int8))
     cells = base64.b64encode(np.stack(grids).tobytes()).decode()
     return {"rows": size[1], "columns": size[0], "peaks": peaks, "cells": cells}
+
+
+def _reduced(values: npt.NDArray[np.float32], size: tuple[int, int]) -> npt.NDArray[np.float32]:
+    import cv2
+
+    return np.asarray(cv2.resize(np.ascontiguousarray(values), size, interpolation=cv2.INTER_AREA), np.float32)
 
 
 def _outline(breast: npt.NDArray[np.float32]) -> list[list[float]]:
