@@ -12,9 +12,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["draw_chart", "draw_groups", "draw_reliability", "draw_risk", "draw_roc"]
+__all__ = ["INK", "LINE", "QUIET", "draw_chart", "draw_groups", "draw_reliability", "draw_risk", "draw_roc"]
 
-_INK, _QUIET, _LINE = "#1b1b1f", "#6b6b75", "#e4e4ea"
+INK, QUIET, LINE = "#1b1b1f", "#6b6b75", "#e4e4ea"
+"""Text, small print and grid of every plot."""
 _BLUE, _RED = "#20507f", "#c8553d"
 
 
@@ -41,7 +42,7 @@ def draw_reliability(merit: Merit) -> Figure:
 
     figure = Figure(figsize=(4.6, 5.2), layout="constrained")
     above, below = figure.subplots(2, 1, height_ratios=(4, 1), sharex=True)
-    above.plot((0, 1), (0, 1), color=_QUIET, linewidth=1, linestyle=(0, (4, 3)), zorder=1)
+    above.plot((0, 1), (0, 1), color=QUIET, linewidth=1, linestyle=(0, (4, 3)), zorder=1)
     for one in merit.reliability:
         above.plot((one.confidence, one.confidence), one.interval, color=_BLUE, linewidth=2, alpha=0.4, zorder=2)
         above.scatter(one.confidence, one.accuracy, s=34, color=_BLUE, edgecolors="white", zorder=3)
@@ -72,7 +73,7 @@ def draw_roc(merit: Merit) -> Figure:
     assert merit.dense is not None
     figure = Figure(figsize=(4.6, 4.8), layout="constrained")
     axes = figure.subplots()
-    axes.plot((0, 1), (0, 1), color=_QUIET, linewidth=1, linestyle=(0, (4, 3)))
+    axes.plot((0, 1), (0, 1), color=QUIET, linewidth=1, linestyle=(0, (4, 3)))
     if merit.dense.curve:
         axes.plot(*zip(*merit.dense.curve, strict=True), color=_BLUE, linewidth=2)
     points = [(f"p ≥ {one.threshold:g}", one.sensitivity, one.specificity) for one in merit.dense.points]
@@ -111,7 +112,7 @@ def draw_risk(risk: Mapping[str, Any]) -> Figure:
     figure = Figure(figsize=(4.6, 3.6), layout="constrained")
     axes = figure.subplots()
     axes.step(risk["kept"], risk["risk"], color=_BLUE, linewidth=2, where="pre")
-    axes.axhline(risk["risk"][-1], color=_QUIET, linewidth=1, linestyle=(0, (4, 3)))
+    axes.axhline(risk["risk"][-1], color=QUIET, linewidth=1, linestyle=(0, (4, 3)))
     _title(
         axes, "Leaving the least certain to a reader", f"mean error {risk['area']:.3f}, of all {risk['risk'][-1]:.3f}"
     )
@@ -151,9 +152,9 @@ def draw_groups(column: str, rows: Sequence[Mapping[str, Any]], few: Sequence[st
             axes.scatter(estimate["value"], place, s=36, color=_BLUE, edgecolors="white", alpha=alpha, zorder=3)
         axes.set_yticks(range(len(rows)), [f"{row['name']}\nn = {row['n']}" for row in rows])
         axes.set(ylim=(len(rows) - 0.5, -0.5), xlim=(min(0.0, axes.get_xlim()[0]), 1.0))
-        axes.set_xlabel(f"{FIGURES[name].words}, 95 % interval", color=_INK)
+        axes.set_xlabel(f"{FIGURES[name].words}, 95 % interval", color=INK)
         _plain(axes)
-    figure.suptitle(f"By {column}", x=0.01, ha="left", fontsize=13, fontweight="bold", color=_INK)
+    figure.suptitle(f"By {column}", x=0.01, ha="left", fontsize=13, fontweight="bold", color=INK)
     return figure
 
 
@@ -177,9 +178,9 @@ def draw_chart(column: str, chart: Mapping[str, Any]) -> Figure:
     places = range(len(points))
     figure = Figure(figsize=(max(4.6, 0.62 * len(points) + 1.6), 3.8), layout="constrained")
     axes = figure.subplots()
-    axes.axhline(chart["centre"], color=_QUIET, linewidth=1, linestyle=(0, (4, 3)))
+    axes.axhline(chart["centre"], color=QUIET, linewidth=1, linestyle=(0, (4, 3)))
     for side in ("low", "high"):
-        axes.step(places, [point[side] for point in points], where="mid", color=_QUIET, linewidth=1)
+        axes.step(places, [point[side] for point in points], where="mid", color=QUIET, linewidth=1)
     known = [place for place in places if points[place]["value"] is not None]
     axes.plot(known, [points[place]["value"] for place in known], color=_BLUE, linewidth=1.5, zorder=2)
     for place in known:
@@ -194,15 +195,13 @@ def draw_chart(column: str, chart: Mapping[str, Any]) -> Figure:
 
 
 def _title(axes: Axes, words: str, note: str) -> None:
-    axes.set_title(words, fontsize=13, fontweight="bold", color=_INK, loc="left", pad=22)
-    axes.annotate(
-        note, (0, 1), (0, 5), xycoords="axes fraction", textcoords="offset points", fontsize=9.5, color=_QUIET
-    )
+    axes.set_title(words, fontsize=13, fontweight="bold", color=INK, loc="left", pad=22)
+    axes.annotate(note, (0, 1), (0, 5), xycoords="axes fraction", textcoords="offset points", fontsize=9.5, color=QUIET)
 
 
 def _plain(axes: Axes) -> None:
-    axes.grid(color=_LINE, linewidth=0.8)
+    axes.grid(color=LINE, linewidth=0.8)
     axes.set_axisbelow(True)
-    axes.tick_params(length=0, colors=_INK)
+    axes.tick_params(length=0, colors=INK)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set_color(_LINE)
+    axes.spines[["left", "bottom"]].set_color(LINE)

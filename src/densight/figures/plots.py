@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from densight.figures.curves import draw_chart, draw_groups, draw_reliability, draw_risk, draw_roc
+from densight.figures.curves import INK, LINE, QUIET, draw_chart, draw_groups, draw_reliability, draw_risk, draw_roc
 from densight.figures.intervals import Estimate
 from densight.figures.levels import Figures
 from densight.figures.merit import Merit
@@ -25,8 +25,6 @@ __all__ = ["PLOTS", "draw_confusion", "draw_confusions", "draw_intervals", "plot
 PLOTS = "figures"
 """The folder's name in a run folder."""
 
-_INK = "#1b1b1f"
-_QUIET = "#6b6b75"
 # From this share on, white stands out better than ink on the colours below.
 _WHITE_ABOVE = 0.66
 _MEASURES: dict[str, tuple[str, str, Callable[[Merit], Estimate]]] = {
@@ -128,14 +126,14 @@ def draw_intervals(figures: Figures) -> Figure:
             )
             axes.text(1.015, place, f"{estimate.value:.2f}", color=colour, fontsize=8.5, va="center_baseline")
     for boundary in range(1, len(levels)):
-        axes.axhline(boundary - 0.5, color="#e4e4ea", linewidth=0.8, zorder=0)
+        axes.axhline(boundary - 0.5, color=LINE, linewidth=0.8, zorder=0)
     chance = 1 / len(figures.classes)
-    axes.axvline(chance, color=_QUIET, linewidth=1, linestyle=(0, (4, 3)), label="macro recall by chance", zorder=1)
+    axes.axvline(chance, color=QUIET, linewidth=1, linestyle=(0, (4, 3)), label="macro recall by chance", zorder=1)
     axes.set_yticks(range(len(levels)), [f"{level}\nn = {figures.levels[level].n}" for level in levels])
     axes.set(xlim=(0, 1), ylim=(len(levels) - 0.5, -0.5), xlabel="value and 95 % interval")
-    axes.grid(axis="x", color="#e4e4ea", linewidth=0.8)
+    axes.grid(axis="x", color=LINE, linewidth=0.8)
     axes.set_axisbelow(True)
-    axes.tick_params(length=0, colors=_INK)
+    axes.tick_params(length=0, colors=INK)
     axes.spines[["top", "right", "left"]].set_visible(False)
     figure.legend(loc="outside upper center", ncols=4, frameon=False, fontsize=9, handletextpad=0.4)
     return figure
@@ -205,7 +203,7 @@ def _confusion(axes: Axes, figures: Figures, level: str, scale: float) -> None:
     shares = np.divide(counts, totals, out=np.zeros(counts.shape), where=totals > 0)
     axes.imshow(shares, cmap=_colours(), vmin=0, vmax=1)
     for (row, column), count in np.ndenumerate(counts):
-        colour = "white" if shares[row, column] > _WHITE_ABOVE else _INK if count else _QUIET
+        colour = "white" if shares[row, column] > _WHITE_ABOVE else INK if count else QUIET
         axes.text(column, row - 0.07, f"{count}", ha="center", va="center", color=colour, fontsize=17 * scale)
         if count:
             share = f"{shares[row, column]:.0%}".replace("%", " %")
@@ -213,17 +211,17 @@ def _confusion(axes: Axes, figures: Figures, level: str, scale: float) -> None:
     axes.set_xticks(range(len(classes)), classes, fontsize=12 * scale)
     labels = [f"{label}\n({total})" for label, total in zip(classes, totals.ravel(), strict=True)]
     axes.set_yticks(range(len(classes)), labels, fontsize=12 * scale)
-    axes.set_xlabel("predicted class", fontsize=11 * scale, color=_INK)
-    axes.set_ylabel("true class (cases)", fontsize=11 * scale, color=_INK)
+    axes.set_xlabel("predicted class", fontsize=11 * scale, color=INK)
+    axes.set_ylabel("true class (cases)", fontsize=11 * scale, color=INK)
     axes.set_xticks(np.arange(1, len(classes)) - 0.5, minor=True)
     axes.set_yticks(np.arange(1, len(classes)) - 0.5, minor=True)
     axes.grid(which="minor", color="white", linewidth=2)
-    axes.tick_params(which="both", length=0, colors=_INK)
+    axes.tick_params(which="both", length=0, colors=INK)
     axes.spines[:].set_visible(False)
-    axes.set_title(level, fontsize=14 * scale, fontweight="bold", color=_INK, loc="left", pad=22 * scale)
+    axes.set_title(level, fontsize=14 * scale, fontweight="bold", color=INK, loc="left", pad=22 * scale)
     note = f"accuracy {_short(merit['accuracy'])}"
     axes.annotate(
-        note, (0, 1), (0, 5), xycoords="axes fraction", textcoords="offset points", fontsize=10 * scale, color=_QUIET
+        note, (0, 1), (0, 5), xycoords="axes fraction", textcoords="offset points", fontsize=10 * scale, color=QUIET
     )
 
 
@@ -242,8 +240,8 @@ def _colour_bar(figure: Figure, axes: list[Axes], *, location: str, shrink: floa
     mappable = ScalarMappable(Normalize(0, 1), _colours())
     percent = PercentFormatter(1.0, symbol=" %")
     bar = figure.colorbar(mappable, ax=axes, location=location, shrink=shrink, aspect=aspect, format=percent)
-    bar.set_label("share of the true class", color=_INK)
-    bar.ax.tick_params(length=0, colors=_INK)
+    bar.set_label("share of the true class", color=INK)
+    bar.ax.tick_params(length=0, colors=INK)
     bar.outline.set_visible(False)
 
 
