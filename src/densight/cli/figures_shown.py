@@ -149,7 +149,7 @@ def _sets(sets: Sequence[Mapping[str, Any]]) -> Table:
 def _show_comparison(console: Console, one: Mapping[str, Any]) -> None:
     from rich.table import Table
 
-    title = f"{one['one']}, against {one['other']}, {count(one['n'], one['level'])}"
+    title = f"{one['one']}, against {one['other']}, {count(one['n'], 'exam')}"
     table = Table(title=title, caption="p: paired bootstrap over patients", **TABLE)
     table.add_column("figure")
     for heading in ("this", "other", "difference", "p"):

@@ -12,7 +12,7 @@ from densight.figures.delong import delong
 from densight.figures.drawn import FIGURES, Cases, draw_figures
 from densight.figures.intervals import Estimate
 from densight.figures.marginal import mcnemar, stuart_maxwell
-from densight.figures.material import Material
+from densight.figures.material import Material, patients_of
 from densight.figures.rows import cases_of
 from densight.vocabulary import DensightError
 
@@ -66,8 +66,8 @@ class Comparison:
     ----------
     one, other : str
         Their names.
-    level : str
     n, patients : int
+        Exams and patients that both have.
     left_out : int
         Cases that only one of them has.
     differences : mapping of str to Difference
@@ -78,7 +78,6 @@ class Comparison:
 
     one: str
     other: str
-    level: str
     n: int
     patients: int
     left_out: int
@@ -91,20 +90,19 @@ def shared_exams(one: Material, other: Material) -> int:
     return len(one.labelled("exam").merge(other.labelled("exam")[_KEYS], on=_KEYS))
 
 
-def compare(one: Material, other: Material, dense_from: int | None, level: str = "exam") -> Comparison:
-    """Compare two runs or tables on the labelled cases that both have.
+def compare(one: Material, other: Material, dense_from: int | None) -> Comparison:
+    """Compare two runs or tables on the labelled exams that both have.
 
     Parameters
     ----------
     one, other : Material
-        Of the same classes; a case is told by its patient, exam, and side.
+        Of the same classes; an exam is told by ``patient_id`` and ``exam_id``.
     dense_from : int or None
-    level : str
 
     Raises
     ------
     DensightError
-        If the classes differ, they share no case, or their references differ.
+        If the classes differ, they share no exam, or their references differ.
     """
     if one.classes != other.classes:
         raise DensightError(
@@ -112,27 +110,25 @@ def compare(one: Material, other: Material, dense_from: int | None, level: str =
             other.path,
             "compare models of the same classes",
         )
-    first, second = one.labelled(level), other.labelled(level)
-    both = first.merge(second, on=_KEYS, suffixes=("", "_other"))
+    first, second = one.labelled("exam"), other.labelled("exam")
+    both = first[_KEYS].merge(second[_KEYS], on=_KEYS)
     if both.empty:
         raise DensightError(
-            f"it shares no labelled {level} with {one.name}", other.path, "compare assessments of the same exams"
+            f"it shares no labelled exam with {one.name}", other.path, "compare assessments of the same exams"
         )
-    if (differs := (both["density"] != both["density_other"]).to_numpy()).any():
-        row = both.iloc[int(differs.argmax())]
+    ours, theirs = both.merge(first, on=_KEYS), both.merge(second, on=_KEYS)
+    if (differs := (ours["density"] != theirs["density"]).to_numpy()).any():
+        row = int(differs.argmax())
+        exam, said, known = both["exam_id"].iloc[row], theirs["density"].iloc[row], ours["density"].iloc[row]
         raise DensightError(
-            f"exam {row['exam_id']} has the reference {row['density_other']}, but {row['density']} in {one.name}",
+            f"exam {exam} has the reference {said}, but {known} in {one.name}",
             other.path,
             "give both the same references",
         )
-    renamed = both[[column for column in both if not str(column).endswith("_other")]]
-    theirs = both[[*_KEYS, "density"]].copy()
-    for column in second.columns.difference([*_KEYS, "density"]):
-        theirs[column] = both[f"{column}_other" if f"{column}_other" in both else column]
-    differences, tests = compare_cases(cases_of(renamed, one.classes), cases_of(theirs, one.classes), dense_from)
-    patients = len(set(zip(both["patient_id"], both["exam_id"].where(both["patient_id"] == "", ""), strict=True)))
+    differences, tests = compare_cases(cases_of(ours, one.classes), cases_of(theirs, one.classes), dense_from)
+    patients = len(set(patients_of(both)))
     left_out = len(first) + len(second) - 2 * len(both)
-    return Comparison(one.name, other.name, level, len(both), patients, left_out, differences, tests)
+    return Comparison(one.name, other.name, len(both), patients, left_out, differences, tests)
 
 
 def compare_cases(

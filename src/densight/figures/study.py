@@ -97,10 +97,9 @@ def study(material: Material, questions: Questions | None = None) -> Figures:
 def _of_exams(material: Material, asked: Questions, dense_from: int | None) -> dict[str, Any]:
     exams, classes = material.labelled("exam"), material.classes
     found: dict[str, Any] = {}
-    if material.images is not None and material.images.groupby(["patient_id", "exam_id"]).ngroups < len(
-        material.images
-    ):
-        found["fusions"] = compare_fusions(material.images, exams, classes, dense_from)
+    images = material.images
+    if images is not None and len(images) > len(material.tables["exam"]):
+        found["fusions"] = compare_fusions(images, exams, classes, dense_from)
     if probability_columns(classes)[0] in exams:
         cases, patients = cases_of(exams, classes), patients_of(exams)
         found["sets"] = _sets(material, cases, patients, asked.coverage)
