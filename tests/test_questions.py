@@ -156,6 +156,7 @@ class TestReaders:
             ("exam_id,R1\n1,A\n1,B\n", r"r\.csv: row 2 repeats an exam"),
             ("exam_id,age\n1,50\n", r"r\.csv: no column holds readings of A, B, C, D"),
             ("R1\nA\n", r"r\.csv: no column exam_id"),
+            ("exam_id,model\n1,A\n", r"r\.csv: a reader is named model"),
         ],
     )
     def test_faulty_readings_are_refused(self, tmp_path: Path, text: str, fault: str) -> None:
@@ -167,6 +168,12 @@ class TestReaders:
         exams = pd.DataFrame({"patient_id": "", "exam_id": ["1"], "predicted": ["A"]})
         readings = pd.DataFrame({"patient_id": "", "exam_id": ["2"], "R1": ["A"]})
         with pytest.raises(DensightError, match="none of the exams read is among those assessed"):
+            measure_readers(exams, readings, ("R1",), BIRADS, 2)
+
+    def test_readings_that_may_be_of_several_patients_are_refused(self) -> None:
+        exams = pd.DataFrame({"patient_id": ["a", "b"], "exam_id": ["1", "1"], "predicted": ["A", "B"]})
+        readings = pd.DataFrame({"patient_id": "", "exam_id": ["1"], "R1": ["A"]})
+        with pytest.raises(DensightError, match=r"no patient_id.*add the column patient_id"):
             measure_readers(exams, readings, ("R1",), BIRADS, 2)
 
 

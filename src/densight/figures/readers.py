@@ -122,6 +122,8 @@ def read_readings(path: str | Path, classes: Sequence[str]) -> tuple[pd.DataFram
                 path,
                 "mend the reading, or leave it empty",
             )
+    if MODEL in readers:
+        raise DensightError(f"a reader is named {MODEL}, as the model is", path, "give the reader another name")
     if not readers:
         raise DensightError(
             f"no column holds readings of {', '.join(classes)}", path, "give each reader a column with the classes read"
@@ -151,9 +153,14 @@ def measure_readers(
     Raises
     ------
     DensightError
-        If no exam of the model was read.
+        If no exam of the model was read, or the readings do not tell which of several patients' exams they are of.
     """
     keys = _KEYS if readings["patient_id"].ne("").any() else ["exam_id"]
+    if exams.duplicated(keys).any():
+        raise DensightError(
+            "several patients have exams of one exam_id, and the readings have no patient_id",
+            remedy="add the column patient_id to the readings",
+        )
     plain = exams.drop(columns=[column for column in readers if column in exams])
     both = plain.merge(readings[[*keys, *readers]], on=keys)
     if both.empty:
@@ -179,18 +186,12 @@ def measure_readers(
     )
 
 
-def _cases(one: Integers, other: Integers, patients: Sequence[str], classes: int) -> tuple[Cases | None, Integers]:
-    """The cases that both have read, and their rows."""
-    rows = np.flatnonzero((one >= 0) & (other >= 0))
-    if not len(rows):
-        return None, rows
-    return Cases.of(one[rows], other[rows], [patients[row] for row in rows.tolist()], classes), rows
-
-
 def _pair(told: Mapping[str, Integers], one: str, other: str, patients: Sequence[str], classes: int) -> Pair | None:
-    cases, _ = _cases(told[one], told[other], patients, classes)
-    if cases is None:
+    """The agreement of two on what both have read; None where that is nothing."""
+    rows = np.flatnonzero((told[one] >= 0) & (told[other] >= 0))
+    if not len(rows):
         return None
+    cases = Cases.of(told[one][rows], told[other][rows], [patients[row] for row in rows.tolist()], classes)
     row = measure_row(one, other, cases, None, _OF_PAIR)
     return Pair(one, other, row.n, row.patients, row.estimates)
 
