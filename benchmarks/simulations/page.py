@@ -40,7 +40,7 @@ TESTS = """
 ## Tests
 
 How often a test at .05 rejects where two classifiers of equal error are compared, in per cent (the standard error is
-half a point).
+half a point, with 500 exams .7).
 
 """
 SETS = """
