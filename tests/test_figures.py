@@ -277,7 +277,7 @@ class TestPredictionFiles:
     def test_json_keeps_its_order_and_says_undefined_as_null(self, folder: Path) -> None:
         found = figures_of_predictions([folder / "predictions_ccr.txt"], folder / "labels.csv")
         written = json.loads(write_figures(found, folder / "out").read_text())
-        assert list(written) == ["classes", "dense", "source", "intervals", "levels", "assumed"]
+        assert list(written) == ["format", "classes", "dense", "source", "intervals", "levels", "assumed"]
         assert list(written["levels"]) == ["CC_R", "right", "exam"]
         level = written["levels"]["CC_R"]
         assert list(level) == [

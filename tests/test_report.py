@@ -246,6 +246,13 @@ def test_figures_of_other_assessments_are_left_out_and_that_is_said(tmp_path: Pa
     assert page.all("img") == []
 
 
+def test_figures_of_another_form_are_left_out(tmp_path: Path) -> None:
+    run = make_run(tmp_path, table(12, projections=1))
+    figures = figures_of_run(run).as_dict()
+    write_json(run / "figures.json", {name: value for name, value in figures.items() if name != "format"})
+    assert "densight figures makes them anew" in Page(write_report(run)).text
+
+
 def test_figures_of_merit_are_shown_with_their_intervals_and_plots(tmp_path: Path) -> None:
     run = make_run(tmp_path, table(12, projections=1))
     figures = figures_of_run(run)

@@ -88,12 +88,10 @@ class Resampled:
         self,
         figure: Callable[[Floats], Floats],
         *,
-        value: float | None = None,
         proportion: tuple[int, int] | None = None,
-        bias: bool = False,
     ) -> Estimate:
         """A figure of merit with its intervals: :meth:`values`, then :meth:`Drawn.estimate`."""
-        return self.values(figure, value).estimate(proportion=proportion, bias=bias)
+        return self.values(figure).estimate(proportion=proportion)
 
 
 @dataclass(frozen=True, eq=False)

@@ -35,6 +35,8 @@ __all__ = [
 FIGURES = "figures.json"
 """The file's name in a run folder."""
 
+_FORMAT = 1
+
 
 @dataclass(frozen=True)
 class Figures:
@@ -69,6 +71,7 @@ class Figures:
     def as_dict(self) -> dict[str, Any]:
         """The figures as ``figures.json`` holds them, keys in a fixed order."""
         return {
+            "format": _FORMAT,
             "classes": list(self.classes),
             "dense": list(self.dense),
             "source": dict(self.source),
@@ -231,7 +234,7 @@ def measure_table(
 
 
 def are_of(figures: Mapping[str, Any], images: pd.DataFrame, classes: Sequence[str]) -> bool:
-    """Whether the content of a ``figures.json`` was measured on these assessments, and not on what a run held before.
+    """Whether the content of a ``figures.json`` is of this form, and of these assessments and not of earlier ones.
 
     Parameters
     ----------
@@ -241,7 +244,7 @@ def are_of(figures: Mapping[str, Any], images: pd.DataFrame, classes: Sequence[s
         As `densight.assessment.tables.read_assessments` gives it.
     classes : sequence of str
     """
-    return bool(figures["source"].get("assessments") == fingerprint(images, classes))
+    return figures.get("format") == _FORMAT and figures["source"].get("assessments") == fingerprint(images, classes)
 
 
 def write_figures(figures: Figures, folder: str | Path) -> Path:

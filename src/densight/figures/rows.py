@@ -59,7 +59,7 @@ def measure_row(name: str, words: str, cases: Cases, dense_from: int | None, nam
     return Row(name, words, len(cases.truth), cases.patients, found)
 
 
-def cases_of(table: pd.DataFrame, classes: Sequence[str], told: str = "predicted") -> Cases:
+def cases_of(table: pd.DataFrame, classes: Sequence[str]) -> Cases:
     """The cases of a table whose rows are all labelled.
 
     Parameters
@@ -68,16 +68,13 @@ def cases_of(table: pd.DataFrame, classes: Sequence[str], told: str = "predicted
         As a table of `densight.figures.material.Material`.
     classes : sequence of str
         The labels in order.
-    told : str
-        The column of the class that is judged; probabilities are taken only with ``predicted``.
     """
     places = {label: place for place, label in enumerate(classes)}
     columns = probability_columns(classes)
-    known = told == "predicted" and columns[0] in table
     return Cases.of(
         table["density"].map(places).to_numpy(),
-        table[told].map(places).to_numpy(),
+        table["predicted"].map(places).to_numpy(),
         patients_of(table),
         len(classes),
-        table[columns].to_numpy(dtype=float) if known else None,
+        table[columns].to_numpy(dtype=float) if columns[0] in table else None,
     )
