@@ -61,7 +61,8 @@ CLOSING = """
 - Calibration errors are too great by chance, the more so the fewer exams. The pivotal interval takes most of it off for
   the expected calibration error; for the classwise one 60 exams are not enough by any method here.
 - With 60 exams DeLong's and Stuart and Maxwell's tests reject too seldom, for few exams differ. The paired bootstrap is
-  nearer, and of κ and the macro AUC a little too ready (up to 6.8 per cent). From 128 exams on all are within 3.2 and 6.2.
+  nearer, and of κ and the macro AUC a little too ready (up to 6.8 per cent). From 128 exams on all lie between 3.2 and
+  6.2 per cent.
 - Sets cover what they promise, on average over what they are fitted on. Promised of all exams, rare classes are covered
   less; promised of each class, sets are larger.
 """
