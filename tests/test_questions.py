@@ -11,6 +11,7 @@ import pytest
 from scipy.stats import chi2
 from typer.testing import CliRunner
 
+from densight.assessment.fusion import patients_of
 from densight.cli.main import app
 from densight.figures.abstention import cross_sets, risk_coverage
 from densight.figures.agreement import cohen_kappa
@@ -19,7 +20,7 @@ from densight.figures.comparison import adjust, compare
 from densight.figures.drawn import Cases
 from densight.figures.drift import measure_drift, population_stability
 from densight.figures.groups import chart_over, measure_groups
-from densight.figures.material import patients_of, read_material, read_predicted
+from densight.figures.material import read_material, read_predicted
 from densight.figures.planning import exams_for_width, expected_table
 from densight.figures.readers import measure_readers, read_readings
 from densight.figures.rows import cases_of

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,8 +11,16 @@ import numpy.typing as npt
 
 from densight.assessment.calibration import Calibration, Fusion
 from densight.assessment.conformal import fit_sets
-from densight.assessment.folds import folds_of
-from densight.assessment.fusion import by_projection, fuse_breasts, fuse_exams, predicted_class, probability_columns
+from densight.assessment.folds import crossed
+from densight.assessment.fusion import (
+    by_projection,
+    class_indices,
+    fuse_breasts,
+    fuse_exams,
+    patients_of,
+    predicted_class,
+    probability_columns,
+)
 from densight.assessment.models import Models
 from densight.assessment.pooling import LEARNED, fit_weights
 from densight.assessment.scaling import fit_scaling
@@ -89,8 +96,8 @@ def fit_calibration(
     return {checksum: Calibration(scaling, fusion, checksums, dict(record)) for checksum, scaling in scalings.items()}
 
 
-def store_calibration(models: Models, calibrations: Mapping[str, Calibration]) -> list[Path]:
-    """Write each model's calibration into its bundle; give the bundles' folders.
+def store_calibration(models: Models, calibrations: Mapping[str, Calibration]) -> Models:
+    """Write each model's calibration into its bundle; give the models as they are with it.
 
     Raises
     ------
@@ -102,9 +109,9 @@ def store_calibration(models: Models, calibrations: Mapping[str, Calibration]) -
             raise DensightError(
                 "only a model bundle can keep a calibration", bundle.folder, "make one with densight convert"
             )
-    for bundle in models.bundles:
-        write_calibration(bundle, calibrations[bundle.checksum].to_json())
-    return [bundle.folder for bundle in models.bundles]
+    return Models(
+        tuple(write_calibration(bundle, calibrations[bundle.checksum].to_json()) for bundle in models.bundles)
+    )
 
 
 def _fit_fusion(
@@ -115,7 +122,8 @@ def _fit_fusion(
         cube = by_projection(images, classes)[1]
         exams = fuse_exams(images, classes)
         known = (exams["density"] != "").to_numpy()
-        fusion = replace(fusion, weights=fit_weights(cube[known], _truth(exams[known], classes)))
+        truth = class_indices(exams["density"][known].tolist(), classes)
+        fusion = replace(fusion, weights=fit_weights(cube[known], truth))
     breasts, exams = (
         table[table["density"] != ""]
         for table in (fuse_breasts(images, classes, fusion), fuse_exams(images, classes, fusion))
@@ -128,16 +136,17 @@ def _fit_fusion(
             "all exams are of one patient", remedy=f"calibrate on {FEWEST} patients or more, better on hundreds"
         )
     # Each exam's set score comes from a scaling fitted on other patients, so that sets keep what they promise.
-    crossed, folds = np.empty(said.shape), folds_of(patients)
-    for fold in np.unique(folds):
-        inside = folds == fold
-        crossed[inside] = fit_scaling(said[~inside], truth[~inside], method).apply(said[inside])
+    scaled = crossed(
+        patients,
+        said.shape,
+        lambda fitted, inside: fit_scaling(said[fitted], truth[fitted], method).apply(said[inside]),
+    )
     of_breasts, truth_of_breasts, owners = _cases(breasts, classes)
     return replace(
         fusion,
         breast=fit_scaling(of_breasts, truth_of_breasts, method, len(set(owners))),
         exam=fit_scaling(said, truth, method, len(set(patients))),
-        sets=fit_sets(crossed, truth, patients, coverage, by_class=by_class),
+        sets=fit_sets(scaled, truth, patients, coverage, by_class=by_class),
     )
 
 
@@ -149,11 +158,5 @@ def _of_bundle(images: pd.DataFrame, bundle: Bundle) -> npt.NDArray[np.bool_]:
 
 def _cases(table: pd.DataFrame, classes: Sequence[str]) -> tuple[Floats, npt.NDArray[np.int64], list[str]]:
     """Probabilities, true classes and patients; an exam stands in for an unknown patient."""
-    pairs = zip(table["patient_id"], table["exam_id"], strict=True)
-    patients = [patient or f"exam {exam}" for patient, exam in pairs]
-    return table[probability_columns(classes)].to_numpy(dtype=np.float64), _truth(table, classes), patients
-
-
-def _truth(table: pd.DataFrame, classes: Sequence[str]) -> npt.NDArray[np.int64]:
-    places = {label: place for place, label in enumerate(classes)}
-    return np.asarray(table["density"].map(places), dtype=np.int64)
+    said = table[probability_columns(classes)].to_numpy(dtype=np.float64)
+    return said, class_indices(table["density"].tolist(), classes), patients_of(table)

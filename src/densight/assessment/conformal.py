@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from densight.vocabulary import DensightError
 
-__all__ = ["Sets", "fit_sets", "mass_before"]
+__all__ = ["Sets", "check_coverage", "fit_sets", "mass_before"]
 
 Floats = npt.NDArray[np.float64]
 Booleans = npt.NDArray[np.bool_]
@@ -85,6 +85,24 @@ class Sets:
         """The inverse of :meth:`to_json`."""
         thresholds = tuple(map(float, content["thresholds"]))
         return cls(float(content["coverage"]), thresholds, content["cases"], content["patients"])
+
+
+def check_coverage(coverage: float) -> None:
+    """Refuse what is no promise of sets.
+
+    Raises
+    ------
+    DensightError
+        If it does not lie between 0 and 1.
+
+    Examples
+    --------
+    >>> check_coverage(90)
+    Traceback (most recent call last):
+    densight.vocabulary.DensightError: the coverage 90 is no share between 0 and 1. To mend it: give one such as 0.9.
+    """
+    if not 0 < coverage < 1:
+        raise DensightError(f"the coverage {coverage:g} is no share between 0 and 1", remedy="give one such as 0.9")
 
 
 def mass_before(probabilities: npt.ArrayLike) -> Floats:
@@ -173,8 +191,7 @@ def fit_sets(
     (0.6, 0.6)
     """
     said, labels = np.asarray(probabilities, dtype=np.float64), np.asarray(truth, dtype=np.int64)
-    if not 0 < coverage < 1:
-        raise DensightError(f"the coverage {coverage:g} is no share between 0 and 1", remedy="give one such as 0.9")
+    check_coverage(coverage)
     if not len(labels):
         raise DensightError("there is no case to fit sets on")
     before = mass_before(said)[np.arange(len(labels)), labels]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["folds_of"]
+__all__ = ["crossed", "folds_of"]
 
 FOLDS, FOLDS_OF_MANY, MANY = 10, 3, 10_000
 """Parts of a cross-validation, and from how many patients on fewer will do."""
@@ -38,3 +38,33 @@ def folds_of(patients: Sequence[str], folds: int | None = None, seed: int = 0) -
     folds = folds or (FOLDS if len(names) < MANY else FOLDS_OF_MANY)
     order = np.random.default_rng(seed).permutation(len(names))
     return np.asarray((order % min(folds, len(names)))[numbers], dtype=np.int64)
+
+
+def crossed(
+    patients: Sequence[str],
+    shape: tuple[int, ...],
+    made: Callable[[npt.NDArray[np.bool_], npt.NDArray[np.bool_]], npt.ArrayLike],
+) -> npt.NDArray[np.float64]:
+    """What is made of the cases of each part by what is fitted on those of the others.
+
+    Parameters
+    ----------
+    patients : sequence of str, length n
+        Of two patients at least.
+    shape : tuple of int
+        Of the result, n first.
+    made : callable
+        Given which cases to fit on and which to make it of, gives what is made of the latter.
+
+    Examples
+    --------
+    >>> values = np.array([1.0, 2.0, 6.0])
+    >>> crossed(["a", "b", "c"], (3,), lambda fitted, inside: values[fitted].mean())
+    array([4. , 3.5, 1.5])
+    """
+    folds = folds_of(patients)
+    result = np.empty(shape)
+    for fold in np.unique(folds):
+        inside = folds == fold
+        result[inside] = made(~inside, inside)
+    return result

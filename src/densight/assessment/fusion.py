@@ -29,10 +29,12 @@ if TYPE_CHECKING:
 __all__ = [
     "MEAN",
     "by_projection",
+    "class_indices",
     "fuse_breasts",
     "fuse_exams",
     "group_means",
     "mean_of",
+    "patients_of",
     "predicted_class",
     "probability_columns",
     "set_labels",
@@ -73,6 +75,33 @@ def predicted_class(probabilities: npt.ArrayLike, classes: Sequence[str]) -> lis
     ['B', 'A']
     """
     return [classes[index] for index in np.asarray(probabilities).argmax(axis=1)]
+
+
+def class_indices(labels: Sequence[str], classes: Sequence[str]) -> npt.NDArray[np.int64]:
+    """The place of each label among the classes.
+
+    Parameters
+    ----------
+    labels : sequence of str, length n
+        Each one of the classes.
+    classes : sequence of str
+
+    Returns
+    -------
+    ndarray of int64, shape (n,)
+
+    Examples
+    --------
+    >>> class_indices(["B", "A"], "ABCD")
+    array([1, 0])
+    """
+    places = {label: place for place, label in enumerate(classes)}
+    return np.array([places[label] for label in labels], dtype=np.int64)
+
+
+def patients_of(table: pd.DataFrame) -> list[str]:
+    """The patient of each row of a table; the exam stands in where the patient is unknown."""
+    return [patient or f"exam {exam}" for patient, exam in zip(table["patient_id"], table["exam_id"], strict=True)]
 
 
 def set_labels(sets: npt.ArrayLike, classes: Sequence[str]) -> list[str]:

@@ -57,20 +57,18 @@ class Models:
                         "give one model a projection, or one for all",
                     )
                 of[projection] = bundle
-        for bundle in self.bundles:
-            self.calibration_of(bundle)
+        # Reads the calibrations of all, so that a damaged one is told before anything is done.
+        self.calibration_of(self.bundles[0])
+
+    @cached_property
+    def _calibrations(self) -> dict[Bundle, Calibration]:
+        """The calibrations that are used."""
+        held = [bundle for bundle in self.bundles if self.calibrated and bundle.facts.calibration is not None]
+        return {bundle: _read_calibration(bundle) for bundle in held}
 
     def calibration_of(self, bundle: Bundle) -> Calibration | None:
         """The calibration that a bundle holds, if it is used."""
-        content = bundle.facts.calibration if self.calibrated else None
-        if content is None:
-            return None
-        try:
-            return Calibration.from_json(content)
-        except (KeyError, TypeError, ValueError) as error:
-            raise DensightError(
-                f"its calibration is damaged ({error!r})", bundle.folder, "calibrate the model again"
-            ) from error
+        return self._calibrations.get(bundle)
 
     @cached_property
     def fusion(self) -> Fusion:
@@ -85,12 +83,11 @@ class Models:
     def said(self) -> list[str]:
         """What the models' calibration does, in words, and what of it is not used."""
         words = []
-        held = [bundle for bundle in self.bundles if self.calibration_of(bundle)]
-        for bundle in held:
+        for bundle in self.bundles:
             calibration = self.calibration_of(bundle)
             if calibration and calibration.images:
                 words.append(f"{bundle.label}: {calibration.images.words}")
-        if held and self.fusion == Fusion():
+        if self._calibrations and self.fusion == Fusion():
             words.append("breasts and exams are not calibrated, for that was fitted with other models together")
         return words + self.fusion.words
 
@@ -158,6 +155,16 @@ def load_models(sources: Sequence[str | Path], device: str = "cpu", *, calibrate
         said = str(error).splitlines()[0]
         raise DensightError(f"the device {device!r} cannot be used ({said})", remedy="use --device cpu") from error
     return models
+
+
+def _read_calibration(bundle: Bundle) -> Calibration:
+    assert bundle.facts.calibration is not None
+    try:
+        return Calibration.from_json(bundle.facts.calibration)
+    except (KeyError, TypeError, ValueError) as error:
+        raise DensightError(
+            f"its calibration is damaged ({error!r})", bundle.folder, "calibrate the model again"
+        ) from error
 
 
 def _read(source: Path) -> list[Bundle]:

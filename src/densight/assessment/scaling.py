@@ -203,8 +203,9 @@ def _logs(said: Floats) -> Floats:
 
 
 def _softmax(logits: Floats) -> Floats:
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+    from scipy.special import softmax
+
+    return np.asarray(softmax(logits, axis=1))
 
 
 _APPLY: Mapping[str, Callable[[Floats, Floats], Floats]] = {

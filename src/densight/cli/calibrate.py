@@ -55,6 +55,7 @@ def calibrate(
     densight calibrate catalogue.csv --model models/ -o calibration/
     """
     from densight.assessment.calibrate import FEWEST, fit_calibration, store_calibration
+    from densight.assessment.conformal import check_coverage
     from densight.assessment.models import load_models
     from densight.assessment.pooling import RULES
     from densight.assessment.scaling import SCALINGS
@@ -64,6 +65,7 @@ def calibrate(
     for name, known, words in ((method, SCALINGS, "scaling"), (fusion, RULES, "rule of fusion")):
         if name not in known:
             raise DensightError(f"unknown {words} {name!r}", remedy=f"use one of {', '.join(known)}")
+    check_coverage(coverage)
     if split == "train":
         raise DensightError("a model is not calibrated on what it has learnt from", remedy="use --split validation")
     failed = run_input(source, model, output, split=split, device=device, calibrated=False)
@@ -73,26 +75,27 @@ def calibrate(
     fitted = fit_calibration(
         models, images, method=method, coverage=coverage, by_class=each, rule=fusion, record=record
     )
-    folders = store_calibration(models, fitted)
+    calibrated = store_calibration(models, fitted)
     console = open_console()
-    calibrated = load_models(model, device)
     _tell_change(images, calibrated)
     for words in calibrated.said:
         print_line(console, words)
     sets = calibrated.fusion.sets
     if sets is not None and sets.patients < FEWEST:
         print_line(console, f"note: {count(sets.patients, 'patient')} are too few to believe it; take hundreds")
-    print_line(console, f"Written into {', '.join(map(str, folders))}; assess uses it from now on.")
+    print_line(
+        console,
+        f"Written into {', '.join(str(bundle.folder) for bundle in calibrated.bundles)}; assess uses it from now on.",
+    )
     raise typer.Exit(1 if failed else 0)
 
 
 def _tell_change(images: pd.DataFrame, models: Models) -> None:
     """Show what scaling changes for exams, each scaled as the others tell."""
-    from densight.assessment.fusion import fuse_exams
+    from densight.assessment.fusion import fuse_exams, patients_of
     from densight.cli.figures_shown import show_scalings
     from densight.figures.choices import compare_scalings
     from densight.figures.dense import find_dense
-    from densight.figures.material import patients_of
     from densight.figures.record import plain
     from densight.figures.rows import cases_of
 

@@ -30,7 +30,12 @@ _FORMAT = 1
 _CORNERS = 0.003
 
 
-def save_film(mammogram: Mammogram, explanations: Sequence[Explanation], start: str | Path) -> Path:
+def save_film(
+    mammogram: Mammogram,
+    explanations: Sequence[Explanation],
+    start: str | Path,
+    overlays: Sequence[Sequence[Overlay]] | None = None,
+) -> Path:
     """Write a film: the mammogram cut to the breast as it is hung, and every class's map by every method.
 
     Parameters
@@ -41,6 +46,8 @@ def save_film(mammogram: Mammogram, explanations: Sequence[Explanation], start: 
         One a method, at least one.
     start : path-like
         What the names of its files begin with.
+    overlays : sequence of sequence of Overlay, optional
+        Of each explanation those of its classes and the expected one, if they are made already.
 
     Returns
     -------
@@ -59,9 +66,10 @@ def save_film(mammogram: Mammogram, explanations: Sequence[Explanation], start: 
 
     start = Path(start)
     labels = (*explanations[0].classes, EXPECTED)
+    made = overlays or [make_overlays(mammogram, one, labels) for one in explanations]
     by_method = {
-        one.method: [_facing(overlay, mammogram) for overlay in make_overlays(mammogram, one, labels)]
-        for one in explanations
+        one.method: [_facing(overlay, mammogram) for overlay in of_one]
+        for one, of_one in zip(explanations, made, strict=True)
     }
     first, moved = next(iter(by_method.values()))[0]
     picture = start.with_name(f"{start.name}_film.webp")

@@ -18,6 +18,7 @@ from densight.explanation.overlay import (
     GROUND,
     INK,
     QUIET,
+    Overlay,
     add_colour_bar,
     describe_class,
     draw_overlay,
@@ -178,8 +179,15 @@ def read_raw(path: str | Path) -> Explanation:
         raise DensightError(f"this is no explanation of densight ({error!r})", path, remedy) from error
 
 
-def draw_classes(mammogram: Mammogram, explanation: Explanation) -> Figure:
+def draw_classes(mammogram: Mammogram, explanation: Explanation, overlays: Sequence[Overlay] | None = None) -> Figure:
     """Draw one row: each class's signed map over the breast, all on one scale, and the expected class's on its own.
+
+    Parameters
+    ----------
+    mammogram : Mammogram
+    explanation : Explanation
+    overlays : sequence of Overlay, optional
+        Of the classes and the expected one, if they are made already.
 
     Returns
     -------
@@ -196,7 +204,7 @@ def draw_classes(mammogram: Mammogram, explanation: Explanation) -> Figure:
     from matplotlib.figure import Figure
 
     labels = (*explanation.classes, EXPECTED)
-    overlays = make_overlays(mammogram, explanation, labels)
+    overlays = overlays or make_overlays(mammogram, explanation, labels)
     rows, columns = overlays[0].size
     wide, edge, head, foot, side = 2.8, 0.2, 0.45, 0.45, 1.0
     tall = wide * rows / columns

@@ -18,6 +18,7 @@ from densight.explanation.film import save_film
 from densight.explanation.hanging import draw_hanging
 from densight.explanation.methods.methods import choose_methods
 from densight.explanation.naming import EXAM_PICTURES, MAPS, exam_picture_name, image_names
+from densight.explanation.overlay import make_overlays
 from densight.explanation.pictures import draw_classes, draw_methods, read_raw, save_raw, save_tutorial_pictures
 from densight.explanation.trial.card import read_trials
 from densight.intake.failures import Failure
@@ -132,15 +133,17 @@ class Explainer:
     def _save_image(self, name: str, examined: Examined, made: Sequence[Explanation]) -> str:
         """Write the pictures of one image; give what their paths in the run folder begin with."""
         mammogram, projection = examined.mammogram, examined.assessment.projection
-        for explanation in made:
+        overlays = [make_overlays(mammogram, one, (*one.classes, EXPECTED)) for one in made]
+        for explanation, of_one in zip(made, overlays, strict=True):
             place = self.folder / MAPS / projection
             if explanation.method != self.methods[0]:
                 place /= explanation.method
             save_tutorial_pictures(mammogram, examined.prepared.image, explanation, place, name)
             save_raw(explanation, place, name)
-            _save_figure(place / f"{explanation.predicted}_{name}_classes.png", draw_classes(mammogram, explanation))
+            drawn = draw_classes(mammogram, explanation, of_one)
+            _save_figure(place / f"{explanation.predicted}_{name}_classes.png", drawn)
         start = f"{made[0].predicted}_{name}"
-        save_film(mammogram, made, self.folder / MAPS / projection / start)
+        save_film(mammogram, made, self.folder / MAPS / projection / start, overlays)
         if len(made) > 1:
             _save_figure(self.folder / MAPS / projection / f"{start}_methods.png", draw_methods(mammogram, made))
         return f"{MAPS}/{projection}/{start}"

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from densight.assessment.conformal import fit_sets
-from densight.assessment.folds import folds_of
+from densight.assessment.folds import crossed, folds_of
 from densight.figures.bootstrap import resample, sums_by_patient
 from densight.figures.drawn import Cases
 from densight.figures.intervals import Estimate
@@ -94,16 +94,14 @@ def cross_sets(
         If the promise is no share, or there is one patient alone.
     """
     assert cases.said is not None
-    folds = folds_of(patients)
-    sets = np.zeros(cases.said.shape, dtype=bool)
-    names = np.asarray(patients, dtype=object)
-    for fold in np.unique(folds):
-        inside = folds == fold
-        fitted = fit_sets(
-            cases.said[~inside], cases.truth[~inside], names[~inside].tolist(), promise, by_class=by_class
-        )
-        sets[inside] = fitted.of(cases.said[inside])
-    how = f"{int(folds.max()) + 1} folds"
+    said, names = cases.said, np.asarray(patients, dtype=object)
+
+    def made(fitted: Booleans, inside: Booleans) -> Booleans:
+        sets = fit_sets(said[fitted], cases.truth[fitted], names[fitted].tolist(), promise, by_class=by_class)
+        return sets.of(said[inside])
+
+    sets = crossed(patients, said.shape, made).astype(bool)
+    how = f"{int(folds_of(patients).max()) + 1} folds"
     return measure_sets(sets, cases, classes, promise, how, by_class=by_class)
 
 

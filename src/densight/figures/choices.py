@@ -7,17 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from densight.assessment.folds import folds_of
-from densight.assessment.fusion import by_projection
+from densight.assessment.folds import crossed
+from densight.assessment.fusion import by_projection, class_indices, patients_of
 from densight.assessment.pooling import LEARNED, RULES, fit_weights, pool
 from densight.assessment.scaling import SCALINGS, fit_scaling
 from densight.figures.drawn import MAIN, Cases
-from densight.figures.material import patients_of
 from densight.figures.rows import Row, measure_row
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["compare_fusions", "compare_scalings"]
 
 Floats = npt.NDArray[np.float64]
+Booleans = npt.NDArray[np.bool_]
 
 
 def compare_fusions(
@@ -51,14 +52,16 @@ def compare_fusions(
     place = {key: row for row, key in enumerate(zip(units["patient_id"], units["exam_id"], strict=True))}
     keys = zip(exams["patient_id"], exams["exam_id"], strict=True)
     cube = cube[[place[key] for key in keys]]
-    number = {label: index for index, label in enumerate(classes)}
-    truth = np.asarray(exams["density"].map(number), dtype=np.int64)
+    truth = class_indices(exams["density"].tolist(), classes)
     patients = patients_of(exams)
     rules = [rule for rule in RULES if rule != LEARNED or len(set(patients)) > 1]
 
+    def learn(fitted: Booleans, inside: Booleans) -> Floats:
+        return pool(cube[inside], LEARNED, fit_weights(cube[fitted], truth[fitted]))
+
     def measure(rule: str) -> Row:
         learned = rule == LEARNED
-        fused = _cross_learn(cube, truth, patients) if learned else pool(cube, rule)
+        fused = crossed(patients, cube[:, 0].shape, learn) if learned else pool(cube, rule)
         words = f"{RULES[rule]}, cross-validated by patient" if learned else RULES[rule]
         cases = Cases.of(truth, fused.argmax(axis=1), patients, len(classes), fused)
         return measure_row(rule, words, cases, dense_from)
@@ -82,24 +85,16 @@ def compare_scalings(cases: Cases, patients: Sequence[str], dense_from: int | No
     tuple of Row
         ``none`` first, then one a scaling of `densight.assessment.scaling.SCALINGS`.
     """
-    assert cases.said is not None
+    said, truth = cases.said, cases.truth
+    assert said is not None
     names = (*MAIN, "brier")
     rows = [measure_row("none", "as they are", cases, dense_from, names)]
-    folds = folds_of(patients)
-    for method, words in SCALINGS.items() if folds.max() else ():
-        scaled = np.empty(cases.said.shape)
-        for fold in np.unique(folds):
-            inside = folds == fold
-            scaled[inside] = fit_scaling(cases.said[~inside], cases.truth[~inside], method).apply(cases.said[inside])
-        again = Cases(cases.truth, scaled.argmax(axis=1), cases.classes, cases.owners, cases.patients, scaled)
+    for method, words in SCALINGS.items() if cases.patients > 1 else ():
+
+        def scale(fitted: Booleans, inside: Booleans, method: str = method) -> Floats:
+            return fit_scaling(said[fitted], truth[fitted], method).apply(said[inside])
+
+        scaled = crossed(patients, said.shape, scale)
+        again = replace(cases, told=scaled.argmax(axis=1), said=scaled)
         rows.append(measure_row(method, words, again, dense_from, names))
     return tuple(rows)
-
-
-def _cross_learn(cube: Floats, truth: npt.NDArray[np.int64], patients: Sequence[str]) -> Floats:
-    folds = folds_of(patients)
-    fused = np.empty((len(cube), cube.shape[2]))
-    for fold in np.unique(folds):
-        inside = folds == fold
-        fused[inside] = pool(cube[inside], LEARNED, fit_weights(cube[~inside], truth[~inside]))
-    return fused

@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from densight.assessment.fusion import patients_of
 from densight.figures.bootstrap import Drawn
 from densight.figures.delong import delong
 from densight.figures.drawn import FIGURES, Cases, draw_figures
 from densight.figures.intervals import Estimate
 from densight.figures.marginal import mcnemar, stuart_maxwell
-from densight.figures.material import Material, patients_of
+from densight.figures.material import Material
 from densight.figures.rows import cases_of
 from densight.vocabulary import DensightError
 

@@ -62,43 +62,37 @@ class FigureOfMerit:
         Its name.
     short : str
         The same where there is little room.
-    group : str
-        ``class``, ``agreement``, ``dense``, ``order`` or ``probability``: what it is about.
-    better : str
-        ``higher`` or ``lower``.
     """
 
     words: str
     short: str
-    group: str
-    better: str = "higher"
 
 
 FIGURES: Mapping[str, FigureOfMerit] = {
-    "accuracy": FigureOfMerit("accuracy", "accuracy", "class"),
-    "balanced_accuracy": FigureOfMerit("balanced accuracy", "balanced accuracy", "class"),
-    "macro_recall": FigureOfMerit("macro recall", "macro recall", "class"),
-    "macro_precision": FigureOfMerit("macro precision", "macro precision", "class"),
-    "macro_f1": FigureOfMerit("macro F1", "macro F1", "class"),
-    "weighted_precision": FigureOfMerit("weighted precision", "weighted precision", "class"),
-    "weighted_f1": FigureOfMerit("weighted F1", "weighted F1", "class"),
-    "class_error": FigureOfMerit("mean absolute class error", "class error", "class", "lower"),
-    "two_apart": FigureOfMerit("share off by two or more", "two apart", "class", "lower"),
-    "kappa": FigureOfMerit("κ", "κ", "agreement"),
-    "kappa_linear": FigureOfMerit("κ, linear weights", "linear κ", "agreement"),
-    "kappa_quadratic": FigureOfMerit("κ, quadratic weights", "quadratic κ", "agreement"),
-    "ac2": FigureOfMerit("Gwet's AC2, quadratic weights", "AC2", "agreement"),
-    "macro_auc": FigureOfMerit("macro AUC, one class against the rest", "macro AUC", "order"),
-    "c_index": FigureOfMerit("ordinal c-index of the expected class", "c-index", "order"),
-    "dense_accuracy": FigureOfMerit("dense against non-dense: accuracy", "dense accuracy", "dense"),
-    "dense_sensitivity": FigureOfMerit("dense against non-dense: sensitivity", "dense sensitivity", "dense"),
-    "dense_specificity": FigureOfMerit("dense against non-dense: specificity", "dense specificity", "dense"),
-    "dense_auc": FigureOfMerit("dense against non-dense: AUC", "dense AUC", "dense"),
-    "brier": FigureOfMerit("Brier score", "Brier", "probability", "lower"),
-    "log_score": FigureOfMerit("log score", "log score", "probability", "lower"),
-    "ece": FigureOfMerit("expected calibration error", "ECE", "probability", "lower"),
-    "ece_adaptive": FigureOfMerit("calibration error, bins of equal mass", "ECE, equal mass", "probability", "lower"),
-    "ece_classwise": FigureOfMerit("calibration error, classwise", "ECE, classwise", "probability", "lower"),
+    "accuracy": FigureOfMerit("accuracy", "accuracy"),
+    "balanced_accuracy": FigureOfMerit("balanced accuracy", "balanced accuracy"),
+    "macro_recall": FigureOfMerit("macro recall", "macro recall"),
+    "macro_precision": FigureOfMerit("macro precision", "macro precision"),
+    "macro_f1": FigureOfMerit("macro F1", "macro F1"),
+    "weighted_precision": FigureOfMerit("weighted precision", "weighted precision"),
+    "weighted_f1": FigureOfMerit("weighted F1", "weighted F1"),
+    "class_error": FigureOfMerit("mean absolute class error", "class error"),
+    "two_apart": FigureOfMerit("share off by two or more", "two apart"),
+    "kappa": FigureOfMerit("κ", "κ"),
+    "kappa_linear": FigureOfMerit("κ, linear weights", "linear κ"),
+    "kappa_quadratic": FigureOfMerit("κ, quadratic weights", "quadratic κ"),
+    "ac2": FigureOfMerit("Gwet's AC2, quadratic weights", "AC2"),
+    "macro_auc": FigureOfMerit("macro AUC, one class against the rest", "macro AUC"),
+    "c_index": FigureOfMerit("ordinal c-index of the expected class", "c-index"),
+    "dense_accuracy": FigureOfMerit("dense against non-dense: accuracy", "dense accuracy"),
+    "dense_sensitivity": FigureOfMerit("dense against non-dense: sensitivity", "dense sensitivity"),
+    "dense_specificity": FigureOfMerit("dense against non-dense: specificity", "dense specificity"),
+    "dense_auc": FigureOfMerit("dense against non-dense: AUC", "dense AUC"),
+    "brier": FigureOfMerit("Brier score", "Brier"),
+    "log_score": FigureOfMerit("log score", "log score"),
+    "ece": FigureOfMerit("expected calibration error", "ECE"),
+    "ece_adaptive": FigureOfMerit("calibration error, bins of equal mass", "ECE, equal mass"),
+    "ece_classwise": FigureOfMerit("calibration error, classwise", "ECE, classwise"),
 }
 """Every figure of merit, in the order in which they are shown."""
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from densight.assessment.fusion import probability_columns
+from densight.assessment.fusion import patients_of, probability_columns
 from densight.figures.bootstrap import draw_units, resample, sums_by_patient
 from densight.figures.intervals import Estimate
-from densight.figures.material import Material, patients_of
+from densight.figures.material import Material
 
 if TYPE_CHECKING:
     import pandas as pd

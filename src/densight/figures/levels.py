@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from densight.assessment.fusion import predicted_class, probability_columns
+from densight.assessment.fusion import class_indices, patients_of, predicted_class, probability_columns
 from densight.figures.bootstrap import DRAWS, SEED
 from densight.figures.dense import find_dense
 from densight.figures.intervals import CONFIDENCE
-from densight.figures.material import Material, fingerprint, patients_of, read_material, read_predicted
+from densight.figures.material import Material, fingerprint, read_material, read_predicted
 from densight.figures.merit import FEW_PATIENTS, Merit, measure
 from densight.figures.record import merit_as_dict
 from densight.storage import write_json
@@ -220,11 +220,10 @@ def measure_table(
     thresholds : sequence of float
         As for `densight.figures.merit.measure`.
     """
-    places = {label: place for place, label in enumerate(classes)}
     columns = probability_columns(classes)
     return measure(
-        table["density"].map(places).to_numpy(),
-        table["predicted"].map(places).to_numpy(),
+        class_indices(table["density"].tolist(), classes),
+        class_indices(table["predicted"].tolist(), classes),
         patients_of(table),
         len(classes),
         probabilities=table[columns].to_numpy(dtype=float) if columns[0] in table else None,

@@ -30,7 +30,7 @@ from densight.vocabulary import (
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Material", "fingerprint", "material_of_images", "patients_of", "read_material", "read_predicted"]
+__all__ = ["Material", "fingerprint", "material_of_images", "read_material", "read_predicted"]
 
 _SIDES = {"right": Laterality.R, "left": Laterality.L}
 
@@ -181,11 +181,6 @@ def fingerprint(images: pd.DataFrame, classes: Sequence[str]) -> str:
     known = ["patient_id", "exam_id", "laterality", "view", "density", "predicted"]
     content = images[[*known, *probability_columns(classes)]].to_csv(index=False, lineterminator="\n")
     return hashlib.sha256(content.encode()).hexdigest()
-
-
-def patients_of(table: pd.DataFrame) -> list[str]:
-    """The patient of each row; the exam stands in where the patient is unknown."""
-    return [patient or f"exam {exam}" for patient, exam in zip(table["patient_id"], table["exam_id"], strict=True)]
 
 
 def _columns(path: Path) -> list[str]:

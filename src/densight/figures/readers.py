@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from densight.assessment.fusion import patients_of
 from densight.assessment.predictions import identify
 from densight.assessment.tables import read_table
 from densight.figures.bootstrap import Drawn
 from densight.figures.drawn import Cases, draw_figures, mean_of_drawn
 from densight.figures.intervals import Estimate
-from densight.figures.material import patients_of
 from densight.figures.rows import Row, measure_row
 from densight.vocabulary import DensightError
 

@@ -6,10 +6,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from densight.assessment.fusion import probability_columns
+from densight.assessment.fusion import class_indices, patients_of, probability_columns
 from densight.figures.drawn import MAIN, Cases, draw_figures
 from densight.figures.intervals import Estimate
-from densight.figures.material import patients_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -69,11 +68,10 @@ def cases_of(table: pd.DataFrame, classes: Sequence[str]) -> Cases:
     classes : sequence of str
         The labels in order.
     """
-    places = {label: place for place, label in enumerate(classes)}
     columns = probability_columns(classes)
     return Cases.of(
-        table["density"].map(places).to_numpy(),
-        table["predicted"].map(places).to_numpy(),
+        class_indices(table["density"].tolist(), classes),
+        class_indices(table["predicted"].tolist(), classes),
         patients_of(table),
         len(classes),
         table[columns].to_numpy(dtype=float) if columns[0] in table else None,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from densight.assessment.fusion import probability_columns
+from densight.assessment.fusion import patients_of, probability_columns
 from densight.figures.abstention import SetMerit, cross_sets, measure_sets, risk_coverage
 from densight.figures.choices import compare_fusions, compare_scalings
 from densight.figures.columns import find_column
@@ -17,7 +17,7 @@ from densight.figures.drawn import Cases
 from densight.figures.drift import measure_drift
 from densight.figures.groups import chart_over, measure_groups
 from densight.figures.levels import Figures, measure_levels
-from densight.figures.material import Material, patients_of
+from densight.figures.material import Material
 from densight.figures.merit import FEW_PATIENTS
 from densight.figures.readers import measure_readers, read_readings
 from densight.figures.record import plain

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -116,19 +116,21 @@ def write_bundle(folder: str | Path, weights: dict[str, Tensor], facts: BundleFa
     write_json(folder / "model.json", facts.to_json() | {"weights_sha256": digest})
 
 
-def write_calibration(bundle: Bundle, calibration: dict[str, Any] | None) -> None:
-    """Write a bundle's calibration into its folder, or take it out; the weights stay as they are.
+def write_calibration(bundle: Bundle, calibration: dict[str, Any]) -> Bundle:
+    """Write a bundle's calibration into its folder and give the bundle with it; the weights stay as they are.
 
     Parameters
     ----------
     bundle : Bundle
         One that was read from a folder.
-    calibration : dict or None
+    calibration : dict
         As ``facts.calibration``.
     """
-    content = bundle.facts.to_json() | {"calibration": calibration}
+    facts = replace(bundle.facts, calibration=calibration)
+    content = facts.to_json()
     write_text(bundle.folder / "MODEL_CARD.md", model_card(content, bundle.checksum))
     write_json(bundle.folder / "model.json", content | {"weights_sha256": bundle.checksum})
+    return replace(bundle, facts=facts)
 
 
 def read_bundle(folder: str | Path) -> Bundle:
