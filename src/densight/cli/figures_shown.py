@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from densight.cli.terminal import TABLE, count, print_line
+from densight.figures.drawn import FIGURES, SHOWN, SHOWN_OF_SCALINGS
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -17,8 +18,6 @@ __all__ = ["show_figures", "show_scalings"]
 
 _OF_LEVELS = {"accuracy": True, "macro_recall": False, "macro_precision": False}
 _AGREEMENT = {"kappa_linear": False, "kappa_quadratic": True, "dense_accuracy": False, "macro_auc": True}
-_OF_ROWS = ("accuracy", "kappa_quadratic", "dense_accuracy", "macro_auc", "ece")
-_OF_SCALINGS = ("accuracy", "kappa_quadratic", "brier", "log_score", "ece")
 _OF_COMPARISON = (*_OF_LEVELS, "kappa", *_AGREEMENT, "brier", "log_score", "ece")
 _TESTS = {"mcnemar": "McNemar", "stuart_maxwell": "Stuart–Maxwell", "delong": "DeLong, dense"}
 
@@ -67,7 +66,7 @@ def show_scalings(console: Console, rows: Sequence[Mapping[str, Any]]) -> None:
         Of `densight.figures.choices.compare_scalings`, as plain values.
     """
     title = "Exam, scalings of its probabilities, cross-validated by patient"
-    console.print(_rows(title, "scaling", rows, names=_OF_SCALINGS))
+    console.print(_rows(title, "scaling", rows, names=SHOWN_OF_SCALINGS))
 
 
 def _levels(title: str, levels: Mapping[str, Any], names: Mapping[str, bool], *, counts: bool) -> Table:
@@ -92,7 +91,7 @@ def _rows(
     first: str,
     rows: Sequence[Mapping[str, Any]],
     *,
-    names: Sequence[str] = _OF_ROWS,
+    names: Sequence[str] = SHOWN,
     few: Sequence[str] | None = None,
 ) -> Table:
     """Rows of figures; with the number of exams where the rows are of different ones, as ``few`` being given tells."""
@@ -220,8 +219,6 @@ def _chart(column: str, chart: Mapping[str, Any]) -> Table:
 
 
 def _short(name: str) -> str:
-    from densight.figures.drawn import FIGURES
-
     return FIGURES[name].short
 
 

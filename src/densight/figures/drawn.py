@@ -39,6 +39,8 @@ from densight.vocabulary import DensightError
 __all__ = [
     "FIGURES",
     "MAIN",
+    "SHOWN",
+    "SHOWN_OF_SCALINGS",
     "Cases",
     "FigureOfMerit",
     "Measured",
@@ -97,7 +99,11 @@ FIGURES: Mapping[str, FigureOfMerit] = {
 """Every figure of merit, in the order in which they are shown."""
 
 MAIN = ("accuracy", "kappa_quadratic", "dense_accuracy", "macro_auc", "log_score", "ece")
-"""What is shown where there is room for a few."""
+"""What is measured of rules, groups and readers."""
+SHOWN = ("accuracy", "kappa_quadratic", "dense_accuracy", "macro_auc", "ece")
+"""What of it a table shows."""
+SHOWN_OF_SCALINGS = ("accuracy", "kappa_quadratic", "brier", "log_score", "ece")
+"""What a table of scalings shows."""
 
 _OF_CONFUSION: Mapping[str, Callable[[Floats], Floats]] = {
     "accuracy": accuracy,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from densight.explanation.methods.methods import method_name
 from densight.explanation.overlay import describe_class, probability
 from densight.explanation.trial.card import PICTURES
-from densight.figures.drawn import FIGURES
+from densight.figures.drawn import FIGURES, SHOWN, SHOWN_OF_SCALINGS
 from densight.figures.intervals import INTERVALS
 from densight.figures.plots import PLOTS, plot_name
 from densight.report.contents import Contents, read_contents
@@ -116,6 +116,8 @@ def _render(contents: Contents, films: Films, plots: Mapping[str, Picture], trie
             figures=contents.figures and {**dict.fromkeys(_FURTHER, ()), **contents.figures},
             names={name: figure.words for name, figure in FIGURES.items()},
             short={name: figure.short for name, figure in FIGURES.items()},
+            main=SHOWN,
+            of_scalings=SHOWN_OF_SCALINGS,
             interval_words=INTERVALS,
             outdated=contents.outdated,
             trials=contents.trials,
