@@ -38,7 +38,7 @@ def demo(
     Makes phantom exams, trains a small network on some, lets it assess and
     explain the exams of the split test, which it has never seen, and computes
     the figures. Each step is shown as the command that does it. Takes about
-    five minutes on two cores and needs nothing but densight.
+    six minutes on two cores and needs nothing but densight.
 
     A demonstration that was stopped goes on when it is given again.
 
