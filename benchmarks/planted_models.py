@@ -13,7 +13,7 @@ from pathlib import Path
 
 import torch
 
-from densight.assessment.assess import examine
+from densight.assessment.assess import examine, look_at
 from densight.explanation.trial.bench import Bench
 from densight.explanation.trial.card import JUDGED, make_card, number
 from densight.explanation.trial.case import Case
@@ -48,7 +48,7 @@ def bench_of(network: DensityNetwork, preset: str, exams: Path, images: int) -> 
     bundle = Bundle(facts, network.eval(), "planted", Path("planted"))
     entries = [entry for entry in entries_of(read_catalogue(exams / "catalogue.csv")) if entry.split == "test"]
     chosen = [exam[turn % len(exam)] for turn, exam in enumerate(group_exams(entries)[:images])]
-    return Bench(tuple(Case.of(examine(bundle, read_entry(entry))) for entry in chosen))
+    return Bench(tuple(Case.of(examine(bundle, look_at(bundle, read_entry(entry)))) for entry in chosen))
 
 
 def main() -> None:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import densight
-from densight.assessment.assess import examine
+from densight.assessment.assess import examine, look_at
 from densight.assessment.models import load_models
 from densight.explanation.explain import explain
 from densight.explanation.explanation import Explanation
@@ -134,7 +134,8 @@ def test_the_mirrored_image_has_the_mirrored_map(preset: str, tmp_path: Path) ->
     left = draw_breast(5, 0.7)
     maps = []
     for pixels, projection in ((left, Projection.MLO_L), (left[:, ::-1].copy(), Projection.MLO_R)):
-        examined = examine(models.of(projection), Mammogram(pixels, projection))
+        bundle = models.of(projection)
+        examined = examine(bundle, look_at(bundle, Mammogram(pixels, projection)))
         maps.append(explain(examined).map("D"))
 
     same = np.allclose(maps[0], maps[1][:, ::-1], atol=1e-4 * np.abs(maps[0]).max())

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 import densight
-from densight.assessment.assess import examine
+from densight.assessment.assess import examine, look_at
 from densight.assessment.models import load_models
 from densight.explanation.explain import explain
 from densight.explanation.explanation import EXPECTED
@@ -293,7 +293,8 @@ def breast() -> Mammogram:
 def examined(tmp_path_factory: pytest.TempPathFactory) -> object:
     model = load_models([write_model(tmp_path_factory.mktemp("m") / "all")])
     mammogram = breast()
-    return examine(model.of(mammogram.projection), mammogram)
+    bundle = model.of(mammogram.projection)
+    return examine(bundle, look_at(bundle, mammogram))
 
 
 @pytest.mark.parametrize("method", METHODS)

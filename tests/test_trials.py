@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from densight.assessment.assess import Examined, examine
+from densight.assessment.assess import Examined, examine, look_at
 from densight.assessment.models import Models
 from densight.explanation.trial import measures
 from densight.explanation.trial.bench import Bench
@@ -68,7 +68,7 @@ def load(exams: Path, bundle: Bundle, *, marked: bool = False) -> list[Examined]
         projection = PROJECTIONS[number % 4]
         path = exams / name / f"{name}_{projection}.png"
         image = read_mammogram(path, projection, patient_id=name, exam_id=name)
-        found.append(examine(bundle, mark(image) if marked else image))
+        found.append(examine(bundle, look_at(bundle, mark(image) if marked else image)))
     return found
 
 
@@ -140,7 +140,7 @@ def test_phantoms_are_known_and_imaged_again_patients_are_read_and_painted(exams
     changed = np.abs(known.without - known.image)
     assert changed[inside].mean() > 5 * changed[beside].mean()
 
-    read = Case.of(examine(bundle, Mammogram(draw_breast(1, 0.9), Projection.CC_L)))
+    read = Case.of(examine(bundle, look_at(bundle, Mammogram(draw_breast(1, 0.9), Projection.CC_L))))
     assert (read.reference, read.replaced) == (READ, PAINTED)
     assert (known.regions[~known.tissue.breast] == known.regions.max()).all()
     assert (known.blocks[~known.tissue.breast] == 0).all()

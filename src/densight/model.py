@@ -133,8 +133,9 @@ def load_model(source: str | Path | Sequence[str | Path], device: str = "cpu") -
     Parameters
     ----------
     source : path-like or sequence of path-like
-        A bundle folder; a folder of bundle folders, one a projection; a Keras ``.h5`` file whose name or folder tells
-        its projection; or several of these.
+        The name of a model that comes with densight, such as ``starter``; a bundle folder; a folder of
+        bundle folders, one a projection; a Keras ``.h5`` file whose name or folder tells its projection; or several
+        of these.
     device : {"cpu", "cuda", "mps"}
 
     Returns

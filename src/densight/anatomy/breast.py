@@ -177,12 +177,19 @@ def find(mammogram: Mammogram) -> Located | None:
     return Located(grey, breast, chest_wall(breast), not positive, raw, rival)
 
 
-def brighter_denser(pixels: npt.NDArray[np.generic], located: Located) -> Image:
-    """Grey values of a mammogram, or of a part of it, of which the brighter are denser: float32, in its shape."""
+def brighter_denser(pixels: npt.NDArray[np.generic], *, raw: bool, inverted: bool) -> Image:
+    """Grey values of a mammogram, or of a part of it, of which the brighter are denser: float32, in its shape.
+
+    Parameters
+    ----------
+    pixels : ndarray
+    raw, inverted : bool
+        As `Located` and `densight.anatomy.Anatomy` have them.
+    """
     values = pixels.astype(np.float32)
-    if located.raw:
+    if raw:
         return _depth(values)
-    return -values if located.inverted else values
+    return -values if inverted else values
 
 
 def opened(values: Image, inside: Image) -> Image:

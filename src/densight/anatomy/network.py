@@ -17,7 +17,7 @@ from densight.vocabulary import DensightError
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["FRAME", "LABELS", "STRIDE", "WEIGHTS", "TissueNetwork", "load_network", "network_input"]
+__all__ = ["FRAME", "LABELS", "STRIDE", "WEIGHTS", "TissueNetwork", "conv_block", "load_network", "network_input"]
 
 Image = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
@@ -51,8 +51,8 @@ class TissueNetwork(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.stem = nn.Conv2d(3, _WIDTHS[0], 5, stride=STRIDE, padding=2)
-        self.down = nn.ModuleList(_block(a, b) for a, b in zip((_WIDTHS[0], *_WIDTHS[:-1]), _WIDTHS, strict=True))
-        self.up = nn.ModuleList(_block(a + b, b) for a, b in zip(_WIDTHS[:0:-1], _WIDTHS[-2::-1], strict=True))
+        self.down = nn.ModuleList(conv_block(a, b) for a, b in zip((_WIDTHS[0], *_WIDTHS[:-1]), _WIDTHS, strict=True))
+        self.up = nn.ModuleList(conv_block(a + b, b) for a, b in zip(_WIDTHS[:0:-1], _WIDTHS[-2::-1], strict=True))
         self.head = nn.Conv2d(_WIDTHS[0], len(LABELS), 1)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -69,7 +69,8 @@ class TissueNetwork(nn.Module):
         return logits
 
 
-def _block(inputs: int, outputs: int) -> nn.Sequential:
+def conv_block(inputs: int, outputs: int) -> nn.Sequential:
+    """Two 3×3 convolutions, each with batch normalisation and ReLU."""
     layers: list[nn.Module] = []
     for channels in (inputs, outputs):
         layers += [

@@ -58,6 +58,8 @@ class Anatomy:
         Where the chest wall is.
     inverted : bool
         Whether the mammogram's grey values are those of a negative.
+    raw : bool
+        Whether they are those of a detector before processing.
     spacing : (float, float) or None
         Pixel spacing in mm, as the mammogram knows it.
     verdict : Verdict
@@ -73,6 +75,7 @@ class Anatomy:
     nipple: tuple[float, float] | None
     side: Side
     inverted: bool
+    raw: bool
     spacing: tuple[float, float] | None
     verdict: Verdict
     weights: str
@@ -166,6 +169,7 @@ def read_with(network: TissueNetwork, mammogram: Mammogram, weights: str) -> Ana
         framed.peak(nipple, mammogram.shape),
         located.side,
         located.inverted,
+        located.raw,
         mammogram.spacing,
         verdict,
         weights,
@@ -176,7 +180,7 @@ def _nothing(mammogram: Mammogram, weights: str) -> Anatomy:
     none = np.zeros(mammogram.shape, bool)
     verdict = Verdict(("no breast stands out from the background",), ())
     return Anatomy(
-        none, none, none, np.zeros((1, 1), np.float32), None, "left", False, mammogram.spacing, verdict, weights
+        none, none, none, np.zeros((1, 1), np.float32), None, "left", False, False, mammogram.spacing, verdict, weights
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +12,7 @@ import numpy.typing as npt
 from densight.anatomy.reading import Anatomy, read
 from densight.assessment.fusion import predicted_class, set_labels
 from densight.assessment.models import Models
+from densight.assessment.refusal import Refusal, check_anatomy, check_features
 from densight.assessment.scaling import Scaling
 from densight.intake.mammogram import Mammogram
 from densight.network.bundle import Bundle
@@ -21,7 +22,17 @@ from densight.vocabulary import PROJECTIONS, DensightError, Laterality, Projecti
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["Assessment", "BreastAssessment", "Examined", "ImageAssessment", "assess_exam", "examine", "examine_with"]
+__all__ = [
+    "Assessment",
+    "BreastAssessment",
+    "Examined",
+    "ImageAssessment",
+    "Seen",
+    "assess_exam",
+    "examine",
+    "examine_with",
+    "look_at",
+]
 
 Probabilities = npt.NDArray[np.float32]
 
@@ -103,6 +114,8 @@ class Assessment(_Assessed):
         The mean over its images that have one.
     set : tuple of str or None
         Neighbouring classes that hold the true one as often as the model's calibration promises; None without one.
+    refused : mapping of Projection to str
+        Why the model did not judge a projection that was there; it takes no part in the rest.
     """
 
     images: Mapping[Projection, ImageAssessment]
@@ -110,6 +123,23 @@ class Assessment(_Assessed):
     missing: tuple[Projection, ...]
     percent_density: float | None
     set: tuple[str, ...] | None = None
+    refused: Mapping[Projection, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """One mammogram before the network.
+
+    Parameters
+    ----------
+    mammogram : Mammogram
+    prepared : Prepared
+    anatomy : Anatomy
+    """
+
+    mammogram: Mammogram
+    prepared: Prepared
+    anatomy: Anatomy
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,14 +165,20 @@ class Examined:
     anatomy: Anatomy
 
 
-def examine(
-    bundle: Bundle,
-    mammogram: Mammogram,
-    prepared: Prepared | None = None,
-    anatomy: Anatomy | None = None,
-    *,
-    scaling: Scaling | None = None,
-) -> Examined:
+def look_at(bundle: Bundle, mammogram: Mammogram) -> Seen:
+    """Read the anatomy of a mammogram and prepare it for a bundle's network.
+
+    Raises
+    ------
+    DensightError
+        As `prepare`; and a `Refusal` if the bundle has a scope and the anatomy is at fault.
+    """
+    anatomy = read(mammogram)
+    check_anatomy(bundle, mammogram, anatomy)
+    return Seen(mammogram, prepare(mammogram, bundle.facts.preparation, anatomy), anatomy)
+
+
+def examine(bundle: Bundle, seen: Seen, *, scaling: Scaling | None = None) -> Examined:
     """Run the network over one mammogram of known projection.
 
     Each image is a batch of its own, so that what is said of it does not depend on its neighbours.
@@ -151,24 +187,20 @@ def examine(
     ----------
     bundle : Bundle
         One that has learnt the mammogram's projection; see `Models.of`.
-    mammogram : Mammogram
-    prepared : Prepared, optional
-        What ``prepare`` made of it, if that is done already.
-    anatomy : Anatomy, optional
-        What `densight.anatomy.read` read in it, if that is done already.
+    seen : Seen
+        What `look_at` made of it.
     scaling : Scaling, optional
         Of the network's probabilities; see `Models.calibration_of`.
 
     Raises
     ------
     DensightError
-        As `prepare`, and if the network's answer is not a number.
+        If the network's answer is not a number; and a `Refusal` if the bundle has a scope and the image is beyond it.
     """
     import torch
 
+    mammogram, prepared, anatomy = seen.mammogram, seen.prepared, seen.anatomy
     assert mammogram.projection is not None
-    prepared = prepared or prepare(mammogram, bundle.facts.preparation)
-    anatomy = anatomy or read(mammogram)
     network = bundle.network
     device = network.classifier.weight.device
     with torch.inference_mode():
@@ -177,6 +209,7 @@ def examine(
         probabilities = network.forward_head(features).float().softmax(dim=1)[0].cpu().numpy()
     if not np.isfinite(probabilities).all():
         raise DensightError("the network's answer is not a number", mammogram.path, "check the model's weights")
+    check_features(bundle, mammogram, features)
     if scaling is not None:
         probabilities = scaling.apply(probabilities[None])[0].astype(np.float32)
     said = ImageAssessment(
@@ -203,9 +236,17 @@ def assess_exam(models: Models, mammograms: Sequence[Mammogram]) -> tuple[Assess
     Raises
     ------
     DensightError
-        If a projection is unknown or no model has learnt it, or an image cannot be prepared.
+        If a projection is unknown or no model has learnt it, an image cannot be prepared, or all are refused.
     """
-    examined = [examine_with(models, one) for one in mammograms]
+    examined, refused = [], {}
+    for one in mammograms:
+        try:
+            examined.append(examine_with(models, one))
+        except Refusal as refusal:
+            assert one.projection is not None
+            refused[one.projection] = refusal.fault
+            if len(refused) == len(mammograms):
+                raise
     images = {one.assessment.projection: one.assessment for one in examined}
     breasts = {}
     for side in Laterality:
@@ -214,28 +255,26 @@ def assess_exam(models: Models, mammograms: Sequence[Mammogram]) -> tuple[Assess
             missing = tuple(p for p in PROJECTIONS if p.laterality == side and p not in images)
             fused = _fuse(models, of_side, whole=False)
             breasts[side] = BreastAssessment(models.classes, fused, missing, _mean_density(list(of_side.values())))
-    missing = tuple(projection for projection in PROJECTIONS if projection not in images)
+    missing = tuple(projection for projection in PROJECTIONS if projection not in {*images, *refused})
     fused = _fuse(models, images, whole=True)
     density = _mean_density(list(images.values()))
     sets = models.fusion.sets
     labels = None if sets is None else tuple(set_labels(sets.of(fused[None]), models.classes)[0].split())
-    return Assessment(models.classes, fused, images, breasts, missing, density, labels), examined
+    return Assessment(models.classes, fused, images, breasts, missing, density, labels, refused), examined
 
 
-def examine_with(
-    models: Models, mammogram: Mammogram, prepared: Prepared | None = None, anatomy: Anatomy | None = None
-) -> Examined:
+def examine_with(models: Models, mammogram: Mammogram, seen: Seen | None = None) -> Examined:
     """Examine a mammogram with the model that has learnt its projection, and its calibration.
 
     Raises
     ------
     DensightError
-        As `examine`, and if no model has learnt the projection.
+        As `look_at` and `examine`, and if no model has learnt the projection.
     """
     bundle = models.of(mammogram.projection, mammogram.path)
     calibration = models.calibration_of(bundle)
     scaling = None if calibration is None else calibration.images
-    return examine(bundle, mammogram, prepared, anatomy, scaling=scaling)
+    return examine(bundle, seen or look_at(bundle, mammogram), scaling=scaling)
 
 
 def _mean_density(images: Sequence[ImageAssessment]) -> float | None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from densight.assessment.calibration import Calibration, Fusion
 from densight.intake.mammogram import projection_unknown
 from densight.network.bundle import Bundle, read_bundle
+from densight.network.shipped import is_shipped, model_folder
 from densight.vocabulary import PROJECTIONS, DensightError, Projection
 
 __all__ = ["DEVICES", "Models", "load_models"]
@@ -132,8 +133,9 @@ def load_models(sources: Sequence[str | Path], device: str = "cpu", *, calibrate
     Parameters
     ----------
     sources : sequence of path-like
-        Bundle folders; folders of bundle folders such as ``densight train --projection each -o models/`` makes; or
-        Keras weights, as `densight.network.keras.read_keras_bundle` reads them.
+        Names of models that come with densight, such as ``starter``; bundle folders; folders of bundle folders such as
+        ``densight train --projection each -o models/`` makes; or Keras weights, as
+        `densight.network.keras.read_keras_bundle` reads them.
     device : {"cpu", "cuda", "mps"}
     calibrated : bool
         Whether they shall use the calibrations that they hold.
@@ -168,6 +170,8 @@ def _read_calibration(bundle: Bundle) -> Calibration:
 
 
 def _read(source: Path) -> list[Bundle]:
+    if is_shipped(source):
+        return [read_bundle(model_folder(source))]
     if source.suffix.lower() == ".onnx":
         raise DensightError(
             "an ONNX file can be run elsewhere but not explained: it has no gradients and no layers to look into",

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from densight.anatomy.reading import Anatomy, read
-from densight.assessment.assess import Examined, examine_with
+from densight.assessment.assess import Examined, Seen, examine_with, look_at
 from densight.assessment.calibration import Fusion
 from densight.assessment.fusion import predicted_class, probability_columns
 from densight.assessment.journal import Journal
@@ -22,9 +21,7 @@ from densight.assessment.predictions import write_predictions
 from densight.assessment.tables import ASSESSMENTS, BREASTS, EXAMS, write_assessments
 from densight.intake.exam import group_exams, read_entry
 from densight.intake.failures import FAILURES, Failure, write_failures
-from densight.intake.mammogram import Mammogram
 from densight.intake.naming import Entry
-from densight.preparation.prepare import Prepared, prepare
 from densight.storage import delete, read_json, write_json
 from densight.vocabulary import PROJECTIONS, DensightError
 
@@ -40,7 +37,7 @@ OnExam = Callable[[list[tuple[Entry, Examined]]], tuple[dict[Path, str], list[Fa
 """What is done with the examined images of an exam; gives for each file what its row has in the column ``maps``, and
 what could not be done."""
 
-_Loaded = tuple[Mammogram, Prepared, Anatomy] | Failure
+_Loaded = Seen | Failure
 
 
 @dataclass(frozen=True, eq=False)
@@ -199,8 +196,7 @@ def _load(exam: list[Entry], models: Models) -> list[_Loaded]:
     for entry in exam:
         try:
             bundle = models.of(entry.projection, entry.path)
-            mammogram = read_entry(entry)
-            loaded.append((mammogram, prepare(mammogram, bundle.facts.preparation), read(mammogram)))
+            loaded.append(look_at(bundle, read_entry(entry)))
         except DensightError as error:
             loaded.append(Failure.of(error, entry.path))
     return loaded
@@ -216,7 +212,7 @@ def _examine_exam(
             failures.append(one)
             continue
         try:
-            examined.append((entry, examine_with(models, *one)))
+            examined.append((entry, examine_with(models, one.mammogram, one)))
         except DensightError as error:
             failures.append(Failure.of(error, entry.path))
     return examined

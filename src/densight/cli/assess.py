@@ -13,7 +13,7 @@ __all__ = ["assess"]
 
 def assess(
     source: InputArgument,
-    model: ModelOption,
+    model: ModelOption = None,
     output: RunOption = Path("run"),
     split: SplitOption = None,
     device: DeviceOption = "cpu",
@@ -29,9 +29,10 @@ def assess(
     status is then 1. A run that was stopped goes on when the same command is
     given again.
 
-    densight assess exams/ --model models/all -o run/
+    densight assess exams/ -o run/
     """
     from densight.cli.runs import run_input
+    from densight.network.shipped import DEFAULT
 
-    failed = run_input(source, model, output, split=split, device=device)
+    failed = run_input(source, model or [Path(DEFAULT)], output, split=split, device=device)
     raise typer.Exit(1 if failed else 0)

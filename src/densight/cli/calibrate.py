@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from densight.cli.options import DeviceOption, InputArgument, ModelOption, RunOption
+from densight.cli.options import DeviceOption, InputArgument, OwnModelOption, RunOption
 from densight.cli.terminal import count, open_console, print_line
 from densight.vocabulary import DensightError
 
@@ -22,7 +22,7 @@ __all__ = ["calibrate"]
 
 def calibrate(
     source: InputArgument,
-    model: ModelOption,
+    model: OwnModelOption,
     output: RunOption = Path("calibration"),
     split: Annotated[
         str, typer.Option(metavar="NAME", help="The split whose exams it is fitted on: never one learnt from.")
@@ -61,11 +61,15 @@ def calibrate(
     from densight.assessment.scaling import SCALINGS
     from densight.assessment.tables import read_assessments
     from densight.cli.runs import run_input
+    from densight.network.shipped import is_shipped, model_folder
 
     for name, known, words in ((method, SCALINGS, "scaling"), (fusion, RULES, "rule of fusion")):
         if name not in known:
             raise DensightError(f"unknown {words} {name!r}", remedy=f"use one of {', '.join(known)}")
     check_coverage(coverage)
+    for one in filter(is_shipped, model):
+        remedy = f"copy its folder, {model_folder(one)}, and calibrate the copy"
+        raise DensightError("the models that come with densight are not changed", one, remedy)
     if split == "train":
         raise DensightError("a model is not calibrated on what it has learnt from", remedy="use --split validation")
     failed = run_input(source, model, output, split=split, device=device, calibrated=False)

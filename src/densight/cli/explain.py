@@ -14,7 +14,7 @@ __all__ = ["explain"]
 
 def explain(
     source: InputArgument,
-    model: ModelOption,
+    model: ModelOption = None,
     output: RunOption = Path("run"),
     method: Annotated[
         list[str] | None,
@@ -45,10 +45,13 @@ def explain(
     smooth-grad, guided-backpropagation, deep-lift, occlusion, rise,
     kernel-shap. densight trial tells which of them to trust.
 
-    densight explain exams/ --model models/all --method grad-cam,deep-lift
+    densight explain exams/ --method grad-cam,deep-lift
     """
     from densight.cli.runs import run_input
+    from densight.network.shipped import DEFAULT
 
     methods = read_names(method) or ["grad-cam"]
-    failed = run_input(source, model, output, split=split, device=device, methods=methods, layer=layer)
+    failed = run_input(
+        source, model or [Path(DEFAULT)], output, split=split, device=device, methods=methods, layer=layer
+    )
     raise typer.Exit(1 if failed else 0)

@@ -16,6 +16,7 @@ from densight.cli.demo import demo
 from densight.cli.explain import explain
 from densight.cli.figures import figures
 from densight.cli.index import index
+from densight.cli.models import card, models
 from densight.cli.phantom import phantom
 from densight.cli.plan import plan
 from densight.cli.train import train
@@ -34,7 +35,22 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-for command in (index, train, calibrate, assess, explain, trial, figures, plan, anatomy, convert, phantom, demo):
+for command in (
+    index,
+    train,
+    calibrate,
+    assess,
+    explain,
+    trial,
+    figures,
+    plan,
+    models,
+    card,
+    anatomy,
+    convert,
+    phantom,
+    demo,
+):
     app.command()(command)
 
 

@@ -7,7 +7,16 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["DeviceOption", "InputArgument", "ModelOption", "RunOption", "SplitOption", "read_classes", "read_names"]
+__all__ = [
+    "DeviceOption",
+    "InputArgument",
+    "ModelOption",
+    "OwnModelOption",
+    "RunOption",
+    "SplitOption",
+    "read_classes",
+    "read_names",
+]
 
 InputArgument = Annotated[
     Path,
@@ -16,13 +25,23 @@ InputArgument = Annotated[
     ),
 ]
 ModelOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--model",
+        "-m",
+        metavar="DIR",
+        help="A model that comes with densight (see densight models), a model bundle, a folder of bundles, or Keras "
+        "weights (.h5). Give the option once a projection where each has its own.  [default: starter]",
+        show_default=False,
+    ),
+]
+OwnModelOption = Annotated[
     list[Path],
     typer.Option(
         "--model",
         "-m",
         metavar="DIR",
-        help="A model bundle, a folder of bundles, or Keras weights (.h5). Give the option once a projection where "
-        "each has its own.",
+        help="A model bundle or a folder of bundles. Give the option once a projection where each has its own.",
         show_default=False,
     ),
 ]

@@ -43,6 +43,7 @@ def run_input(
     from densight.assessment.run import assess_run
     from densight.explanation.run import Explainer
     from densight.intake.exam import find_labelled
+    from densight.network.shipped import is_shipped
     from densight.report.report import write_report
 
     if split not in (None, *SPLITS):
@@ -68,7 +69,10 @@ def run_input(
         "device": device,
         "methods": list(explainer.methods) if explainer else [],
         "layer": layer,
-        "sources": {"input": _beside(source, output), "models": [_beside(one, output) for one in model]},
+        "sources": {
+            "input": _beside(source, output),
+            "models": [str(one) if is_shipped(one) else _beside(one, output) for one in model],
+        },
     }
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:

@@ -25,7 +25,7 @@ class Architecture:
     classes : int
         Number of classes.
     channels : int
-        Input channels: 3 for the preset ``tutorial``, 1 for ``default``.
+        Input channels: 3 for the presets ``tutorial`` and ``breast``, 1 for ``default``.
     """
 
     name: str
@@ -39,6 +39,12 @@ def _tutorial(architecture: Architecture) -> DensityNetwork:
     return TutorialResNet(architecture.classes, architecture.channels)
 
 
+def _breastnet(architecture: Architecture) -> DensityNetwork:
+    from densight.network.breastnet import BreastNet
+
+    return BreastNet(architecture.classes, architecture.channels)
+
+
 def _mobilenet(width: float) -> Callable[[Architecture], DensityNetwork]:
     def build(architecture: Architecture) -> DensityNetwork:
         from densight.network.mobilenet import MobileNetV2
@@ -50,6 +56,7 @@ def _mobilenet(width: float) -> Callable[[Architecture], DensityNetwork]:
 
 ARCHITECTURES: dict[str, Callable[[Architecture], DensityNetwork]] = {
     "tutorial-resnet": _tutorial,
+    "breastnet": _breastnet,
     "mobilenetv2-100": _mobilenet(1.0),
     "mobilenetv2-050": _mobilenet(0.5),
     "mobilenetv2-035": _mobilenet(0.35),

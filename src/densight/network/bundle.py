@@ -1,4 +1,7 @@
-"""Model bundles: a folder with ``model.json``, ``weights.safetensors`` and ``MODEL_CARD.md``. Never a pickle."""
+"""Model bundles: a folder with ``model.json``, ``weights.safetensors`` and ``MODEL_CARD.md``. Never a pickle.
+
+Where a bundle has a `densight.network.scope.Scope`, it is in ``scope.json``.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from densight.network.architecture import Architecture, build_network
 from densight.network.card import model_card
+from densight.network.scope import Scope
 from densight.preparation.prepare import Preparation
-from densight.storage import checksum, write_bytes, write_json, write_text
+from densight.storage import checksum, read_json, write_bytes, write_json, write_text
 from densight.vocabulary import DensightError, Projection, check_classes
 
 if TYPE_CHECKING:
@@ -18,7 +22,10 @@ if TYPE_CHECKING:
 
     from densight.network.blocks import DensityNetwork
 
-__all__ = ["Bundle", "BundleFacts", "read_bundle", "write_bundle", "write_calibration"]
+__all__ = ["CARD", "Bundle", "BundleFacts", "read_bundle", "write_bundle", "write_calibration"]
+
+CARD, SCOPE = "MODEL_CARD.md", "scope.json"
+"""File names beside ``model.json``."""
 
 FORMAT = 1
 """The version of ``model.json``; a reader refuses a later one."""
@@ -82,12 +89,16 @@ class BundleFacts:
 
 @dataclass(frozen=True, eq=False)
 class Bundle:
-    """A model ready to assess: the network in evaluation mode and the facts beside it."""
+    """A model ready to assess: the network in evaluation mode and the facts beside it.
+
+    One with a scope answers only where it can be trusted: see `densight.assessment.refusal`.
+    """
 
     facts: BundleFacts
     network: DensityNetwork
     checksum: str
     folder: Path
+    scope: Scope | None = None
 
     @property
     def label(self) -> str:
@@ -95,7 +106,9 @@ class Bundle:
         return f"{self.folder.resolve().name}@{self.checksum[:8]}"
 
 
-def write_bundle(folder: str | Path, weights: dict[str, Tensor], facts: BundleFacts) -> None:
+def write_bundle(
+    folder: str | Path, weights: dict[str, Tensor], facts: BundleFacts, scope: Scope | None = None
+) -> None:
     """Write a bundle; ``model.json`` comes last, so that a folder with it is whole.
 
     Parameters
@@ -104,6 +117,7 @@ def write_bundle(folder: str | Path, weights: dict[str, Tensor], facts: BundleFa
     weights : dict of str to Tensor
         The network's ``state_dict``.
     facts : BundleFacts
+    scope : Scope, optional
     """
     from safetensors.torch import save
 
@@ -112,8 +126,10 @@ def write_bundle(folder: str | Path, weights: dict[str, Tensor], facts: BundleFa
     content = save({name: value.detach().cpu().contiguous() for name, value in weights.items()})
     write_bytes(folder / "weights.safetensors", content)
     digest = checksum(folder / "weights.safetensors")
-    write_text(folder / "MODEL_CARD.md", model_card(facts.to_json(), digest))
-    write_json(folder / "model.json", facts.to_json() | {"weights_sha256": digest})
+    write_text(folder / CARD, model_card(facts.to_json(), digest))
+    if scope is not None:
+        write_json(folder / SCOPE, scope.to_json())
+    write_json(folder / "model.json", facts.to_json() | {"weights_sha256": digest, **_scope_digest(folder, scope)})
 
 
 def write_calibration(bundle: Bundle, calibration: dict[str, Any]) -> Bundle:
@@ -128,8 +144,9 @@ def write_calibration(bundle: Bundle, calibration: dict[str, Any]) -> Bundle:
     """
     facts = replace(bundle.facts, calibration=calibration)
     content = facts.to_json()
-    write_text(bundle.folder / "MODEL_CARD.md", model_card(content, bundle.checksum))
-    write_json(bundle.folder / "model.json", content | {"weights_sha256": bundle.checksum})
+    write_text(bundle.folder / CARD, model_card(content, bundle.checksum))
+    scope = _scope_digest(bundle.folder, bundle.scope)
+    write_json(bundle.folder / "model.json", content | {"weights_sha256": bundle.checksum, **scope})
     return replace(bundle, facts=facts)
 
 
@@ -145,7 +162,7 @@ def read_bundle(folder: str | Path) -> Bundle:
     from safetensors.torch import load_file
 
     folder = Path(folder)
-    facts, digest = _read_facts(folder)
+    facts, digest, scope_digest = _read_facts(folder)
     weights = folder / "weights.safetensors"
     if not weights.is_file():
         raise DensightError("the bundle has no weights.safetensors", folder, "copy the whole bundle again")
@@ -159,10 +176,25 @@ def read_bundle(folder: str | Path) -> Bundle:
             f"the weights do not fit the network {facts.architecture.name}", weights, "copy the whole bundle again"
         ) from error
     network.eval()
-    return Bundle(facts, network, digest, folder)
+    scope = None if scope_digest is None else _read_scope(folder / SCOPE, scope_digest)
+    return Bundle(facts, network, digest, folder, scope)
 
 
-def _read_facts(folder: Path) -> tuple[BundleFacts, str]:
+def _scope_digest(folder: Path, scope: Scope | None) -> dict[str, str]:
+    return {} if scope is None else {"scope_sha256": checksum(folder / SCOPE)}
+
+
+def _read_scope(path: Path, digest: str) -> Scope:
+    remedy = "copy the whole bundle again"
+    if not path.is_file() or checksum(path) != digest:
+        raise DensightError("the bundle's scope is not the one that model.json names", path, remedy)
+    try:
+        return Scope.from_json(read_json(path))
+    except (KeyError, TypeError, ValueError) as error:
+        raise DensightError(f"the bundle's scope is damaged ({error!r})", path, remedy) from error
+
+
+def _read_facts(folder: Path) -> tuple[BundleFacts, str, str | None]:
     path = folder / "model.json"
     if not path.is_file():
         raise DensightError(
@@ -171,9 +203,13 @@ def _read_facts(folder: Path) -> tuple[BundleFacts, str]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         later = content["format"] > FORMAT
-        facts = None if later else (BundleFacts.from_json(content), str(content["weights_sha256"]))
+        facts = None if later else _of(content)
     except (UnicodeDecodeError, KeyError, TypeError, ValueError) as error:
         raise DensightError(f"model.json is damaged ({error!r})", path, "copy the whole bundle again") from error
     if facts is None:
         raise DensightError("the bundle was written by a later densight", path, "upgrade densight")
     return facts
+
+
+def _of(content: dict[str, Any]) -> tuple[BundleFacts, str, str | None]:
+    return BundleFacts.from_json(content), str(content["weights_sha256"]), content.get("scope_sha256")

@@ -1,4 +1,4 @@
-"""What the network sees: the presets ``tutorial`` and ``default``."""
+"""What the network sees: the presets ``tutorial``, ``default`` and ``breast``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from densight.anatomy.breast import UPRIGHT, Located, Side, box_around, brighter_denser, enlarge, locate
+from densight.anatomy.breast import UPRIGHT, Side, box_around, brighter_denser, enlarge, locate
+from densight.anatomy.reading import Anatomy, read
 from densight.geometry import Geometry, set_upright
 from densight.intake.mammogram import Mammogram
 from densight.vocabulary import DensightError
@@ -16,7 +17,11 @@ __all__ = ["PRESETS", "Framed", "Preparation", "Prepared", "finish", "frame", "p
 
 Image = npt.NDArray[np.float32]
 
-PRESETS: dict[str, tuple[tuple[int, int], int]] = {"tutorial": ((650, 650), 3), "default": ((384, 256), 1)}
+PRESETS: dict[str, tuple[tuple[int, int], int]] = {
+    "tutorial": ((650, 650), 3),
+    "default": ((384, 256), 1),
+    "breast": ((320, 208), 3),
+}
 """Each preset's usual frame (rows, columns) and its number of channels."""
 
 AIR_MARGIN = 0.02
@@ -31,6 +36,11 @@ _SAID: dict[Side, str] = {
 }
 """In words what `densight.anatomy.breast.UPRIGHT` does."""
 
+DARKEST = 0.05
+"""The least value of tissue in the preset ``breast``: 0 is what is hidden from the network."""
+
+_QUANTILES = np.linspace(0, 1, 65)
+
 DETECTOR_BITS = (8, 10, 12, 14, 16)
 """Bits a grey value that images come in."""
 
@@ -41,7 +51,7 @@ class Preparation:
 
     Parameters
     ----------
-    preset : {"tutorial", "default"}
+    preset : {"tutorial", "default", "breast"}
     shape : (int, int)
         Rows and columns of the frame.
 
@@ -81,6 +91,7 @@ class Framed:
     ----------
     image : ndarray of float32, shape (rows, columns)
         ``tutorial``: grey values 0–255. ``default``: 0 for air, else 0–1 between robust limits inside the breast.
+        ``breast``: 0 for air and the pectoral muscle, else from `DARKEST` to 1 between such limits.
     geometry : Geometry
         The way there and back.
     done : tuple of str
@@ -112,8 +123,15 @@ class Prepared:
     done: tuple[str, ...]
 
 
-def prepare(mammogram: Mammogram, preparation: Preparation) -> Prepared:
+def prepare(mammogram: Mammogram, preparation: Preparation, anatomy: Anatomy | None = None) -> Prepared:
     """Bring a mammogram into the form in which a network was trained.
+
+    Parameters
+    ----------
+    mammogram : Mammogram
+    preparation : Preparation
+    anatomy : Anatomy, optional
+        What `densight.anatomy.read` read in it, if that is done already; the preset ``breast`` needs it.
 
     Raises
     ------
@@ -126,13 +144,18 @@ def prepare(mammogram: Mammogram, preparation: Preparation) -> Prepared:
     >>> prepare(Mammogram(pixels), Preparation.usual("default")).tensor.shape
     (1, 384, 256)
     """
-    framed = frame(mammogram, preparation)
+    framed = frame(mammogram, preparation, anatomy=anatomy)
     return Prepared(
         finish(framed.image, preparation), framed.image, framed.geometry, (*mammogram.assumed, *framed.done)
     )
 
 
-def frame(mammogram: Mammogram, preparation: Preparation, like: Mammogram | None = None) -> Framed:
+def frame(
+    mammogram: Mammogram,
+    preparation: Preparation,
+    like: Mammogram | None = None,
+    anatomy: Anatomy | None = None,
+) -> Framed:
     """Bring a mammogram into the frame: orientation, crop, scale and grey values.
 
     Parameters
@@ -142,10 +165,14 @@ def frame(mammogram: Mammogram, preparation: Preparation, like: Mammogram | None
     like : Mammogram, optional
         Another picture of the same breast, pixel by pixel: what preparation would measure on this one is measured on
         that one, so that the two can be compared in the frame.
+    anatomy : Anatomy, optional
+        What was read in ``like``, or in the mammogram, if that is done already.
     """
+    like = like or mammogram
     if preparation.preset == "tutorial":
-        return _frame_tutorial(mammogram, preparation.shape, like or mammogram)
-    return _frame_default(mammogram, preparation.shape, like or mammogram)
+        return _frame_tutorial(mammogram, preparation.shape, like)
+    seen = _Seen.of(like) if preparation.preset == "default" else _Seen.without_muscle(like, anatomy or read(like))
+    return _frame_upright(mammogram, preparation, like, seen)
 
 
 def finish(image: Image, preparation: Preparation) -> Image:
@@ -158,7 +185,15 @@ def finish(image: Image, preparation: Preparation) -> Image:
         x = np.repeat((image * np.float32(1.0 / 255))[:, :, None], 3, axis=2)
         x -= np.mean(x, keepdims=True)
         return np.ascontiguousarray(x.transpose(2, 0, 1))
-    return ((image - 0.5) / 0.25).astype(np.float32)[None]
+    if preparation.preset == "default":
+        return ((image - 0.5) / 0.25).astype(np.float32)[None]
+    breast = image > 0
+    if not breast.any():
+        return np.full((3, *image.shape), -0.5, np.float32)
+    levels = np.quantile(image[breast], _QUANTILES)
+    # Equal levels would make ranks depend on which of them is found first.
+    ranks = np.interp(image, levels + 1e-6 * np.arange(levels.size), _QUANTILES)
+    return (np.stack([image, ranks * breast, breast]) - 0.5).astype(np.float32)
 
 
 def _frame_tutorial(mammogram: Mammogram, shape: tuple[int, int], like: Mammogram) -> Framed:
@@ -180,44 +215,69 @@ def _frame_tutorial(mammogram: Mammogram, shape: tuple[int, int], like: Mammogra
     return Framed(image, Geometry.stretched(mammogram.shape, shape), tuple(done))
 
 
-def _brightness_said(located: Located) -> tuple[str, ...]:
-    if located.raw:
+def _brightness_said(*, raw: bool, inverted: bool) -> tuple[str, ...]:
+    if raw:
         return ("logarithm of grey values taken, for they are a detector's before processing",)
-    return ("grey values inverted, for air was brighter than the breast",) if located.inverted else ()
+    return ("grey values inverted, for air was brighter than the breast",) if inverted else ()
 
 
-def _frame_default(mammogram: Mammogram, shape: tuple[int, int], like: Mammogram) -> Framed:
-    """Chest wall to the left, cropped to the breast, aspect ratio kept, grey values between limits in the breast."""
+@dataclass(frozen=True, eq=False)
+class _Seen:
+    """What of a mammogram is shown to the network: a mask in its pixels, and how it lies."""
+
+    mask: npt.NDArray[np.bool_]
+    side: Side
+    inverted: bool
+    raw: bool
+    words: str
+
+    @classmethod
+    def of(cls, mammogram: Mammogram) -> _Seen:
+        located = locate(mammogram)
+        breast = enlarge(located.breast, mammogram.shape)
+        return cls(breast, located.side, located.inverted, located.raw, "the breast")
+
+    @classmethod
+    def without_muscle(cls, mammogram: Mammogram, anatomy: Anatomy) -> _Seen:
+        tissue = anatomy.breast & ~anatomy.pectoral
+        if not tissue.any():
+            raise DensightError("no breast is found in it", mammogram.path, "check that it is a mammogram")
+        words = "the breast without the pectoral muscle"
+        return cls(tissue, anatomy.side, anatomy.inverted, anatomy.raw, words)
+
+
+def _frame_upright(mammogram: Mammogram, preparation: Preparation, like: Mammogram, seen: _Seen) -> Framed:
+    """Chest wall to the left, cropped to what is seen, aspect ratio kept, grey values between limits in it."""
     import cv2
 
-    located = locate(like)
-    turns, mirrored = UPRIGHT[located.side]
-    breast = set_upright(enlarge(located.breast, mammogram.shape), turns, mirrored)
-    box = box_around(breast, AIR_MARGIN)
-    geometry = Geometry.fitted(mammogram.shape, shape, box, turns=turns, mirrored=mirrored)
+    turns, mirrored = UPRIGHT[seen.side]
+    mask = set_upright(seen.mask, turns, mirrored)
+    box = box_around(mask, AIR_MARGIN)
+    geometry = Geometry.fitted(mammogram.shape, preparation.shape, box, turns=turns, mirrored=mirrored)
     inside = (slice(box[0], box[0] + box[2]), slice(box[1], box[1] + box[3]))
     rows, columns = geometry.content_shape
     way = cv2.INTER_AREA if min(geometry.scale) < 1 else cv2.INTER_LINEAR
 
     def look(pixels: npt.NDArray[np.generic]) -> Image:
-        upright = set_upright(pixels, turns, mirrored)[inside]
-        return np.asarray(cv2.resize(brighter_denser(upright, located), (columns, rows), interpolation=way))
+        grey = brighter_denser(set_upright(pixels, turns, mirrored)[inside], raw=seen.raw, inverted=seen.inverted)
+        return np.asarray(cv2.resize(grey, (columns, rows), interpolation=way))
 
     grey = look(mammogram.pixels)
-    tissue = cv2.resize(breast[inside].astype(np.float32), (columns, rows), interpolation=way) > 0.5
+    tissue = cv2.resize(mask[inside].astype(np.float32), (columns, rows), interpolation=way) > 0.5
     measured = grey if like is mammogram else look(like.pixels)
-    low, high = np.percentile(measured[tissue], (1, 99))
+    low, high = np.percentile(measured[tissue], (1, 99)) if tissue.any() else (0.0, 0.0)
     if high <= low:
         raise DensightError("the breast has one grey value only", mammogram.path, "check the export of the image")
-    image = np.zeros(shape, np.float32)
+    darkest = DARKEST if preparation.preset == "breast" else 0.0
+    image = np.zeros(preparation.shape, np.float32)
     top, left = geometry.offset
-    normalised = np.where(tissue, np.clip((grey - low) / (high - low), 0, 1), 0)
-    image[top : top + rows, left : left + columns] = normalised
+    normalised = darkest + (1 - darkest) * np.clip((grey - low) / (high - low), 0, 1)
+    image[top : top + rows, left : left + columns] = np.where(tissue, normalised, 0)
     done = (
-        "preset default",
-        _SAID[located.side],
-        *_brightness_said(located),
-        f"cropped to the breast, {box[2]} of {breast.shape[0]} rows and {box[3]} of {breast.shape[1]} columns",
+        f"preset {preparation.preset}",
+        _SAID[seen.side],
+        *_brightness_said(raw=seen.raw, inverted=seen.inverted),
+        f"cropped to {seen.words}, {box[2]} of {mask.shape[0]} rows and {box[3]} of {mask.shape[1]} columns",
         f"grey values {low:.0f} to {high:.0f} inside the breast taken as 0 to 1",
     )
     return Framed(image, geometry, done)

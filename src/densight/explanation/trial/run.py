@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from densight.assessment.assess import examine
+from densight.assessment.assess import examine, look_at
 from densight.assessment.models import Models, load_models
 from densight.assessment.run import RUN
 from densight.assessment.tables import read_assessments, read_table
@@ -24,6 +24,7 @@ from densight.explanation.trial.trial import MEASURES, Summary, Trial
 from densight.explanation.trial.trials import BASELINES, try_baseline, try_method
 from densight.intake.failures import Failure
 from densight.intake.image import read_mammogram
+from densight.network.shipped import is_shipped
 from densight.storage import read_json, replacing, write_csv, write_json
 from densight.vocabulary import DensightError, Projection
 
@@ -187,7 +188,7 @@ def choose_images(table: pd.DataFrame, images: int, seed: int) -> pd.DataFrame:
 
 def _find_models(run: Path, facts: dict[str, Any], given: Sequence[str | Path], device: str) -> Models:
     known = facts.get("sources", {}).get("models", [])
-    sources = list(given) or [run / path for path in known]
+    sources = list(given) or [path if is_shipped(path) else run / path for path in known]
     remedy = "name the run's models with --model"
     if not sources:
         raise DensightError("the run does not tell where its models lie", run, remedy)
@@ -227,7 +228,8 @@ def _make_cases(
         path, projection = base / str(row["path"]), Projection.of(row["view"], row["laterality"])
         try:
             mammogram = read_mammogram(path, projection, patient_id=str(row["patient_id"]), exam_id=str(row["exam_id"]))
-            examined = examine(models.of(projection, path), mammogram)
+            bundle = models.of(projection, path)
+            examined = examine(bundle, look_at(bundle, mammogram))
             cases.append((str(row["path"]), Case.of(examined, predicted=predicted, seed=seed)))
         except DensightError as error:
             failures.append(Failure.of(error, path))

@@ -1,0 +1,202 @@
+"""Fit a starter network: one ordinal scale of density, with cut-points of its own for each source of labels."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from scipy.stats import norm
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.utils.data import DataLoader, IterableDataset
+
+from densight.anatomy.network import load_network
+from densight.network.breastnet import FEATURES, BreastNet
+from densight.phantom.woman import CUT_POINTS
+from starter.augment import example
+from starter.material import Framed
+
+__all__ = ["SOURCES", "Learner", "Source", "fit", "scale_of"]
+
+BATCH = 8
+
+LOOKS = 0.15
+"""Standard deviation of the logarithm of volumetric density with which a phantom's class is uncertain."""
+
+SOURCES = {
+    "phantom": ("A", "B", "C", "D"),
+    "mias": ("F", "G", "D"),
+    "msynth": ("fatty", "scattered", "hetero", "dense"),
+}
+"""The labels of each source, from the least to the most dense."""
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """Images of one kind, and how often they are drawn."""
+
+    name: str
+    images: Sequence[Framed]
+    weight: float
+
+
+class Learner(nn.Module):
+    """The network, and what is needed only to fit it.
+
+    The score ``s = w · z`` of the pooled features ``z`` is the scale; a source's labels have the odds
+    ``log p_k / p_{k-1} = a s - c_k`` (Goodman's adjacent categories), with ``a`` and ``c`` its own.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.network = BreastNet(4)
+        self.score = nn.Linear(FEATURES, 1, bias=False)
+        self.local = nn.Conv2d(FEATURES, 2, 1)
+        self.slopes = nn.ParameterDict({name: nn.Parameter(torch.zeros(())) for name in SOURCES})
+        self.cuts = nn.ParameterDict(
+            {name: nn.Parameter(torch.linspace(-1, 1, len(labels) - 1)) for name, labels in SOURCES.items()}
+        )
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Frames to scores ``(B,)``, local logits of dense and glandular ``(B, rows, columns)``, part of each cell."""
+        features = self.network.activate(self.network.forward_features(x))
+        score = self.score(self.network.dropout(features.mean((2, 3))))[:, 0]
+        part = functional.adaptive_avg_pool2d((x[:, -1:] > 0).float(), features.shape[-2:])
+        local = self.local(features * part.mean((2, 3), keepdim=True))
+        return score, local[:, 0], local[:, 1], part[:, 0]
+
+    def logits(self, score: Tensor, source: str) -> Tensor:
+        """Logits ``(B, labels)`` of a source's labels."""
+        cuts = self.cuts[source]
+        steps = score[:, None] * functional.softplus(self.slopes[source] + 0.54) - cuts
+        return functional.pad(steps.cumsum(1), (1, 0))
+
+
+class Drawn(IterableDataset[tuple[Any, ...]]):
+    """Endless batches; each worker its own."""
+
+    def __init__(self, sources: Sequence[Source], seed: int) -> None:
+        self.sources, self.seed = sources, seed
+
+    def __iter__(self) -> Iterator[tuple[Any, ...]]:
+        import cv2
+
+        cv2.setNumThreads(1)
+        torch.set_num_threads(1)
+        info = torch.utils.data.get_worker_info()
+        rng = np.random.default_rng([self.seed, 0 if info is None else info.id])
+        chances = np.array([source.weight for source in self.sources])
+        while True:
+            source = self.sources[rng.choice(len(self.sources), p=chances / chances.sum())]
+            one = source.images[rng.integers(len(source.images))]
+            yield (*map(torch.from_numpy, example(one, rng)), *_known(source.name, one))
+
+
+def _known(source: str, one: Framed) -> tuple[Tensor, Tensor, float, float, float]:
+    """Index of the source and its label's distribution, whether dense and glandular are known, and the density."""
+    label = torch.zeros(4)
+    if source == "phantom":
+        place = math.log(float(one.row["breast_volumetric_density"]))  # type: ignore[arg-type]
+        below = norm.cdf([(math.log(cut) - place) / LOOKS for cut in CUT_POINTS])
+        label = torch.from_numpy(np.diff([0, *below, 1])).float()
+    elif source in SOURCES:
+        label[SOURCES[source].index(str(one.row["density"]))] = 1
+    number = list(SOURCES).index(source) if source in SOURCES else -1
+    return torch.tensor(number), label, float(one.dense is not None), float(one.glandular is not None), 0.0
+
+
+def losses(learner: Learner, batch: Sequence[Tensor]) -> dict[str, Tensor]:
+    """The parts of the loss of a batch."""
+    x, dense, glandular, source, label, has_dense, has_glandular, _ = batch
+    score, found, fibrous, part = learner(x.to(memory_format=torch.channels_last))
+    total = score.new_zeros(())
+    for number, name in enumerate(SOURCES):
+        of = source == number
+        if of.any():
+            k = len(SOURCES[name])
+            total = total + functional.cross_entropy(learner.logits(score[of], name), label[of, :k], reduction="sum")
+    entropy = functional.binary_cross_entropy_with_logits(found, dense.clamp(0, 1), part, reduction="none")
+    cells = part.sum((1, 2)).clamp(min=1)
+    areas = [(one * part).sum((1, 2)) / cells for one in (torch.sigmoid(found), dense)]
+    amount = functional.softplus(fibrous - 2)
+    amounts = [(one * part).sum((1, 2)) / cells for one in (amount, glandular)]
+    thickness = ((amount - glandular).abs() * part).sum((1, 2)) / cells
+    known = has_dense.sum().clamp(min=1)
+    return {
+        "label": total / len(x),
+        "dense": ((entropy.sum((1, 2)) / cells + (areas[0] - areas[1]).abs()) * has_dense).sum() / known,
+        "glandular": ((5 * thickness + 5 * (amounts[0] - amounts[1]).abs()) * has_glandular).sum()
+        / has_glandular.sum().clamp(min=1),
+    }
+
+
+def fit(
+    sources: Sequence[Source],
+    steps: int,
+    rate: float,
+    seed: int,
+    start: Learner | None = None,
+    watch: Callable[[int, Learner], None] = lambda step, learner: None,
+) -> Learner:
+    """Fit; the running mean of the weights of the last steps."""
+    torch.manual_seed(seed)
+    learner = Learner()
+    if start is None:
+        learner.network.load_state_dict(load_network("free").state_dict(), strict=False)
+    else:
+        learner.load_state_dict(start.state_dict())
+    learner.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    ema = torch.optim.swa_utils.get_ema_multi_avg_fn(0.995)
+    mean = torch.optim.swa_utils.AveragedModel(learner, multi_avg_fn=ema, use_buffers=True)
+    optimiser = torch.optim.AdamW(learner.parameters(), rate, weight_decay=1e-2)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rate, steps, pct_start=0.1)
+    batches = iter(DataLoader(Drawn(sources, seed), BATCH, num_workers=1, prefetch_factor=8))
+    began, sums = time.monotonic(), np.zeros(3)
+    for step in range(1, steps + 1):
+        learner.train()
+        parts = losses(learner, next(batches))
+        loss = parts["label"] + 0.5 * parts["dense"] + 0.5 * parts["glandular"]
+        optimiser.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(learner.parameters(), 2.0)
+        optimiser.step()
+        schedule.step()
+        mean.update_parameters(learner)
+        sums += [float(part) for part in parts.values()]
+        if step % 100 == 0:
+            told = ", ".join(f"{name} {value / 100:.3f}" for name, value in zip(parts, sums, strict=True))
+            print(f"step {step}: {told}; {time.monotonic() - began:.0f} s", flush=True)
+            sums[:] = 0
+        if step % 500 == 0 or step == steps:
+            watch(step, mean.module.eval())
+    return mean.module.eval()
+
+
+def scale_of(learner: Learner, images: Sequence[Framed]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Scores, and percent density by the network's own dense cells."""
+    from densight.preparation.prepare import finish
+    from starter.material import PREPARATION
+
+    scores, densities = [], []
+    with torch.inference_mode():
+        for one in images:
+            x = torch.from_numpy(finish(one.image.astype(np.float32) / 255, PREPARATION))[None]
+            score, found, _, part = learner(x.to(memory_format=torch.channels_last))
+            scores.append(float(score))
+            densities.append(100 * float((torch.sigmoid(found) * part).sum() / part.sum()))
+    return np.array(scores), np.array(densities)
+
+
+def save(learner: Learner, path: Path) -> None:
+    """Write all weights."""
+    from safetensors.torch import save_file
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_file({name: value.contiguous() for name, value in learner.state_dict().items()}, path)

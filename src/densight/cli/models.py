@@ -1,0 +1,49 @@
+"""``densight models`` and ``densight card``: which models come with densight, and what is known of them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from densight.cli.terminal import TABLE, open_console, print_line
+
+__all__ = ["card", "models"]
+
+
+def models() -> None:
+    """List the models that come with densight.
+
+    Give a name as --model, or to densight.load_model. densight card NAME shows
+    what a model has learnt from, its terms, and how well it does on what.
+
+    densight models
+    """
+    from rich.table import Table
+
+    from densight.network.bundle import read_bundle
+    from densight.network.shipped import DEFAULT, model_folder, shipped_models
+
+    table = Table(title="Models that come with densight", **TABLE)
+    for heading in ("name", "classes", "projections", "terms"):
+        table.add_column(heading, overflow="fold")
+    for name in shipped_models():
+        facts = read_bundle(model_folder(name)).facts
+        table.add_row(name, " ".join(facts.classes), " ".join(facts.projections), facts.licence)
+    console = open_console()
+    console.print(table)
+    print_line(console, f"{DEFAULT} is used where no model is named. densight card NAME tells more.")
+
+
+def card(
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="A model that comes with densight, or the folder of one.")
+    ] = "starter",
+) -> None:
+    """Show the card of a model: what it has learnt from, its terms, its figures.
+
+    densight card starter
+    """
+    from densight.network.shipped import read_card
+
+    print_line(open_console(), read_card(name).rstrip())

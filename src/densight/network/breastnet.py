@@ -1,0 +1,98 @@
+"""A small U-Net for the preset ``breast``: it sees where the breast is, and speaks of the breast alone.
+
+After Ronneberger, Fischer and Brox, "U-Net: convolutional networks for biomedical image segmentation", MICCAI 2015.
+Its first layers are those of `densight.anatomy.network.TissueNetwork`.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from densight.anatomy.network import STRIDE, conv_block
+from densight.network.blocks import DensityNetwork
+
+__all__ = ["BreastNet"]
+
+WIDTHS = (16, 32, 64, 128)
+FEATURES = 64
+
+
+class BreastNet(DensityNetwork):
+    """Features of every place of the breast, and their mean over the breast.
+
+    Input ``(B, 3, rows, columns)`` of the preset ``breast``, whose last channel is where the breast is. The features
+    are zero beside it and as many times larger as the breast is smaller than the frame, so that their mean over the
+    frame is that over the breast: density is a part of the breast, not of the picture.
+
+    Parameters
+    ----------
+    classes : int
+        Number of density classes.
+    channels : int
+        Input channels.
+
+    Examples
+    --------
+    >>> network = BreastNet(4).eval()
+    >>> network.forward_features(torch.rand(1, 3, 320, 208) - 0.4).shape
+    torch.Size([1, 64, 80, 52])
+    """
+
+    feature_layer = "features"
+
+    def __init__(self, classes: int, channels: int = 3) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(channels, WIDTHS[0], 5, stride=STRIDE, padding=2)
+        self.down = nn.ModuleList(conv_block(a, b) for a, b in zip((WIDTHS[0], *WIDTHS[:-1]), WIDTHS, strict=True))
+        self.context = nn.Linear(WIDTHS[-1], WIDTHS[-1])
+        self.up = nn.ModuleList(conv_block(a + b, b) for a, b in ((WIDTHS[3], WIDTHS[2]), (WIDTHS[2], WIDTHS[1])))
+        self.mix = nn.Conv2d(WIDTHS[1], FEATURES, 1, bias=False)
+        self.mix_norm = nn.BatchNorm2d(FEATURES)
+        self.dropout = nn.Dropout(0.1)
+        self.classifier = nn.Linear(FEATURES, classes)
+
+    def forward_features(self, x: Tensor) -> Tensor:
+        """``(B, 64, rows / 4, columns / 4)``."""
+        breast = (x[:, -1:] > 0).to(x.dtype)
+        x = self.stem(x)
+        kept = []
+        for level, block in enumerate(self.down):
+            x = block(x if level == 0 else functional.max_pool2d(x, 2))
+            kept.append(x)
+        whole = _mean_over(x, _cells(breast, x))
+        x = x + self.context(whole)[:, :, None, None]
+        for block, before in zip(self.up, (kept[2], kept[1]), strict=True):
+            x = functional.interpolate(x, before.shape[-2:], mode="bilinear", align_corners=False)
+            x = block(torch.cat([x, before], 1))
+        part = _cells(breast, x)
+        features: Tensor = self.mix_norm(self.mix(x)) * part / part.mean((2, 3), keepdim=True).clamp(min=1e-3)
+        return features
+
+    def forward_head(self, features: Tensor) -> Tensor:
+        """ReLU, mean, dense layer: logits ``(B, classes)``."""
+        logits: Tensor = self.classifier(self.dropout(self.activate(features).mean((2, 3))))
+        return logits
+
+    def activate(self, features: Tensor) -> Tensor:
+        """ReLU."""
+        return functional.relu(features)
+
+    def activation_slope(self, features: Tensor) -> Tensor:
+        """One above zero."""
+        return (features > 0).to(features.dtype)
+
+    def strides(self, size: int) -> list[tuple[int, int, int]]:
+        """(kernel, stride, padding before): the stem and one pooling, for what is pooled again is enlarged again."""
+        return [(5, STRIDE, 2), (2, 2, 0)]
+
+
+def _cells(breast: Tensor, x: Tensor) -> Tensor:
+    """The part of each cell of ``x`` that is breast: ``(B, 1, rows, columns)``."""
+    return functional.adaptive_avg_pool2d(breast, (x.shape[-2], x.shape[-1]))
+
+
+def _mean_over(x: Tensor, part: Tensor) -> Tensor:
+    """The mean of each channel weighted by ``part``: ``(B, channels)``."""
+    return (x * part).sum((2, 3)) / part.sum((2, 3)).clamp(min=1e-3)
