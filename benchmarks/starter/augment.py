@@ -66,14 +66,15 @@ def _moved(image: Image, way: npt.NDArray[np.float64]) -> Image:
 
 def _placement(framed: Framed, rng: np.random.Generator) -> npt.NDArray[np.float64]:
     """The affine way: another size, shape, turn and place; now and then upside down."""
-    scale, aspect = rng.uniform(0.78, 1.08), rng.uniform(0.88, 1.14)
+    rows = framed.image.shape[0]
+    scale, aspect = rng.uniform(0.78, 1.08) * FRAME[0] / rows, rng.uniform(0.88, 1.14)
     angle, shear = np.deg2rad(rng.uniform(-8, 8)), rng.uniform(-0.06, 0.06)
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     linear = scale * turn @ np.array([[1 / aspect, shear], [0, aspect]])
     if rng.random() < 0.3:
         linear = linear @ np.diag([1, -1])
-    middle = np.array([0, FRAME[0] / 2])
-    place = middle + np.array([rng.uniform(-0.05, 0.02), rng.uniform(-0.06, 0.06)]) * FRAME[::-1]
+    middle = np.array([0, rows / 2])
+    place = np.array([rng.uniform(-0.05, 0.02), 0.5 + rng.uniform(-0.06, 0.06)]) * FRAME[::-1]
     return np.column_stack([linear, place - linear @ middle])
 
 
@@ -99,6 +100,10 @@ def _stored(grey: Image, mask: Mask, real: bool, rng: np.random.Generator) -> Im
     grey = grey * (1 + rng.uniform(0, 0.06) * _cloud(rng, 400)) + rng.uniform(0, 0.03) * _cloud(rng, 400)
     low, high = np.percentile(grey[mask], (0.5, 99.5))
     grey = np.clip((grey - low) / max(float(high - low), 1e-6), 0, 1.1)
+    if rng.random() < 0.3:
+        # A film that is exposed so that its brightest parts are all alike.
+        most = float(np.quantile(grey[mask], rng.uniform(0.5, 0.98)))
+        grey = np.where(grey > most, most + rng.uniform(0, 0.5) * (grey - most), grey)
     grey = grey ** np.exp(rng.uniform(-0.45, 0.45))
     if rng.random() < 0.4:
         grey = _blurred(grey, rng.uniform(0.3, 1.3))

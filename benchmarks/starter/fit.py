@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,12 +22,18 @@ from torch.utils.data import DataLoader, IterableDataset
 from densight.anatomy.network import load_network
 from densight.network.breastnet import FEATURES, BreastNet
 from densight.phantom.woman import CUT_POINTS
+from densight.preparation.prepare import finish
+from densight.storage import write_bytes
+from densight.training.checkpoint import State, load_state, save_state
 from starter.augment import example
-from starter.material import Framed
+from starter.material import PREPARATION, Framed
 
-__all__ = ["SOURCES", "Learner", "Source", "fit", "scale_of"]
+__all__ = ["SOURCES", "Learner", "Source", "fit", "read_learner", "save_learner", "scale_of"]
 
-BATCH = 8
+BATCH, LEARNER = 8, "learner.safetensors"
+
+KEPT = 300
+"""Steps between two writings of the state."""
 
 LOOKS = 0.15
 """Standard deviation of the logarithm of volumetric density with which a phantom's class is uncertain."""
@@ -80,41 +88,40 @@ class Learner(nn.Module):
 
 
 class Drawn(IterableDataset[tuple[Any, ...]]):
-    """Endless batches; each worker its own."""
+    """Endless examples; each depends on the seed and its number alone, so that a fit that was stopped goes on."""
 
-    def __init__(self, sources: Sequence[Source], seed: int) -> None:
-        self.sources, self.seed = sources, seed
+    def __init__(self, sources: Sequence[Source], seed: int, first: int) -> None:
+        self.sources, self.seed, self.first = sources, seed, first
 
     def __iter__(self) -> Iterator[tuple[Any, ...]]:
         import cv2
 
         cv2.setNumThreads(1)
         torch.set_num_threads(1)
-        info = torch.utils.data.get_worker_info()
-        rng = np.random.default_rng([self.seed, 0 if info is None else info.id])
         chances = np.array([source.weight for source in self.sources])
-        while True:
+        for number in itertools.count(self.first):
+            rng = np.random.default_rng([self.seed, number])
             source = self.sources[rng.choice(len(self.sources), p=chances / chances.sum())]
             one = source.images[rng.integers(len(source.images))]
             yield (*map(torch.from_numpy, example(one, rng)), *_known(source.name, one))
 
 
-def _known(source: str, one: Framed) -> tuple[Tensor, Tensor, float, float, float]:
-    """Index of the source and its label's distribution, whether dense and glandular are known, and the density."""
+def _known(source: str, one: Framed) -> tuple[Tensor, Tensor, float, float]:
+    """Number of the source, -1 without labels; its label's distribution; whether dense and glandular are known."""
     label = torch.zeros(4)
     if source == "phantom":
-        place = math.log(float(one.row["breast_volumetric_density"]))  # type: ignore[arg-type]
+        place = math.log(float(one.row["breast_volumetric_density"]))
         below = norm.cdf([(math.log(cut) - place) / LOOKS for cut in CUT_POINTS])
         label = torch.from_numpy(np.diff([0, *below, 1])).float()
     elif source in SOURCES:
         label[SOURCES[source].index(str(one.row["density"]))] = 1
     number = list(SOURCES).index(source) if source in SOURCES else -1
-    return torch.tensor(number), label, float(one.dense is not None), float(one.glandular is not None), 0.0
+    return torch.tensor(number), label, float(one.dense is not None), float(one.glandular is not None)
 
 
 def losses(learner: Learner, batch: Sequence[Tensor]) -> dict[str, Tensor]:
     """The parts of the loss of a batch."""
-    x, dense, glandular, source, label, has_dense, has_glandular, _ = batch
+    x, dense, glandular, source, label, has_dense, has_glandular = batch
     score, found, fibrous, part = learner(x.to(memory_format=torch.channels_last))
     total = score.new_zeros(())
     for number, name in enumerate(SOURCES):
@@ -142,48 +149,81 @@ def fit(
     steps: int,
     rate: float,
     seed: int,
-    start: Learner | None = None,
+    folder: Path,
+    start: Mapping[str, Tensor] | None = None,
     watch: Callable[[int, Learner], None] = lambda step, learner: None,
 ) -> Learner:
-    """Fit; the running mean of the weights of the last steps."""
+    """Fit a network.
+
+    A fit that was stopped goes on from ``folder/state.safetensors``, which is written every `KEPT` steps.
+
+    Parameters
+    ----------
+    sources : sequence of Source
+    steps, rate, seed
+        Of AdamW; the rate rises for a tenth of the steps, then falls as a cosine.
+    folder : Path
+    start : mapping of str to Tensor, optional
+        The weights of a `Learner` to go on from. By default the first layers are those of `densight.anatomy`.
+    watch : callable
+        Called now and then with the mean network so far.
+
+    Returns
+    -------
+    Learner
+        The running mean of the weights of the last steps, in evaluation mode.
+    """
     torch.manual_seed(seed)
     learner = Learner()
-    if start is None:
-        learner.network.load_state_dict(load_network("free").state_dict(), strict=False)
-    else:
-        learner.load_state_dict(start.state_dict())
-    learner.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    learner.load_state_dict(_first_layers() if start is None else start, strict=start is not None)
+    learner.to(memory_format=torch.channels_last)
     ema = torch.optim.swa_utils.get_ema_multi_avg_fn(0.995)
     mean = torch.optim.swa_utils.AveragedModel(learner, multi_avg_fn=ema, use_buffers=True)
-    optimiser = torch.optim.AdamW(learner.parameters(), rate, weight_decay=1e-2)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rate, steps, pct_start=0.1)
-    batches = iter(DataLoader(Drawn(sources, seed), BATCH, num_workers=1, prefetch_factor=8))
-    began, sums = time.monotonic(), np.zeros(3)
-    for step in range(1, steps + 1):
+    optimizer = torch.optim.AdamW(learner.parameters(), rate, weight_decay=1e-2)
+    kept, fingerprint = folder / "state.safetensors", f"{steps} {rate} {seed} {[len(one.images) for one in sources]}"
+    state = State(fingerprint, rate)
+    if kept.is_file():
+        state = load_state(kept, fingerprint, learner, optimizer)
+        mean.load_state_dict(state.best)
+    batches = iter(DataLoader(Drawn(sources, seed, state.steps * BATCH), BATCH, num_workers=1, prefetch_factor=8))
+    began, told = time.monotonic(), Counter[str]()
+    for step in range(state.steps + 1, steps + 1):
         learner.train()
+        torch.manual_seed(seed * 1_000_000 + step)
+        for group in optimizer.param_groups:
+            group["lr"] = rate * _part_of_rate(step / steps)
         parts = losses(learner, next(batches))
         loss = parts["label"] + 0.5 * parts["dense"] + 0.5 * parts["glandular"]
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(learner.parameters(), 2.0)
-        optimiser.step()
-        schedule.step()
+        optimizer.step()
         mean.update_parameters(learner)
-        sums += [float(part) for part in parts.values()]
+        told.update({name: part.item() / 100 for name, part in parts.items()})
         if step % 100 == 0:
-            told = ", ".join(f"{name} {value / 100:.3f}" for name, value in zip(parts, sums, strict=True))
-            print(f"step {step}: {told}; {time.monotonic() - began:.0f} s", flush=True)
-            sums[:] = 0
-        if step % 500 == 0 or step == steps:
+            words = ", ".join(f"{name} {value:.3f}" for name, value in told.items())
+            print(f"step {step}: {words}; {time.monotonic() - began:.0f} s", flush=True)
+            told.clear()
+        if step % KEPT == 0 or step == steps:
+            state.steps, state.best = step, mean.state_dict()
+            save_state(kept, state, learner, optimizer)
             watch(step, mean.module.eval())
-    return mean.module.eval()
+    fitted: Learner = mean.module.eval()
+    return fitted
+
+
+def _part_of_rate(done: float) -> float:
+    return done / 0.1 if done < 0.1 else 0.5 * (1 + math.cos(math.pi * (done - 0.1) / 0.9))
+
+
+def _first_layers() -> dict[str, Tensor]:
+    known = Learner().network.state_dict()
+    free = load_network("free").state_dict()
+    return {f"network.{name}": value for name, value in free.items() if name in known}
 
 
 def scale_of(learner: Learner, images: Sequence[Framed]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Scores, and percent density by the network's own dense cells."""
-    from densight.preparation.prepare import finish
-    from starter.material import PREPARATION
-
     scores, densities = [], []
     with torch.inference_mode():
         for one in images:
@@ -194,9 +234,17 @@ def scale_of(learner: Learner, images: Sequence[Framed]) -> tuple[npt.NDArray[np
     return np.array(scores), np.array(densities)
 
 
-def save(learner: Learner, path: Path) -> None:
-    """Write all weights."""
-    from safetensors.torch import save_file
+def save_learner(learner: Learner, folder: Path) -> None:
+    """Write all weights of a fit."""
+    from safetensors.torch import save
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    save_file({name: value.contiguous() for name, value in learner.state_dict().items()}, path)
+    write_bytes(folder / LEARNER, save({name: value.contiguous() for name, value in learner.state_dict().items()}))
+
+
+def read_learner(folder: Path) -> Learner:
+    """What `save_learner` wrote, in evaluation mode."""
+    from safetensors.torch import load_file
+
+    learner = Learner()
+    learner.load_state_dict(load_file(folder / LEARNER))
+    return learner.eval()

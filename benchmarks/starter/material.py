@@ -1,33 +1,40 @@
-"""What the starter models learn from, framed as they see it and kept in memory."""
+"""What the starter models learn from, framed as they see it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import torch
 
 from densight.anatomy.reading import read
 from densight.intake.image import read_mammogram
+from densight.intake.mammogram import Mammogram
 from densight.intake.split import split_by_patient
 from densight.preparation.prepare import Preparation, prepare
 from densight.vocabulary import DensightError
 
-__all__ = ["CELLS", "PREPARATION", "SPLIT", "Framed", "ddsm", "mias", "msynth", "phantoms"]
+__all__ = ["CELLS", "FOLDS", "PREPARATION", "SPLIT", "Framed", "ddsm", "mias", "msynth", "phantoms", "read_image"]
 
 PREPARATION = Preparation.usual("breast")
 
-CELLS = (80, 52)
+CELLS = (64, 40)
 """Rows and columns of the network's feature map."""
 
 SPLIT = ((0.4, 0.1, 0.5), 8)
 """Parts of mini-MIAS' women for training, validation and test, and the seed: chosen before any fitting."""
+
+
+FOLDS = 5
+"""Parts of DDSM's women, each held out once."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +54,7 @@ class Framed:
     image: npt.NDArray[np.uint8]
     dense: npt.NDArray[np.float32] | None
     glandular: npt.NDArray[np.float32] | None
-    row: dict[str, object]
+    row: dict[str, Any]
 
 
 def phantoms(folder: Path) -> list[Framed]:
@@ -55,7 +62,8 @@ def phantoms(folder: Path) -> list[Framed]:
     table = pd.read_csv(folder / "catalogue.csv", dtype={"patient_id": str, "exam_id": str})
     table["file"] = [str(folder / path) for path in table["path"]]
     table["projection"] = table["view"] + "_" + table["laterality"]
-    return list(_framed(table, _phantom_truth))
+    table["patient_id"] = f"{folder.name} " + table["patient_id"]
+    return _framed(table, _phantom_truth)
 
 
 def mias(folder: Path) -> list[Framed]:
@@ -64,48 +72,59 @@ def mias(folder: Path) -> list[Framed]:
     table["file"] = [str(folder / path) for path in table["path"]]
     table["projection"] = table["view"] + "_" + table["laterality"]
     table = table.assign(density=table["tissue"], split="")
-    return list(_framed(split_by_patient(table, ("F", "G", "D"), *SPLIT), None))
+    return _framed(split_by_patient(table, ("F", "G", "D"), *SPLIT), None)
 
 
 def ddsm(folder: Path) -> list[Framed]:
-    """The films of DDSM whose tissue is outlined."""
+    """The films of DDSM whose tissue is outlined, in five folds."""
     paths = sorted((folder / "images").iterdir())
     table = pd.DataFrame({"file": [str(path) for path in paths], "patient_id": [path.stem for path in paths]})
-    return list(_framed(table.assign(projection="MLO_R"), _outlined))
+    order = np.random.default_rng(SPLIT[1]).permutation(len(table))
+    return _framed(table.assign(projection="MLO_R", fold=order % FOLDS), _outlined)
 
 
 def msynth(folder: Path) -> list[Framed]:
-    """M-SYNTH."""
+    """M-SYNTH, turned so that the chest wall, which is at the top of its images, is at the left."""
     table = pd.read_csv(folder / "manifest.csv", dtype={"patient_id": str})
     table["file"] = [str(folder / "images" / name) for name in table["filename"]]
-    return list(_framed(table.assign(projection="CC_R", density=table["breast_density"]), None))
+    return _framed(table.assign(projection="CC_L", density=table["breast_density"]), None)
 
 
-Truth = Callable[[dict[str, object]], dict[str, npt.NDArray[np.floating]]]
-
-
-def _framed(table: pd.DataFrame, truth: Truth | None) -> Iterator[Framed]:
-    rows = table.to_dict("records")
-    with ProcessPoolExecutor(2) as pool:
-        for row, one in zip(rows, pool.map(partial(_frame, truth=truth), rows, chunksize=8), strict=True):
-            if one is None:
-                print(f"left out: {row['file']}")
-            else:
-                yield one
-
-
-def _frame(row: dict[str, object], truth: Truth | None) -> Framed | None:
-    cv2.setNumThreads(1)
-    import torch
-
-    torch.set_num_threads(1)
+def read_image(row: Mapping[str, Any]) -> Mammogram:
+    """The mammogram of a row."""
     mammogram = read_mammogram(str(row["file"]), projection=str(row["projection"]))
+    if "lesion_size" not in row:
+        return mammogram
+    return replace(mammogram, pixels=np.ascontiguousarray(np.rot90(mammogram.pixels)))
+
+
+Truth = Callable[[dict[str, Any]], dict[str, npt.NDArray[np.floating]]]
+
+
+def _framed(table: pd.DataFrame, truth: Truth | None) -> list[Framed]:
+    rows = table.to_dict("records")
+    with ProcessPoolExecutor(initializer=_alone) as pool:
+        framed = list(pool.map(partial(_frame, truth=truth), rows, chunksize=8))
+    left_out = [str(row["file"]) for row, one in zip(rows, framed, strict=True) if one is None]
+    if left_out:
+        print(f"{len(left_out)} images show no breast: {', '.join(left_out)}")
+    return [one for one in framed if one is not None]
+
+
+def _alone() -> None:
+    """One thread a process."""
+    cv2.setNumThreads(1)
+    torch.set_num_threads(1)
+
+
+def _frame(row: dict[str, Any], truth: Truth | None) -> Framed | None:
+    mammogram = read_image(row)
     anatomy = read(mammogram)
     try:
         prepared = prepare(mammogram, PREPARATION, anatomy)
     except DensightError:
         return None
-    row = row | {"faults": list(anatomy.verdict.faults), "pd": anatomy.measured_density}
+    row = row | {"faults": list(anatomy.verdict.faults), "percent_density_read": anatomy.measured_density}
     known = {} if truth is None else truth(row)
     cells = {
         name: cv2.resize(prepared.geometry.image_to_frame(part), CELLS[::-1], interpolation=cv2.INTER_AREA)
@@ -115,7 +134,7 @@ def _frame(row: dict[str, object], truth: Truth | None) -> Framed | None:
     return Framed(image, cells.get("dense"), cells.get("glandular"), row)
 
 
-def _phantom_truth(row: dict[str, object]) -> dict[str, npt.NDArray[np.floating]]:
+def _phantom_truth(row: dict[str, Any]) -> dict[str, npt.NDArray[np.floating]]:
     with np.load(Path(str(row["file"])).with_suffix(".npz")) as truth:
         return {
             "dense": truth["dense"].astype(np.float32),
@@ -123,7 +142,7 @@ def _phantom_truth(row: dict[str, object]) -> dict[str, npt.NDArray[np.floating]
         }
 
 
-def _outlined(row: dict[str, object]) -> dict[str, npt.NDArray[np.floating]]:
+def _outlined(row: dict[str, Any]) -> dict[str, npt.NDArray[np.floating]]:
     path = Path(str(row["file"]))
     tissue = cv2.imread(str(path.parent.parent / "tissue" / path.name), cv2.IMREAD_GRAYSCALE)
     assert tissue is not None

@@ -1,0 +1,78 @@
+"""Make the models that come with densight.
+
+python benchmarks/starter_fit.py starter PH -o OUT
+python benchmarks/starter_fit.py starter-research PH --data DATA --start OUT/starter -o OUT
+python benchmarks/starter_fit.py starter-research PH --data DATA --start OUT/starter -o OUT --fold 0   # … 4
+
+``PH`` is where phantoms are made, if they are not there already. ``starter`` learns from them alone.
+``starter-research`` goes on from it with the films of ``DATA/mias``, of 60 of the 120 women, and of
+``DATA/ddsm_tissue``; with ``--fold N`` without the N-th fifth of the women of DDSM, to be judged on them. A fit that
+was stopped goes on. ``OUT/starter`` is then the bundle, ``OUT/starter.fit`` what is left of the fitting.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import pandas as pd
+
+from densight.assessment.calibrate import fit_calibration, store_calibration
+from densight.assessment.models import load_models
+from densight.assessment.run import assess_run
+from densight.assessment.tables import read_assessments
+from densight.intake.exam import find_labelled
+from starter import material
+from starter.bundle import write_starter
+from starter.fit import Source, fit, read_learner, save_learner
+from starter.sets import CALIBRATION, TRAINING, make
+
+STEPS, RATE, SEED = 1800, 2e-3, 1
+MORE_STEPS, MORE_RATE = 800, 1e-3
+
+
+def main() -> None:
+    """Fit, write, calibrate."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("name", choices=("starter", "starter-research"))
+    parser.add_argument("phantoms", type=Path)
+    parser.add_argument("--data", type=Path)
+    parser.add_argument("--start", type=Path)
+    parser.add_argument("--fold", type=int)
+    parser.add_argument("-o", "--output", type=Path, required=True)
+    given = parser.parse_args()
+    name = given.name if given.fold is None else f"{given.name}-fold{given.fold}"
+    folder, left = given.output / name, given.output / f"{name}.fit"
+    made = [one for each in TRAINING for one in material.phantoms(make(each, given.phantoms))]
+    if given.name == "starter":
+        learner = fit([Source("phantom", made, 1)], STEPS, RATE, SEED, left)
+        learnt = made
+    else:
+        films = [one for one in material.mias(given.data / "mias") if one.row["split"] != "test"]
+        outlined = [one for one in material.ddsm(given.data / "ddsm_tissue") if one.row["fold"] != given.fold]
+        sources = [Source("phantom", made, 1), Source("mias", films, 1), Source("ddsm", outlined, 1)]
+        start = read_learner(given.start.with_name(f"{given.start.name}.fit")).state_dict()
+        learner = fit(sources, MORE_STEPS, MORE_RATE, SEED + 1, left, start)
+        learnt = [*made, *films, *outlined]
+    save_learner(learner, left)
+    write_starter(learner, given.name, learnt, folder)
+    calibrate(folder, given.phantoms, given.output / f"{name}.calibration")
+
+
+def calibrate(folder: Path, phantoms: Path, output: Path) -> None:
+    """Calibrate the bundle on other phantoms."""
+    models = load_models([folder], calibrated=False)
+    for one in CALIBRATION:
+        source = make(one, phantoms)
+        entries, _ = find_labelled(source / "catalogue.csv", None, models.classes)
+        assess_run(models, entries, output / one.name, {"command": "assess"}, base=source)
+    tables = []
+    for one in CALIBRATION:
+        table, _ = read_assessments(output / one.name, models.classes)
+        tables.append(table.assign(**{name: f"{one.name} " + table[name] for name in ("exam_id", "patient_id")}))
+    record = {"input": "150 phantom exams of other women, of the mix of screening: films, displays of two makers"}
+    store_calibration(models, fit_calibration(models, pd.concat(tables, ignore_index=True), record=record))
+
+
+if __name__ == "__main__":
+    main()
