@@ -17,7 +17,8 @@ from densight.network.blocks import DensityNetwork, SameConv2d, SameMaxPool2d, f
 from densight.network.resnet import TutorialResNet
 from densight.vocabulary import DensightError
 
-CHANNELS = {name: 3 if name == "tutorial-resnet" else 1 for name in ARCHITECTURES}
+CHANNELS = {name: 1 if name.startswith("mobilenet") else 3 for name in ARCHITECTURES}
+ACTIVATIONS = {"tutorial-resnet": nn.LeakyReLU(0.3), "breastnet": nn.ReLU()}
 
 
 @cache
@@ -125,7 +126,7 @@ def test_the_head_of_the_features_is_the_whole(name: str) -> None:
     assert logits.shape == (2, 4)
     assert torch.isfinite(logits).all()
     # The form that the closed form of Grad-CAM rests on.
-    activation = nn.LeakyReLU(0.3) if name == "tutorial-resnet" else nn.ReLU6()
+    activation = ACTIVATIONS.get(name, nn.ReLU6())
     pooled = activation(features).mean(dim=(2, 3))
     torch.testing.assert_close(pooled @ network.classifier.weight.T + network.classifier.bias, logits)
 
@@ -157,7 +158,7 @@ def test_the_slope_of_the_activation_is_what_autograd_says(name: str) -> None:
         torch.testing.assert_close(gradient, expected, atol=1e-7, rtol=1e-5)
 
 
-@pytest.mark.parametrize("name", ["tutorial-resnet", "mobilenetv2-035"])
+@pytest.mark.parametrize("name", ["tutorial-resnet", "breastnet", "mobilenetv2-035"])
 @settings(max_examples=15, deadline=None)
 @given(seed=st.integers(0, 2**31), rows=st.integers(1, 7), columns=st.integers(1, 7), batch=st.integers(1, 3))
 def test_grad_cam_in_closed_form_is_grad_cam_by_differentiation(
@@ -193,3 +194,26 @@ def test_a_cell_of_the_feature_map_looks_around_its_centre(name: str, size: int)
 def test_an_unknown_network_is_refused_with_the_names_there_are() -> None:
     with pytest.raises(DensightError, match=r"unknown network 'resnet99'.*tutorial-resnet, mobilenetv2-100"):
         build_network(Architecture("resnet99", 4, 1))
+
+
+def test_what_breastnet_says_is_of_the_breast_alone() -> None:
+    """Its features are zero beside the breast, and their mean over the frame is that over the breast."""
+    network = built("breastnet")
+    image = torch.rand(1, 3, 96, 64) - 0.5
+    image[:, 2] = -0.5
+    image[:, 2, 32:64, :32] = 0.5
+    with torch.inference_mode():
+        features = network.forward_features(image)
+        nothing = network.forward_features(torch.full((1, 3, 96, 64), -0.5))
+    inside = torch.zeros(24, 16, dtype=torch.bool)
+    inside[8:16, :8] = True
+    assert features[..., ~inside].abs().max() == 0
+    assert features[..., inside].abs().min() > 0
+    assert torch.equal(nothing, torch.zeros_like(nothing))
+    # A sixth of the frame is breast, so there the features are six times what the last layers made of it.
+    mixed = []
+    handle = network.mix_norm.register_forward_hook(lambda module, given, made: mixed.append(made))
+    with torch.inference_mode():
+        network.forward_features(image)
+    handle.remove()
+    torch.testing.assert_close(features[..., inside], 6 * mixed[0][..., inside])

@@ -1,4 +1,4 @@
-"""What the network sees: the presets ``tutorial`` and ``default``."""
+"""What the network sees: the presets ``tutorial``, ``default`` and ``breast``."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from densight.anatomy.breast import breast_mask
+from densight.anatomy.reading import read
 from densight.intake.image import read_mammogram
 from densight.intake.mammogram import Mammogram
-from densight.preparation.prepare import PRESETS, Preparation, finish, frame, prepare
+from densight.preparation.prepare import DARKEST, PRESETS, Preparation, finish, frame, prepare
 from densight.vocabulary import DensightError
 
-TUTORIAL, DEFAULT = Preparation.usual("tutorial"), Preparation.usual("default")
+TUTORIAL, DEFAULT, BREAST = map(Preparation.usual, ("tutorial", "default", "breast"))
 SMALL = Preparation("tutorial", (35, 33))
 
 
@@ -31,12 +32,13 @@ def films(data: Path) -> list[Mammogram]:
 def test_a_preset_has_its_usual_frame_and_channels() -> None:
     assert (TUTORIAL.shape, TUTORIAL.channels) == ((650, 650), 3)
     assert (DEFAULT.shape, DEFAULT.channels) == (PRESETS["default"][0], 1)
+    assert (BREAST.shape, BREAST.channels) == (PRESETS["breast"][0], 3)
 
 
 @pytest.mark.parametrize(
     ("preset", "shape", "message"),
     [
-        ("tutorail", (650, 650), "unknown preparation 'tutorail'.*tutorial, default"),
+        ("tutorail", (650, 650), "unknown preparation 'tutorail'.*tutorial, default, breast"),
         ("default", (384, 31), r"the frame \(384, 31\) is too small"),
     ],
 )
@@ -276,3 +278,57 @@ def test_the_preparation_leaves_the_mammogram_as_it_is(films: list[Mammogram]) -
     for preparation in (TUTORIAL, DEFAULT):
         prepare(films[0], preparation)
     np.testing.assert_array_equal(films[0].pixels, before)
+
+
+# --- preset breast -------------------------------------------------------------------------------------------------
+
+
+def test_the_muscle_and_what_lies_beside_the_breast_are_hidden(films: list[Mammogram]) -> None:
+    for film in films[:4]:
+        anatomy = read(film)
+        framed = frame(film, BREAST, anatomy=anatomy)
+        hidden, tissue = (
+            framed.geometry.image_to_frame(mask)
+            for mask in (anatomy.pectoral | ~anatomy.breast, anatomy.breast & ~anatomy.pectoral)
+        )
+        assert (framed.image[hidden > 0.6] == 0).all()
+        assert (framed.image[tissue > 0.6] >= DARKEST - 1e-6).all()
+        assert framed.image.max() == pytest.approx(1)
+        assert anatomy.pectoral.any()
+
+
+def test_preset_breast_sees_the_same_of_a_mirrored_and_of_a_negative_image(films: list[Mammogram]) -> None:
+    film = films[0]
+    seen = prepare(film, BREAST)
+    mirrored = prepare(Mammogram(np.ascontiguousarray(film.pixels[:, ::-1]), film.projection), BREAST)
+    negative = prepare(Mammogram(255 - film.pixels, film.projection), BREAST)
+    np.testing.assert_array_equal(mirrored.tensor, seen.tensor)
+    assert np.mean(np.abs(negative.image - seen.image) > 0.02) < 0.02
+    assert any("inverted" in words for words in negative.done)
+
+
+def test_the_channels_of_preset_breast_are_grey_values_ranks_and_the_breast() -> None:
+    image = np.zeros((320, 208), np.float32)
+    image[:160, :100] = np.linspace(0.05, 1, 16000, dtype=np.float32).reshape(160, 100) ** 2
+    grey, ranks, breast = finish(image, BREAST) + 0.5
+    np.testing.assert_allclose(grey, image, atol=1e-6)
+    np.testing.assert_array_equal(breast, image > 0)
+    np.testing.assert_allclose(ranks[:160, :100].ravel(), np.linspace(0, 1, 16000), atol=0.01)
+    assert (ranks[image == 0] == 0).all()
+    # No curve of a film or a display changes ranks.
+    np.testing.assert_allclose(finish(np.sqrt(image), BREAST)[1], finish(image, BREAST)[1], atol=0.01)
+
+
+def test_another_picture_of_a_breast_is_framed_by_the_first(films: list[Mammogram]) -> None:
+    film = films[0]
+    painted = film.pixels // 2
+    other = frame(Mammogram(painted, film.projection), BREAST, like=film)
+    first = frame(film, BREAST)
+    assert other.geometry == first.geometry
+    assert other.image.max() < 0.6
+    np.testing.assert_array_equal(other.image > 0, first.image > 0)
+
+
+def test_preset_breast_refuses_what_shows_no_breast() -> None:
+    with pytest.raises(DensightError, match="no breast is found in it"):
+        prepare(Mammogram(np.zeros((300, 200), np.uint8), path=Path("black.png")), BREAST)

@@ -100,7 +100,7 @@ def _stored(grey: Image, mask: Mask, real: bool, rng: np.random.Generator) -> Im
     grey = grey * (1 + rng.uniform(0, 0.06) * _cloud(rng, 400)) + rng.uniform(0, 0.03) * _cloud(rng, 400)
     low, high = np.percentile(grey[mask], (0.5, 99.5))
     grey = np.clip((grey - low) / max(float(high - low), 1e-6), 0, 1.1)
-    if rng.random() < 0.3:
+    if rng.random() < 0.1:
         # A film that is exposed so that its brightest parts are all alike.
         most = float(np.quantile(grey[mask], rng.uniform(0.5, 0.98)))
         grey = np.where(grey > most, most + rng.uniform(0, 0.5) * (grey - most), grey)

@@ -32,7 +32,7 @@ __all__ = ["SOURCES", "Learner", "Source", "fit", "read_learner", "save_learner"
 
 BATCH, LEARNER = 8, "learner.safetensors"
 
-KEPT = 300
+KEPT = 200
 """Steps between two writings of the state."""
 
 LOOKS = 0.15

@@ -26,7 +26,7 @@ __all__ = ["CELLS", "FOLDS", "PREPARATION", "SPLIT", "Framed", "ddsm", "mias", "
 
 PREPARATION = Preparation.usual("breast")
 
-CELLS = (64, 40)
+CELLS = (80, 52)
 """Rows and columns of the network's feature map."""
 
 SPLIT = ((0.4, 0.1, 0.5), 8)

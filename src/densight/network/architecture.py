@@ -39,12 +39,6 @@ def _tutorial(architecture: Architecture) -> DensityNetwork:
     return TutorialResNet(architecture.classes, architecture.channels)
 
 
-def _breastnet(architecture: Architecture) -> DensityNetwork:
-    from densight.network.breastnet import BreastNet
-
-    return BreastNet(architecture.classes, architecture.channels)
-
-
 def _mobilenet(width: float) -> Callable[[Architecture], DensityNetwork]:
     def build(architecture: Architecture) -> DensityNetwork:
         from densight.network.mobilenet import MobileNetV2
@@ -54,12 +48,18 @@ def _mobilenet(width: float) -> Callable[[Architecture], DensityNetwork]:
     return build
 
 
+def _breastnet(architecture: Architecture) -> DensityNetwork:
+    from densight.network.breastnet import BreastNet
+
+    return BreastNet(architecture.classes, architecture.channels)
+
+
 ARCHITECTURES: dict[str, Callable[[Architecture], DensityNetwork]] = {
     "tutorial-resnet": _tutorial,
-    "breastnet": _breastnet,
     "mobilenetv2-100": _mobilenet(1.0),
     "mobilenetv2-050": _mobilenet(0.5),
     "mobilenetv2-035": _mobilenet(0.35),
+    "breastnet": _breastnet,
 }
 """Every network by name."""
 

@@ -20,7 +20,7 @@ Image = npt.NDArray[np.float32]
 PRESETS: dict[str, tuple[tuple[int, int], int]] = {
     "tutorial": ((650, 650), 3),
     "default": ((384, 256), 1),
-    "breast": ((256, 160), 3),
+    "breast": ((320, 208), 3),
 }
 """Each preset's usual frame (rows, columns) and its number of channels."""
 
