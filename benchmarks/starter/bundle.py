@@ -73,13 +73,12 @@ def _scope(network: BreastNet, learnt: Sequence[Framed]) -> Scope:
 
 def _record(learnt: Sequence[Framed]) -> dict[str, Any]:
     kinds = Counter(_kind(one) for one in learnt)
-    patients = {kind: len({one.row["patient_id"] for one in learnt if _kind(one) == kind}) for kind in kinds}
     return {
         "made_by": "benchmarks/starter_fit.py",
         "densight": version("densight"),
         "torch": str(torch.__version__),
-        "images": dict(kinds),
-        "patients": patients,
+        "images": {"train": dict(kinds)},
+        "patients": {"train": len({one.row["patient_id"] for one in learnt})},
     }
 
 
