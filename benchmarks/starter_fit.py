@@ -24,11 +24,11 @@ from densight.assessment.tables import read_assessments
 from densight.intake.exam import find_labelled
 from starter import material
 from starter.bundle import write_starter
-from starter.fit import Source, fit, read_learner, save_learner
+from starter.fit import Source, fit, mean_of, read_learner, save_learner
 from starter.sets import CALIBRATION, TRAINING, make
 
-STEPS, RATE, SEED = 1800, 2e-3, 1
-MORE_STEPS, MORE_RATE = 800, 1e-3
+STEPS, RATE, SEEDS = 600, 5e-4, (1, 2, 3)
+"""Few steps: with more, phantoms are told better and films and M-SYNTH worse. docs/starter.md has what was tried."""
 
 
 def main() -> None:
@@ -45,16 +45,15 @@ def main() -> None:
     folder, left = given.output / name, given.output / f"{name}.fit"
     made = [one for each in TRAINING for one in material.phantoms(make(each, given.phantoms))]
     if given.name == "starter":
-        learner = fit([Source("phantom", made, 1)], STEPS, RATE, SEED, left)
-        learnt = made
+        sources, start = [Source("phantom", made, 1)], None
     else:
         films = [one for one in material.mias(given.data / "mias") if one.row["split"] != "test"]
         outlined = [one for one in material.ddsm(given.data / "ddsm_tissue") if one.row["fold"] != given.fold]
         sources = [Source("phantom", made, 1), Source("mias", films, 1), Source("ddsm", outlined, 1)]
         start = read_learner(given.start.with_name(f"{given.start.name}.fit")).state_dict()
-        learner = fit(sources, MORE_STEPS, MORE_RATE, SEED + 1, left, start)
-        learnt = [*made, *films, *outlined]
+    learner = mean_of([fit(sources, STEPS, RATE, seed, left / f"seed{seed}", start) for seed in SEEDS])
     save_learner(learner, left)
+    learnt = [one for source in sources for one in source.images]
     write_starter(learner, given.name, learnt, folder)
     calibrate(folder, given.phantoms, given.output / f"{name}.calibration")
 
