@@ -17,6 +17,8 @@ from tests.examples import write_model
 
 VERBS = (
     "index",
+    "models",
+    "card",
     "train",
     "assess",
     "explain",

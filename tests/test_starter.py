@@ -20,7 +20,7 @@ from densight.cli.main import app
 from densight.explanation.methods.gradcam import grad_cam
 from densight.intake.mammogram import Exam, Mammogram
 from densight.network.bundle import read_bundle, write_bundle
-from densight.network.scope import Scope
+from densight.network.scope import SOFTENED, Scope
 from densight.network.shipped import DEFAULT, model_folder, shipped_models
 from densight.phantom.imaging import exam as make_exam
 from densight.vocabulary import BIRADS, PROJECTIONS, DensightError, Projection
@@ -189,20 +189,36 @@ def test_a_run_lists_what_is_refused(tmp_path: Path, women: dict[str, Exam]) -> 
 # --- the scope -----------------------------------------------------------------------------------------------------
 
 
-def test_the_distance_is_mahalanobis() -> None:
-    """Of two features, the first of twice the second's spread: a step along it counts half."""
+def test_the_distance_is_mahalanobis_of_logarithms() -> None:
+    """Of two features that do not go together: a step of a logarithm's standard deviation is about one."""
     rng = np.random.default_rng(0)
-    scope = Scope.of(rng.standard_normal((20_000, 2)) * [2.0, 1.0] + [5.0, -3.0], 9.0, "none")
-    assert scope.distance(scope.mean) == 0
-    assert scope.distance(scope.mean + np.array([2.0, 0.0])) == pytest.approx(1, rel=0.03)
-    assert scope.distance(scope.mean + np.array([0.0, 2.0])) == pytest.approx(2, rel=0.03)
+    features = np.exp(rng.standard_normal((20_000, 2)) * [0.5, 0.1]) * [3.0, 40.0]
+    scope = Scope.of(features, 9.0, "none")
+    logs = np.log(features / features.std(axis=0) + SOFTENED)
+    middle, steps = logs.mean(axis=0), logs.std(axis=0)
+
+    def at(*away: float) -> float:
+        return scope.distance((np.exp(middle + np.array(away) * steps) - SOFTENED) * features.std(axis=0))
+
+    assert at(0, 0) == pytest.approx(0, abs=1e-6)
+    assert at(3, 0) == pytest.approx(3, rel=0.03)
+    assert at(0, -2) == pytest.approx(2, rel=0.03)
+    assert at(3, -4) == pytest.approx(5, rel=0.03)
     again = Scope.from_json(json.loads(json.dumps(scope.to_json())))
-    assert again.distance(np.zeros(2)) == pytest.approx(scope.distance(np.zeros(2)), rel=1e-5)
+    assert again.distance(np.ones(2)) == pytest.approx(scope.distance(np.ones(2)), rel=1e-5)
     assert (again.limit, again.false_alarms) == (9.0, "none")
 
 
+def test_features_that_go_together_are_far_when_they_part() -> None:
+    rng = np.random.default_rng(0)
+    shared = rng.standard_normal((5_000, 1))
+    features = np.exp(0.5 * shared + 0.05 * rng.standard_normal((5_000, 2)))
+    scope = Scope.of(features)
+    assert scope.distance(np.array([1.6, 0.6])) > 1.5 * scope.distance(np.array([1.6, 1.6]))
+
+
 def test_a_feature_that_never_changed_does_not_hide_the_others() -> None:
-    features = np.column_stack([np.linspace(-1, 1, 50), np.zeros(50)])
+    features = np.column_stack([np.linspace(1, 2, 50), np.zeros(50)])
     scope = Scope.of(features)
     assert math.isfinite(scope.distance(np.array([0.5, 0.0])))
     assert scope.distance(np.array([0.5, 0.1])) > 100

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -68,7 +69,7 @@ def _scope(network: BreastNet, learnt: Sequence[Framed]) -> Scope:
     features = np.array(pooled)
     scope = Scope.of(features)
     farthest = max(scope.distance(one) for one in features)
-    return Scope(scope.mean, scope.whitening, MARGIN * farthest, "not measured yet")
+    return replace(scope, limit=MARGIN * farthest, false_alarms="not measured yet")
 
 
 def _record(learnt: Sequence[Framed]) -> dict[str, Any]:
