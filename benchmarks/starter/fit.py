@@ -28,7 +28,7 @@ from densight.training.checkpoint import State, load_state, save_state
 from starter.augment import example
 from starter.material import PREPARATION, Framed
 
-__all__ = ["SOURCES", "Learner", "Source", "fit", "mean_of", "read_learner", "save_learner", "scale_of"]
+__all__ = ["SOURCES", "Learner", "Source", "fit", "read_learner", "save_learner", "scale_of"]
 
 BATCH, LEARNER = 8, "learner.safetensors"
 
@@ -220,23 +220,6 @@ def _first_layers() -> dict[str, Tensor]:
     known = Learner().network.state_dict()
     free = load_network("free").state_dict()
     return {f"network.{name}": value for name, value in free.items() if name in known}
-
-
-def mean_of(learners: Sequence[Learner]) -> Learner:
-    """The network whose weights are the mean of several's that began at the same ones.
-
-    Reference: Wortsman et al., "Model soups: averaging weights of multiple fine-tuned models improves accuracy without
-    increasing inference time", ICML 2022.
-    """
-    states = [learner.state_dict() for learner in learners]
-    mean = Learner()
-    mean.load_state_dict(
-        {
-            name: torch.stack([state[name] for state in states]).mean(0) if value.is_floating_point() else value
-            for name, value in states[0].items()
-        }
-    )
-    return mean.eval()
 
 
 def scale_of(learner: Learner, images: Sequence[Framed]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -103,7 +104,8 @@ Truth = Callable[[dict[str, Any]], dict[str, npt.NDArray[np.floating]]]
 
 def _framed(table: pd.DataFrame, truth: Truth | None) -> list[Framed]:
     rows = table.to_dict("records")
-    with ProcessPoolExecutor(initializer=_alone) as pool:
+    # Forked after torch has run, a process would wait for threads that it has not.
+    with ProcessPoolExecutor(mp_context=get_context("spawn"), initializer=_alone) as pool:
         framed = list(pool.map(partial(_frame, truth=truth), rows, chunksize=8))
     left_out = [str(row["file"]) for row, one in zip(rows, framed, strict=True) if one is None]
     if left_out:
