@@ -28,7 +28,11 @@ def make_card(bundle: Bundle, name: str, found: Mapping[str, Any]) -> str:
         What ``starter_figures.py`` measured.
     """
     environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=FileSystemLoader(Path(__file__).parent),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
     )
     environment.filters["with"] = _with
     return environment.get_template("card.md").render(

@@ -40,7 +40,7 @@ def card(
         str, typer.Argument(metavar="NAME", help="A model that comes with densight, or the folder of one.")
     ] = "starter",
 ) -> None:
-    """Show the card of a model: what it has learnt from, its terms, its figures.
+    """Show the card of a model: what it has learnt, its terms, its figures.
 
     densight card starter
     """

@@ -32,7 +32,7 @@ def shipped_models() -> tuple[str, ...]:
 
 
 def is_shipped(source: str | Path) -> bool:
-    """Whether a model's name is that of a shipped bundle; a folder of such a name is meant by ``./starter``."""
+    """Whether a model's name is that of a shipped bundle; a folder of such a name is meant by a longer path."""
     return str(source) in shipped_models()
 
 
