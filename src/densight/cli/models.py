@@ -40,7 +40,7 @@ def card(
         str, typer.Argument(metavar="NAME", help="A model that comes with densight, or the folder of one.")
     ] = "starter",
 ) -> None:
-    """Show the card of a model: what it has learnt, its terms, its figures.
+    """Show a model's card: data, terms, figures, failures.
 
     densight card starter
     """
