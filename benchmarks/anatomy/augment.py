@@ -12,7 +12,7 @@ from scipy import fft
 from anatomy.material import Known
 from densight.anatomy.network import FRAME, STRIDE, network_input
 
-__all__ = ["example"]
+__all__ = ["blurred", "cloud", "example"]
 
 Image = npt.NDArray[np.float32]
 
@@ -38,7 +38,7 @@ def example(known: Known, rng: np.random.Generator) -> tuple[Image, Image, Image
     labels = [placed(np.zeros_like(known.breast) if one is None else one) for one in rest]
     grey = placed(known.grey, air)
     grey = _stored(_changed(grey, air, breast, labels[0], labels[1], known.real, rng), breast, rng)
-    given = _blurred(breast + 0.6 * _cloud(rng, 25) * (rng.random() < 0.5), rng.uniform(0.5, 3)) > rng.uniform(0.3, 0.7)
+    given = blurred(breast + 0.6 * cloud(rng, 25) * (rng.random() < 0.5), rng.uniform(0.5, 3)) > rng.uniform(0.3, 0.7)
     if rng.random() < 0.5:
         # The rim, that films show as black as air.
         thick = 2 * int(rng.integers(0, 11)) + 1
@@ -88,8 +88,8 @@ def _changed(
         grey = np.where(grey > level, np.minimum(level + stretch * (grey - level), 1.2), grey)
         contrast *= stretch
     if rng.random() < 0.5:
-        lines = np.maximum(1 - np.abs(_cloud(rng, rng.uniform(8, 40))) / 0.25, 0) * rng.uniform(0, 0.8)
-        grey = grey + contrast * breast * (lines + rng.uniform(0, 0.3) * _cloud(rng, rng.uniform(20, 120)))
+        lines = np.maximum(1 - np.abs(cloud(rng, rng.uniform(8, 40))) / 0.25, 0) * rng.uniform(0, 0.8)
+        grey = grey + contrast * breast * (lines + rng.uniform(0, 0.3) * cloud(rng, rng.uniform(20, 120)))
     if pectoral.any():
         grey = _muscled(grey, breast, pectoral, rng)
     return grey + rng.uniform(0, 0.2) * contrast * rng.standard_normal(grey.shape, dtype=np.float32)
@@ -101,18 +101,18 @@ def _muscled(grey: Image, breast: Image, pectoral: Image, rng: np.random.Generat
         grey = grey + rng.uniform(-0.25, 0.35) * breast * _fold(rng)
     if rng.random() < 0.08:
         return np.asarray(np.where(pectoral > 0.5, rng.uniform(0.2, 1.2), grey), np.float32)
-    own = rng.uniform(-0.35, 0.25) + rng.uniform(0, 0.15) * _cloud(rng, rng.uniform(15, 150))
-    return grey + _blurred(pectoral, rng.uniform(0.5, 5)) * own
+    own = rng.uniform(-0.35, 0.25) + rng.uniform(0, 0.15) * cloud(rng, rng.uniform(15, 150))
+    return grey + blurred(pectoral, rng.uniform(0.5, 5)) * own
 
 
 def _stored(grey: Image, breast: Image, rng: np.random.Generator) -> Image:
     """What films, scanners and displays do: uneven, bent, blurred or sharpened, labelled."""
-    grey = grey * (1 + rng.uniform(0, 0.04) * _cloud(rng, 400)) + rng.uniform(0, 0.02) * _cloud(rng, 400)
+    grey = grey * (1 + rng.uniform(0, 0.04) * cloud(rng, 400)) + rng.uniform(0, 0.02) * cloud(rng, 400)
     grey = np.sign(grey) * np.abs(grey) ** np.exp(rng.uniform(-0.45, 0.45))
     if rng.random() < 0.5:
-        grey = _blurred(grey, rng.uniform(0.3, 1.2))
+        grey = blurred(grey, rng.uniform(0.3, 1.2))
     elif rng.random() < 0.5:
-        grey = grey + rng.uniform(0, 1.2) * (grey - _blurred(grey, rng.uniform(1, 3)))
+        grey = grey + rng.uniform(0, 1.2) * (grey - blurred(grey, rng.uniform(1, 3)))
     for _ in range(rng.integers(0, 3)):
         row, column = rng.integers(0, FRAME[0]), rng.integers(FRAME[1] // 3, FRAME[1])
         part = (slice(row, row + rng.integers(4, 40)), slice(column, column + rng.integers(4, 40)))
@@ -128,11 +128,12 @@ def _fold(rng: np.random.Generator) -> Image:
     return np.asarray(np.exp(-((away / width) ** 2)) * (y < rng.uniform(0.15, 0.55)), np.float32)
 
 
-def _blurred(image: Image, spread: float) -> Image:
+def blurred(image: Image, spread: float) -> Image:
+    """An image smoothed by a Gaussian of so many pixels."""
     return np.asarray(cv2.GaussianBlur(image.astype(np.float32), (0, 0), spread), np.float32)
 
 
-def _cloud(rng: np.random.Generator, longest: float) -> Image:
+def cloud(rng: np.random.Generator, longest: float) -> Image:
     """Unit-variance noise whose power falls as the third power of the frequency, for waves shorter than ``longest``."""
     spectrum = fft.rfft2(rng.standard_normal(FRAME, dtype=np.float32)) * _falling(round(longest))
     noise = fft.irfft2(spectrum, FRAME)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 import cv2
 import numpy as np
 import numpy.typing as npt
-from scipy import fft
 
+from anatomy.augment import blurred, cloud
 from densight.preparation.prepare import DARKEST, finish
 from starter.material import CELLS, PREPARATION, Framed
 
@@ -45,7 +43,7 @@ def example(framed: Framed, rng: np.random.Generator) -> Example:
     )
     if framed.glandular is not None:
         grey = _less_even(grey, mask, cv2.resize(dense, FRAME[::-1]), rng)
-    grey = _stored(grey, mask, framed.glandular is None, rng)
+    grey = _stored(grey, mask, rng)
     mask = _misread(mask, rng)
     low, high = np.percentile(grey[mask], (1, 99))
     grey = DARKEST + (1 - DARKEST) * np.clip((grey - low) / max(high - low, 1e-6), 0, 1)
@@ -90,14 +88,14 @@ def _less_even(grey: Image, mask: Mask, dense: Image, rng: np.random.Generator) 
         grey = np.where(grey > level, np.minimum(level + stretch * (grey - level), 1.3), grey)
         contrast *= stretch
     if rng.random() < 0.6:
-        lines = np.maximum(1 - np.abs(_cloud(rng, rng.uniform(8, 40))) / 0.25, 0) * rng.uniform(0, 0.8)
-        grey = grey + contrast * (lines + rng.uniform(0, 0.3) * _cloud(rng, rng.uniform(20, 120)))
+        lines = np.maximum(1 - np.abs(cloud(rng, rng.uniform(8, 40))) / 0.25, 0) * rng.uniform(0, 0.8)
+        grey = grey + contrast * (lines + rng.uniform(0, 0.3) * cloud(rng, rng.uniform(20, 120)))
     return np.asarray(grey + rng.uniform(0, 0.15) * contrast * _grain(rng), np.float32)
 
 
-def _stored(grey: Image, mask: Mask, real: bool, rng: np.random.Generator) -> Image:
+def _stored(grey: Image, mask: Mask, rng: np.random.Generator) -> Image:
     """What films, scanners and displays do: uneven, bent, blurred or sharpened."""
-    grey = grey * (1 + rng.uniform(0, 0.06) * _cloud(rng, 400)) + rng.uniform(0, 0.03) * _cloud(rng, 400)
+    grey = grey * (1 + rng.uniform(0, 0.06) * cloud(rng, 400)) + rng.uniform(0, 0.03) * cloud(rng, 400)
     low, high = np.percentile(grey[mask], (0.5, 99.5))
     grey = np.clip((grey - low) / max(float(high - low), 1e-6), 0, 1.1)
     if rng.random() < 0.1:
@@ -106,9 +104,9 @@ def _stored(grey: Image, mask: Mask, real: bool, rng: np.random.Generator) -> Im
         grey = np.where(grey > most, most + rng.uniform(0, 0.5) * (grey - most), grey)
     grey = grey ** np.exp(rng.uniform(-0.45, 0.45))
     if rng.random() < 0.4:
-        grey = _blurred(grey, rng.uniform(0.3, 1.3))
+        grey = blurred(grey, rng.uniform(0.3, 1.3))
     elif rng.random() < 0.4:
-        grey = grey + rng.uniform(0, 1.2) * (grey - _blurred(grey, rng.uniform(1, 3)))
+        grey = grey + rng.uniform(0, 1.2) * (grey - blurred(grey, rng.uniform(1, 3)))
     return np.asarray(grey + rng.uniform(0, 0.02) * _grain(rng), np.float32)
 
 
@@ -128,22 +126,5 @@ def _misread(mask: Mask, rng: np.random.Generator) -> Mask:
     return given if given.sum() > 0.5 * mask.sum() else mask
 
 
-def _blurred(image: Image, spread: float) -> Image:
-    return np.asarray(cv2.GaussianBlur(image.astype(np.float32), (0, 0), spread), np.float32)
-
-
 def _grain(rng: np.random.Generator) -> Image:
     return rng.standard_normal(FRAME, dtype=np.float32)
-
-
-def _cloud(rng: np.random.Generator, longest: float) -> Image:
-    """Unit-variance noise whose power falls as the third power of the frequency, for waves shorter than ``longest``."""
-    spectrum = fft.rfft2(_grain(rng)) * _falling(round(longest))
-    noise = fft.irfft2(spectrum, FRAME)
-    return np.asarray(noise / noise.std(), np.float32)
-
-
-@cache
-def _falling(longest: int) -> Image:
-    squares = np.square(fft.fftfreq(FRAME[0]))[:, None] + np.square(fft.rfftfreq(FRAME[1]))
-    return np.asarray((squares + 1 / longest**2) ** -0.75, np.float32)

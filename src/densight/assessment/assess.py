@@ -241,7 +241,8 @@ def assess_exam(models: Models, mammograms: Sequence[Mammogram]) -> tuple[Assess
     examined, refused = [], {}
     for one in mammograms:
         try:
-            examined.append(examine_with(models, one))
+            seen = look_at(models.of(one.projection, one.path), one)
+            examined.append(examine_with(models, seen))
         except Refusal as refusal:
             assert one.projection is not None
             refused[one.projection] = refusal.fault
@@ -263,18 +264,18 @@ def assess_exam(models: Models, mammograms: Sequence[Mammogram]) -> tuple[Assess
     return Assessment(models.classes, fused, images, breasts, missing, density, labels, refused), examined
 
 
-def examine_with(models: Models, mammogram: Mammogram, seen: Seen | None = None) -> Examined:
+def examine_with(models: Models, seen: Seen) -> Examined:
     """Examine a mammogram with the model that has learnt its projection, and its calibration.
 
     Raises
     ------
     DensightError
-        As `look_at` and `examine`, and if no model has learnt the projection.
+        As `examine`, and if no model has learnt the projection.
     """
-    bundle = models.of(mammogram.projection, mammogram.path)
+    bundle = models.of(seen.mammogram.projection, seen.mammogram.path)
     calibration = models.calibration_of(bundle)
     scaling = None if calibration is None else calibration.images
-    return examine(bundle, seen or look_at(bundle, mammogram), scaling=scaling)
+    return examine(bundle, seen, scaling=scaling)
 
 
 def _mean_density(images: Sequence[ImageAssessment]) -> float | None:

@@ -212,7 +212,7 @@ def _examine_exam(
             failures.append(one)
             continue
         try:
-            examined.append((entry, examine_with(models, one.mammogram, one)))
+            examined.append((entry, examine_with(models, one)))
         except DensightError as error:
             failures.append(Failure.of(error, entry.path))
     return examined

@@ -203,13 +203,13 @@ def _read_facts(folder: Path) -> tuple[BundleFacts, str, str | None]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         later = content["format"] > FORMAT
-        facts = None if later else _of(content)
+        facts = (
+            None
+            if later
+            else (BundleFacts.from_json(content), str(content["weights_sha256"]), content.get("scope_sha256"))
+        )
     except (UnicodeDecodeError, KeyError, TypeError, ValueError) as error:
         raise DensightError(f"model.json is damaged ({error!r})", path, "copy the whole bundle again") from error
     if facts is None:
         raise DensightError("the bundle was written by a later densight", path, "upgrade densight")
     return facts
-
-
-def _of(content: dict[str, Any]) -> tuple[BundleFacts, str, str | None]:
-    return BundleFacts.from_json(content), str(content["weights_sha256"]), content.get("scope_sha256")
