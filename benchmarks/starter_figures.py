@@ -25,7 +25,7 @@ from densight.assessment.models import Models, load_models
 from densight.intake.image import read_mammogram
 from densight.vocabulary import Projection
 from starter import figures, material
-from starter.baselines import ridge
+from starter.baselines import ridge, tutorial
 from starter.figures import assessed, interval, rank, three_way
 from starter.sets import TEST, UNSEEN, make
 
@@ -79,7 +79,7 @@ def measure(part: str, models: Models, given: argparse.Namespace) -> Any:
 
 
 def mias(models: Models, folder: Path, output: Path) -> dict[str, Any]:
-    """The held-out women, against percent density alone and hand-made features."""
+    """The held-out women, against percent density alone, hand-made features and the tutorial's network."""
     framed = material.mias(folder)
     rows = [assessed(models, material.read_image(one.row), **one.row) for one in framed]
     table = pd.DataFrame(rows).assign(read=[one.row["percent_density_read"] for one in framed])
@@ -87,13 +87,15 @@ def mias(models: Models, folder: Path, output: Path) -> dict[str, Any]:
     learning, held_out = (table["split"] != "test").to_numpy(), (table["split"] == "test").to_numpy()
     known = [one for one, is_ in zip(framed, learning, strict=True) if is_]
     table["ridge"] = ridge(known, table["place"][learning], framed)
+    by_tutorial = tutorial(folder, output / "tutorial")
+    table["tutorial"] = [assessed(by_tutorial, material.read_image(one.row))["expected"] for one in framed]
     table.to_csv(output / "mias.csv", index=False)
     women = list(dict.fromkeys(table["patient_id"][learning]))
     fitted = table[table["patient_id"].isin(np.random.default_rng(material.SPLIT[1]).choice(women, CUT_ON, False))]
     fitted, judged = (one[one["refused"] == ""] for one in (fitted, table[held_out]))
     found: dict[str, Any] = {"women": judged["patient_id"].nunique(), "images": len(judged)}
     found["refused"] = int((table["refused"] != "").sum())
-    for column in ("expected", "read", "ridge"):
+    for column in ("expected", "read", "ridge", "tutorial"):
         mean = dict.fromkeys(("place", "refused"), "first") | {column: "mean"}
         found[column] = {
             "spearman": interval(rank(column), judged),

@@ -24,10 +24,11 @@ from densight.assessment.tables import read_assessments
 from densight.intake.exam import find_labelled
 from starter import material
 from starter.bundle import write_starter
-from starter.fit import Source, fit, read_learner, save_learner
+from starter.fit import Source, fit, mean_of, read_learner, save_learner
+from starter.head import refit
 from starter.sets import CALIBRATION, TRAINING, make
 
-STEPS, RATE, SEED = 600, 5e-4, 1
+STEPS, RATE, SEEDS = 600, 5e-4, (1, 2, 3)
 """Few steps: with more, phantoms are told better and films and M-SYNTH worse. docs/starter.md has what was tried."""
 
 
@@ -51,7 +52,8 @@ def main() -> None:
         outlined = [one for one in material.ddsm(given.data / "ddsm_tissue") if one.row["fold"] != given.fold]
         sources = [Source("phantom", made, 1), Source("mias", films, 1), Source("ddsm", outlined, 1)]
         start = read_learner(given.start.with_name(f"{given.start.name}.fit")).state_dict()
-    learner = fit(sources, STEPS, RATE, SEED, left, start)
+    learner = mean_of([fit(sources, STEPS, RATE, seed, left / f"seed{seed}", start) for seed in SEEDS])
+    refit(learner, made)
     save_learner(learner, left)
     learnt = [one for source in sources for one in source.images]
     write_starter(learner, given.name, learnt, folder)

@@ -9,7 +9,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -18,9 +17,9 @@ from densight.network.architecture import Architecture
 from densight.network.breastnet import BreastNet
 from densight.network.bundle import BundleFacts, write_bundle
 from densight.network.scope import Scope
-from densight.preparation.prepare import finish
 from densight.vocabulary import BIRADS, PROJECTIONS
-from starter.fit import Learner
+from starter.fit import SLOPE, Learner
+from starter.head import pooled
 from starter.material import PREPARATION, Framed
 
 __all__ = ["LICENCES", "write_starter"]
@@ -53,7 +52,7 @@ def write_starter(learner: Learner, name: str, learnt: Sequence[Framed], folder:
 
 def _classifier(learner: Learner) -> dict[str, Tensor]:
     """The four classes' logits on the phantoms' scale, linear in the pooled features; their mean is 0."""
-    slope = functional.softplus(learner.slopes["phantom"] + 0.54)
+    slope = functional.softplus(learner.slopes["phantom"] + SLOPE)
     places = torch.arange(len(BIRADS)) - (len(BIRADS) - 1) / 2
     cuts = functional.pad(learner.cuts["phantom"].cumsum(0), (1, 0))
     return {"weight": places[:, None] * slope * learner.score.weight, "bias": cuts.mean() - cuts}
@@ -61,12 +60,7 @@ def _classifier(learner: Learner) -> dict[str, Tensor]:
 
 def _scope(network: BreastNet, learnt: Sequence[Framed]) -> Scope:
     """The cloud of the images of the fit, and as its limit `MARGIN` times their greatest distance."""
-    pooled = []
-    with torch.inference_mode():
-        for one in learnt:
-            x = torch.from_numpy(finish(one.image.astype(np.float32) / 255, PREPARATION))[None]
-            pooled.append(network.activate(network.forward_features(x)).mean((2, 3))[0].double().numpy())
-    features = np.array(pooled)
+    features = pooled(network, learnt)
     scope = Scope.of(features)
     farthest = max(scope.distance(one) for one in features)
     return replace(scope, limit=MARGIN * farthest, false_alarms="not measured yet")

@@ -28,12 +28,29 @@ from densight.training.checkpoint import State, load_state, save_state
 from starter.augment import example
 from starter.material import PREPARATION, Framed
 
-__all__ = ["SOURCES", "Learner", "Source", "fit", "read_learner", "save_learner", "scale_of"]
+__all__ = [
+    "SLOPE",
+    "SOURCES",
+    "Learner",
+    "Source",
+    "fit",
+    "likely_classes",
+    "mean_of",
+    "read_learner",
+    "save_learner",
+    "scale_of",
+]
 
 BATCH, LEARNER = 8, "learner.safetensors"
 
+BEGINNING = 1
+"""Seed of the layers that are new: fits that begin at one place can be averaged."""
+
 KEPT = 200
 """Steps between two writings of the state."""
+
+SLOPE = 0.54
+"""Where the slopes begin, before ``softplus``: at one."""
 
 LOOKS = 0.15
 """Standard deviation of the logarithm of volumetric density with which a phantom's class is uncertain."""
@@ -83,7 +100,7 @@ class Learner(nn.Module):
     def logits(self, score: Tensor, source: str) -> Tensor:
         """Logits ``(B, labels)`` of a source's labels."""
         cuts = self.cuts[source]
-        steps = score[:, None] * functional.softplus(self.slopes[source] + 0.54) - cuts
+        steps = score[:, None] * functional.softplus(self.slopes[source] + SLOPE) - cuts
         return functional.pad(steps.cumsum(1), (1, 0))
 
 
@@ -110,13 +127,18 @@ def _known(source: str, one: Framed) -> tuple[Tensor, Tensor, float, float]:
     """Number of the source, -1 without labels; its label's distribution; whether dense and glandular are known."""
     label = torch.zeros(4)
     if source == "phantom":
-        place = math.log(float(one.row["breast_volumetric_density"]))
-        below = norm.cdf([(math.log(cut) - place) / LOOKS for cut in CUT_POINTS])
-        label = torch.from_numpy(np.diff([0, *below, 1])).float()
+        label = torch.from_numpy(likely_classes(one.row)).float()
     elif source in SOURCES:
         label[SOURCES[source].index(str(one.row["density"]))] = 1
     number = list(SOURCES).index(source) if source in SOURCES else -1
     return torch.tensor(number), label, float(one.dense is not None), float(one.glandular is not None)
+
+
+def likely_classes(row: Mapping[str, Any]) -> npt.NDArray[np.float64]:
+    """The probabilities of a phantom's classes, for those who look at it."""
+    place = math.log(float(row["breast_volumetric_density"]))
+    below = norm.cdf([(math.log(cut) - place) / LOOKS for cut in CUT_POINTS])
+    return np.asarray(np.diff([0, *below, 1]), np.float64)
 
 
 def losses(learner: Learner, batch: Sequence[Tensor]) -> dict[str, Tensor]:
@@ -161,7 +183,7 @@ def fit(
     ----------
     sources : sequence of Source
     steps, rate, seed
-        Of AdamW; the rate rises for a tenth of the steps, then falls as a cosine.
+        Of AdamW, whose rate rises for a tenth of the steps, then falls as a cosine, and of the examples.
     folder : Path
     start : mapping of str to Tensor, optional
         The weights of a `Learner` to go on from. By default the first layers are those of `densight.anatomy`.
@@ -173,7 +195,7 @@ def fit(
     Learner
         The running mean of the weights of the last steps, in evaluation mode.
     """
-    torch.manual_seed(seed)
+    torch.manual_seed(BEGINNING)
     learner = Learner()
     learner.load_state_dict(_first_layers() if start is None else start, strict=start is not None)
     learner.to(memory_format=torch.channels_last)
@@ -210,6 +232,15 @@ def fit(
             watch(step, mean.module.eval())
     fitted: Learner = mean.module.eval()
     return fitted
+
+
+def mean_of(learners: Sequence[Learner]) -> Learner:
+    """The mean of the weights of fits that began at one place (Wortsman and others, "Model soups", ICML 2022)."""
+    mean = torch.optim.swa_utils.AveragedModel(learners[0], use_buffers=True)
+    for one in learners:
+        mean.update_parameters(one)
+    found: Learner = mean.module.eval()
+    return found
 
 
 def _part_of_rate(done: float) -> float:
