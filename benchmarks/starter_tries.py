@@ -2,10 +2,10 @@
 
 python benchmarks/starter_tries.py PH DATA -o OUT [--sets …] [--steps N] [--rate R] [--seeds …] [--penalty P …]
 
-Fits, on the training women of the sets of ``starter/sets.py``, one network a seed, averages them, and prints: on the
-sets' other women the correlation of the score with the logarithm of volumetric density, and the mean error of each set
-in that logarithm; on the 60 women of mini-MIAS that are not held out, on DDSM and on M-SYNTH, which take no part in the
-fit, what docs/starter.md lists. ``--penalty`` fits the head again, once with each. Fits that are there stay.
+Fits, on sets of ``starter/sets.py``, one network a seed, averages them, and prints: on the phantoms of the calibration
+the correlation of the score with the logarithm of volumetric density, and the mean error of each set in that logarithm;
+on the 60 women of mini-MIAS that are not held out, on DDSM and on M-SYNTH, which take no part in the fit, what
+docs/starter.md lists. ``--penalty`` fits the head again, once with each. Fits that are in ``OUT/seedN`` stay.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from starter import material
 from starter.fit import LEARNER, SOURCES, Learner, Source, fit, mean_of, read_learner, save_learner, scale_of
 from starter.head import refit
 from starter.material import Framed
-from starter.sets import TRAINING, make
+from starter.sets import CALIBRATION, TRAINING, make
 from starter_fit import RATE, SEEDS, STEPS
 
 
@@ -39,10 +39,10 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=SEEDS)
     parser.add_argument("--penalty", type=float, nargs="*", default=())
     given = parser.parse_args()
-    framed = {one.name: material.phantoms(make(one, given.phantoms)) for one in TRAINING}
-    learning = [one for name in given.sets for one in framed[name] if one.row["split"] != "test"]
+    chosen = [one for one in TRAINING if one.name in given.sets]
+    learning = [one for each in chosen for one in material.phantoms(make(each, given.phantoms))]
     learners = [_fitted(learning, given.steps, given.rate, seed, given.output / f"seed{seed}") for seed in given.seeds]
-    watched = {name: [one for one in images if one.row["split"] == "test"] for name, images in framed.items()}
+    watched = {one.name: material.phantoms(make(one, given.phantoms)) for one in CALIBRATION}
     watched |= {
         "mias": [one for one in material.mias(given.data / "mias") if one.row["split"] != "test"],
         "ddsm": material.ddsm(given.data / "ddsm_tissue"),
@@ -65,7 +65,7 @@ def _fitted(images: Sequence[Framed], steps: int, rate: float, seed: int, folder
 def told(learner: Learner, watched: dict[str, list[Framed]]) -> str:
     """The figures, in words."""
     scores = {name: scale_of(learner, images)[0] for name, images in watched.items()}
-    of_phantoms = [name for name in watched if name not in ("mias", "ddsm", "msynth")]
+    of_phantoms = [one.name for one in CALIBRATION]
     known = {
         name: np.log([float(one.row["breast_volumetric_density"]) for one in watched[name]]) for name in of_phantoms
     }

@@ -20,8 +20,15 @@ FRAME = PREPARATION.shape
 CELL = FRAME[0] // CELLS[0]
 
 
-def example(framed: Framed, rng: np.random.Generator) -> Example:
+def example(framed: Framed, rng: np.random.Generator, plain: float = 0) -> Example:
     """One example.
+
+    Parameters
+    ----------
+    framed : Framed
+    rng : Generator
+    plain : float
+        How often only size, shape and place are changed.
 
     Returns
     -------
@@ -29,6 +36,7 @@ def example(framed: Framed, rng: np.random.Generator) -> Example:
     dense, glandular : ndarray of float32, shape `CELLS`
         Zero where they are not known.
     """
+    as_it_is = plain > 0 and rng.random() < plain
     way = _placement(framed, rng)
     image = framed.image.astype(np.float32) / 255
     mask = _moved((image > 0).astype(np.float32), way) > 0.5
@@ -41,10 +49,11 @@ def example(framed: Framed, rng: np.random.Generator) -> Example:
         else cv2.warpAffine(part, small, CELLS[::-1], flags=cv2.INTER_LINEAR).astype(np.float32)
         for part in (framed.dense, framed.glandular)
     )
-    if framed.glandular is not None:
-        grey = _less_even(grey, mask, cv2.resize(dense, FRAME[::-1]), rng)
-    grey = _stored(grey, mask, rng)
-    mask = _misread(mask, rng)
+    if not as_it_is:
+        if framed.glandular is not None:
+            grey = _less_even(grey, mask, cv2.resize(dense, FRAME[::-1]), rng)
+        grey = _stored(grey, mask, rng)
+        mask = _misread(mask, rng)
     low, high = np.percentile(grey[mask], (1, 99))
     grey = DARKEST + (1 - DARKEST) * np.clip((grey - low) / max(high - low, 1e-6), 0, 1)
     return finish(np.where(mask, grey, 0).astype(np.float32), PREPARATION), dense, glandular

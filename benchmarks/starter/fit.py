@@ -6,7 +6,7 @@ import itertools
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -107,8 +107,8 @@ class Learner(nn.Module):
 class Drawn(IterableDataset[tuple[Any, ...]]):
     """Endless examples; each depends on the seed and its number alone, so that a fit that was stopped goes on."""
 
-    def __init__(self, sources: Sequence[Source], seed: int, first: int) -> None:
-        self.sources, self.seed, self.first = sources, seed, first
+    def __init__(self, sources: Sequence[Source], seed: int, first: int, plain: float) -> None:
+        self.sources, self.seed, self.first, self.plain = sources, seed, first, plain
 
     def __iter__(self) -> Iterator[tuple[Any, ...]]:
         import cv2
@@ -120,7 +120,7 @@ class Drawn(IterableDataset[tuple[Any, ...]]):
             rng = np.random.default_rng([self.seed, number])
             source = self.sources[rng.choice(len(self.sources), p=chances / chances.sum())]
             one = source.images[rng.integers(len(source.images))]
-            yield (*map(torch.from_numpy, example(one, rng)), *_known(source.name, one))
+            yield (*map(torch.from_numpy, example(one, rng, self.plain)), *_known(source.name, one))
 
 
 def _known(source: str, one: Framed) -> tuple[Tensor, Tensor, float, float]:
@@ -173,7 +173,7 @@ def fit(
     seed: int,
     folder: Path,
     start: Mapping[str, Tensor] | None = None,
-    watch: Callable[[int, Learner], None] = lambda step, learner: None,
+    plain: float = 0,
 ) -> Learner:
     """Fit a network.
 
@@ -187,8 +187,8 @@ def fit(
     folder : Path
     start : mapping of str to Tensor, optional
         The weights of a `Learner` to go on from. By default the first layers are those of `densight.anatomy`.
-    watch : callable
-        Called now and then with the mean network so far.
+    plain : float
+        How often an example is changed in size, shape and place alone.
 
     Returns
     -------
@@ -202,12 +202,17 @@ def fit(
     ema = torch.optim.swa_utils.get_ema_multi_avg_fn(0.995)
     mean = torch.optim.swa_utils.AveragedModel(learner, multi_avg_fn=ema, use_buffers=True)
     optimizer = torch.optim.AdamW(learner.parameters(), rate, weight_decay=1e-2)
-    kept, fingerprint = folder / "state.safetensors", f"{steps} {rate} {seed} {[len(one.images) for one in sources]}"
+    kept, fingerprint = (
+        folder / "state.safetensors",
+        f"{steps} {rate} {seed} {plain} {[len(one.images) for one in sources]}",
+    )
     state = State(fingerprint, rate)
     if kept.is_file():
         state = load_state(kept, fingerprint, learner, optimizer)
         mean.load_state_dict(state.best)
-    batches = iter(DataLoader(Drawn(sources, seed, state.steps * BATCH), BATCH, num_workers=1, prefetch_factor=8))
+    batches = iter(
+        DataLoader(Drawn(sources, seed, state.steps * BATCH, plain), BATCH, num_workers=1, prefetch_factor=8)
+    )
     began, told = time.monotonic(), Counter[str]()
     for step in range(state.steps + 1, steps + 1):
         learner.train()
@@ -229,7 +234,6 @@ def fit(
         if step % KEPT == 0 or step == steps:
             state.steps, state.best = step, mean.state_dict()
             save_state(kept, state, learner, optimizer)
-            watch(step, mean.module.eval())
     fitted: Learner = mean.module.eval()
     return fitted
 
