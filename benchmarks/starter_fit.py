@@ -49,15 +49,16 @@ def main() -> None:
     name = given.name if given.fold is None else f"{given.name}-fold{given.fold}"
     folder, left = given.output / name, given.output / f"{name}.fit"
     made = [one for each in TRAINING for one in material.phantoms(make(each, given.phantoms))]
+    sources = [Source("phantom", made, 1)]
     if given.name == "starter":
-        sources, start = [Source("phantom", made, 1)], None
+        mean = mean_of([fit(sources, STEPS, RATE, seed, left / f"seed{seed}") for seed in SEEDS])
+        learner = fit(sources, *PLAIN_FIT, left / "plain", mean.state_dict(), PLAIN)
     else:
         films = [one for one in material.mias(given.data / "mias") if one.row["split"] != "test"]
         outlined = [one for one in material.ddsm(given.data / "ddsm_tissue") if one.row["fold"] != given.fold]
-        sources = [Source("phantom", made, 1), Source("mias", films, 1), Source("ddsm", outlined, 1)]
+        sources += [Source("mias", films, 1), Source("ddsm", outlined, 1)]
         start = read_learner(given.start.with_name(f"{given.start.name}.fit")).state_dict()
-    learner = mean_of([fit(sources, STEPS, RATE, seed, left / f"seed{seed}", start) for seed in SEEDS])
-    learner = fit(sources, *PLAIN_FIT, left / "plain", learner.state_dict(), PLAIN)
+        learner = fit(sources, STEPS, RATE, SEEDS[0], left / "patients", start, PLAIN)
     refit(learner, made)
     save_learner(learner, left)
     learnt = [one for source in sources for one in source.images]

@@ -23,7 +23,7 @@ from starter.material import SPLIT, Framed
 
 __all__ = ["hand_made", "ridge", "tutorial"]
 
-RECIPE = Path(__file__).parents[1] / "recipes" / "tutorial_mias.yaml"
+RECIPE = Path(__file__).parents[1] / "recipes" / "tutorial_small.yaml"
 
 PERCENTILES = (1, 5, 10, 25, 40, 50, 60, 75, 90, 95, 99)
 BANDS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)

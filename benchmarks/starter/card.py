@@ -25,7 +25,7 @@ def make_card(bundle: Bundle, name: str, found: Mapping[str, Any]) -> str:
     bundle : Bundle
     name : str
     found : mapping
-        What ``starter_figures.py`` measured.
+        What ``starter_figures.py`` measured, ``trials`` of its maps, and ``failures``.
     """
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
@@ -40,6 +40,8 @@ def make_card(bundle: Bundle, name: str, found: Mapping[str, Any]) -> str:
         bundle=bundle,
         parameters=f"{sum(value.numel() for value in bundle.network.parameters()):,}".replace(",", " "),
         found=found,
+        worst=max(found.get("robustness", []), key=lambda one: one["class changes"], default=None),
+        farthest=max(found.get("robustness", []), key=lambda one: one["median"], default=None),
         seen=[one.name for one in TEST],
         unseen=UNSEEN.name,
     )
