@@ -73,8 +73,9 @@ def test_denser_women_get_denser_classes(name: str, women: dict[str, Exam]) -> N
     results = [model.assess(exam) for exam in women.values()]
     expected = [float(result.probabilities @ np.arange(4)) for result in results]
     assert expected == sorted(expected)
-    assert results[0].density == "A"
-    assert results[-1].density == "D"
+    off = [BIRADS.index(result.density) - BIRADS.index(label) for label, result in zip(women, results, strict=True)]
+    assert max(map(abs, off)) <= 1
+    assert off.count(0) >= 3
     assert all(result.set for result in results)
     assert not any(result.refused for result in results)
 
