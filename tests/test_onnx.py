@@ -15,7 +15,11 @@ from densight.explanation.methods.gradcam import grad_cam
 from densight.network.bundle import Bundle, read_bundle
 from densight.network.keras import read_keras_bundle
 from densight.network.onnx import write_onnx
+from densight.network.shipped import model_folder as shipped_folder
+from densight.network.shipped import shipped_models
+from densight.preparation.prepare import finish
 from densight.vocabulary import PROJECTIONS, DensightError
+from tests.examples import draw_breast
 from tests.keras_files import edit_graph, unpack
 from tests.test_network import built
 
@@ -52,6 +56,22 @@ def test_onnx_gives_the_probabilities_and_maps_of_pytorch(model_folder: Path, tm
     assert told["preparation"] == {"preset": "default", "shape": [96, 64]}
     assert told["weights_sha256"] == bundle.checksum
     assert told["use"] == "Research software. Not a medical device."
+
+
+@pytest.mark.parametrize("name", shipped_models())
+def test_models_in_the_box_are_equal_in_onnx(name: str, tmp_path: Path) -> None:
+    bundle = read_bundle(shipped_folder(name))
+    write_onnx(bundle, tmp_path / "model.onnx", grad_cam)
+    preparation = bundle.facts.preparation
+    drawn = [draw_breast(seed, seed / 3, shape=preparation.shape) for seed in range(4)]
+    frames = [np.where(one > 40, one, 0).astype(np.float32) / 255 for one in drawn]
+    images = torch.from_numpy(np.stack([finish(one, preparation) for one in frames]))
+    session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
+    probabilities, maps = session.run(["probabilities", "maps"], {"image": images.numpy()})
+    known, known_maps = expected(bundle, images)
+    np.testing.assert_allclose(probabilities, known, atol=1e-5)
+    np.testing.assert_allclose(maps, known_maps, atol=1e-5 * np.abs(known_maps).max())
+    assert np.ptp(known[:, 0]) > 0.01
 
 
 def test_keras_weights_go_to_onnx_in_one_quiet_command(tmp_path: Path) -> None:
