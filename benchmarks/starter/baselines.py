@@ -51,9 +51,7 @@ def ridge(train: Sequence[Framed], labels: npt.ArrayLike, held_out: Sequence[Fra
 
 
 def tutorial(mias: Path, output: Path) -> Models:
-    """The tutorial's network, trained from scratch on the women of mini-MIAS that are not held out; one that is trained
-    is left as it is.
-    """
+    """The tutorial's network, trained on the women of mini-MIAS that are not held out, unless that is done already."""
     found, _ = index(mias, "mias")
     table = split_by_patient(found.table.assign(split=""), found.classes, *SPLIT)
     output.mkdir(parents=True, exist_ok=True)

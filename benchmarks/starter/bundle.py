@@ -18,7 +18,7 @@ from densight.network.breastnet import BreastNet
 from densight.network.bundle import BundleFacts, write_bundle
 from densight.network.scope import Scope
 from densight.vocabulary import BIRADS, PROJECTIONS
-from starter.fit import SLOPE, Learner
+from starter.fit import Learner
 from starter.head import pooled
 from starter.material import PREPARATION, Framed
 
@@ -52,10 +52,9 @@ def write_starter(learner: Learner, name: str, learnt: Sequence[Framed], folder:
 
 def _classifier(learner: Learner) -> dict[str, Tensor]:
     """The four classes' logits on the phantoms' scale, linear in the pooled features; their mean is 0."""
-    slope = functional.softplus(learner.slopes["phantom"] + SLOPE)
     places = torch.arange(len(BIRADS)) - (len(BIRADS) - 1) / 2
     cuts = functional.pad(learner.cuts["phantom"].cumsum(0), (1, 0))
-    return {"weight": places[:, None] * slope * learner.score.weight, "bias": cuts.mean() - cuts}
+    return {"weight": places[:, None] * learner.slope("phantom") * learner.score.weight, "bias": cuts.mean() - cuts}
 
 
 def _scope(network: BreastNet, learnt: Sequence[Framed]) -> Scope:

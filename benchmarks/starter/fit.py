@@ -29,7 +29,6 @@ from starter.augment import example
 from starter.material import PREPARATION, Framed
 
 __all__ = [
-    "SLOPE",
     "SOURCES",
     "Learner",
     "Source",
@@ -97,10 +96,13 @@ class Learner(nn.Module):
         local = self.local(features * part.mean((2, 3), keepdim=True))
         return score, local[:, 0], local[:, 1], part[:, 0]
 
+    def slope(self, source: str) -> Tensor:
+        """How steep the odds of a source's labels are in the score."""
+        return functional.softplus(self.slopes[source] + SLOPE)
+
     def logits(self, score: Tensor, source: str) -> Tensor:
         """Logits ``(B, labels)`` of a source's labels."""
-        cuts = self.cuts[source]
-        steps = score[:, None] * functional.softplus(self.slopes[source] + SLOPE) - cuts
+        steps = score[:, None] * self.slope(source) - self.cuts[source]
         return functional.pad(steps.cumsum(1), (1, 0))
 
 
@@ -202,10 +204,8 @@ def fit(
     ema = torch.optim.swa_utils.get_ema_multi_avg_fn(0.995)
     mean = torch.optim.swa_utils.AveragedModel(learner, multi_avg_fn=ema, use_buffers=True)
     optimizer = torch.optim.AdamW(learner.parameters(), rate, weight_decay=1e-2)
-    kept, fingerprint = (
-        folder / "state.safetensors",
-        f"{steps} {rate} {seed} {plain} {[len(one.images) for one in sources]}",
-    )
+    kept = folder / "state.safetensors"
+    fingerprint = f"{steps} {rate} {seed} {plain} {[len(one.images) for one in sources]}"
     state = State(fingerprint, rate)
     if kept.is_file():
         state = load_state(kept, fingerprint, learner, optimizer)

@@ -13,12 +13,11 @@ import numpy.typing as npt
 import torch
 from scipy.optimize import minimize
 from scipy.special import log_softmax
-from torch.nn import functional
 
 from densight.network.breastnet import BreastNet
 from densight.phantom.settings import SCREENING_MIX
 from densight.preparation.prepare import finish
-from starter.fit import SLOPE, SOURCES, Learner, likely_classes
+from starter.fit import SOURCES, Learner, likely_classes
 from starter.material import PREPARATION, Framed
 
 __all__ = ["pooled", "refit"]
@@ -62,10 +61,9 @@ def refit(learner: Learner, images: Sequence[Framed], penalty: float = PENALTY) 
         np.stack([likely_classes(one.row) for one in images]),
         np.array([seldom[one.row["density"]] for one in images]),
     )
-    known = functional.softplus(torch.tensor(SLOPE)).item()
     with torch.no_grad():
-        learner.score.weight.copy_(torch.from_numpy(weights * slope / known)[None])
         learner.slopes["phantom"].zero_()
+        learner.score.weight.copy_(torch.from_numpy(weights * slope)[None] / learner.slope("phantom"))
         learner.cuts["phantom"].copy_(torch.from_numpy(cuts))
 
 
