@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from pathlib import Path
 
 import pytest
+
+# Not the user's own key of pseudonyms; processes that tests start read it from here, too.
+os.environ["DENSIGHT_KEY_FILE"] = str(Path(tempfile.mkdtemp(prefix="densight-")) / "pseudonym.key")
 
 
 @pytest.fixture(autouse=True)

@@ -71,7 +71,7 @@ def calibrate(folder: Path, phantoms: Path, output: Path) -> None:
     models = load_models([folder], calibrated=False)
     for one in CALIBRATION:
         source = make(one, phantoms)
-        entries, _ = find_labelled(source / "catalogue.csv", None, models.classes)
+        entries = find_labelled(source / "catalogue.csv", None, models.classes).entries
         assess_run(models, entries, output / one.name, {"command": "assess"}, base=source)
     tables = []
     for one in CALIBRATION:

@@ -36,7 +36,8 @@ FOUR = ("RCC.png", "LCC.png", "RMLO.png", "LMLO.png")
 
 
 def test_a_folder_of_four_loose_images_is_one_exam(tmp_path: Path) -> None:
-    entries, classes = find_inputs(write_images(tmp_path / "E7", *FOUR))
+    inputs = find_inputs(write_images(tmp_path / "E7", *FOUR))
+    entries, classes = inputs.entries, inputs.classes
     assert classes is None
     assert [len(exam) for exam in group_exams(entries)] == [4]
     assert {entry.exam_id for entry in entries} == {"E7"}
@@ -44,7 +45,8 @@ def test_a_folder_of_four_loose_images_is_one_exam(tmp_path: Path) -> None:
 
 
 def test_the_tutorial_s_test_set_is_ten_exams_found_by_name(data: Path) -> None:
-    entries, classes = find_inputs(data / "infn" / "TestSet")
+    inputs = find_inputs(data / "infn" / "TestSet")
+    entries, classes = inputs.entries, inputs.classes
     exams = {exam[0].exam_id: exam for exam in group_exams(entries)}
     assert len(entries) == 16
     assert classes == BIRADS
@@ -56,7 +58,8 @@ def test_the_tutorial_s_test_set_is_ten_exams_found_by_name(data: Path) -> None:
 
 
 def test_mini_mias_is_read_by_its_table(data: Path) -> None:
-    entries, classes = find_inputs(data / "mias")
+    inputs = find_inputs(data / "mias")
+    entries, classes = inputs.entries, inputs.classes
     assert classes == ("F", "G", "D")
     assert len(entries) == 240
     assert {len(exam) for exam in group_exams(entries)} == {2}
@@ -73,7 +76,8 @@ def test_a_catalogue_keeps_its_ids_labels_splits_and_what_was_assumed(tmp_path: 
     rows = ["a.png,7,1,R,CC,B,train,guessed; twice", "b.png,7,1,L,CC,,train,", "c.png,8,2,L,MLO,D,test,"]
     path = write_catalogue(tmp_path, *rows, columns=",".join([*COLUMNS, "assumed"]))
     for source in (path, tmp_path):
-        entries, classes = find_inputs(source)
+        inputs = find_inputs(source)
+        entries, classes = inputs.entries, inputs.classes
         assert classes == BIRADS
         assert [(e.patient_id, e.exam_id, e.density, e.split) for e in entries] == [
             ("7", "1", "B", "train"),
@@ -88,21 +92,22 @@ def test_a_parquet_catalogue_with_gaps_assumes_nothing(tmp_path: Path) -> None:
     table = pd.DataFrame([["a.png", "7", "1", "R", "CC", "B", "train"]] * 2, columns=list(COLUMNS))
     table["path"] = ["a.png", "b.png"]
     table.assign(assumed=["guessed", None]).to_parquet(tmp_path / "c.parquet")
-    entries, _ = find_inputs(tmp_path / "c.parquet")
+    entries = find_inputs(tmp_path / "c.parquet").entries
     assert [entry.assumed for entry in entries] == [("guessed",), ()]
 
 
 def test_a_single_file_is_an_input(tmp_path: Path) -> None:
-    (entry,), classes = find_inputs(write_images(tmp_path, "P7_LCC.png") / "P7_LCC.png")
+    inputs = find_inputs(write_images(tmp_path, "P7_LCC.png") / "P7_LCC.png")
+    (entry,), classes = inputs.entries, inputs.classes
     assert (entry.projection, entry.exam_id, entry.patient_id) == (Projection.CC_L, "P7", "P7")
     assert classes is None
-    (entry,), _ = find_inputs(write_images(tmp_path, "1302_1_D_MLO_R.png") / "1302_1_D_MLO_R.png")
+    (entry,) = find_inputs(write_images(tmp_path, "1302_1_D_MLO_R.png") / "1302_1_D_MLO_R.png").entries
     assert (entry.projection, entry.exam_id, entry.assumed) == (Projection.MLO_R, "1302", ())
 
 
 def test_only_the_images_of_a_split(tmp_path: Path) -> None:
     path = write_catalogue(tmp_path, "a.png,1,1,R,CC,B,train", "b.png,2,2,R,CC,B,test")
-    assert [entry.path.name for entry in find_inputs(path, split="test")[0]] == ["b.png"]
+    assert [entry.path.name for entry in find_inputs(path, split="test").entries] == ["b.png"]
     with pytest.raises(DensightError, match="there is no image of the split 'validation'"):
         find_inputs(path, split="validation")
 
@@ -116,14 +121,16 @@ def test_what_is_not_there_or_empty_is_refused(tmp_path: Path) -> None:
         find_inputs(tmp_path)
 
 
-def test_labels_of_another_scale_are_left_out_and_that_is_said(tmp_path: Path) -> None:
+def test_labels_of_another_scale_are_remark_and_that_is_said(tmp_path: Path) -> None:
     write_images(tmp_path, "CC_R/A/1_CC_R.png", "CC_R/D/2_CC_R.png")
-    entries, left_out = find_labelled(tmp_path, None, ("F", "G", "D"))
+    inputs = find_labelled(tmp_path, None, ("F", "G", "D"))
+    entries, remark = inputs.entries, inputs.remark
     assert [entry.density for entry in entries] == [None, None]
-    assert left_out == "labels left out, for they are A, B, C, D and the model's F, G, D"
-    entries, left_out = find_labelled(tmp_path, None, BIRADS)
+    assert remark == "labels left out, for they are A, B, C, D and the model's F, G, D"
+    inputs = find_labelled(tmp_path, None, BIRADS)
+    entries, remark = inputs.entries, inputs.remark
     assert [entry.density for entry in entries] == ["A", "D"]
-    assert left_out == ""
+    assert remark == ""
 
 
 # --- reading -------------------------------------------------------------------------------------------------------
@@ -133,7 +140,7 @@ def test_an_entry_s_image_has_all_that_is_known_and_was_assumed(tmp_path: Path) 
     write_catalogue(tmp_path, "a.png,7,1,L,MLO,B,train,turned", columns=",".join([*COLUMNS, "assumed"]))
     grey = np.asarray(Image.open(tmp_path / "a.png"))
     Image.fromarray(np.dstack([grey] * 3)).save(tmp_path / "a.png")
-    ((entry,), _) = find_inputs(tmp_path / "catalogue.csv")
+    (entry,) = find_inputs(tmp_path / "catalogue.csv").entries
     mammogram = read_entry(entry)
     np.testing.assert_array_equal(mammogram.pixels, grey)
     assert (mammogram.projection, mammogram.patient_id, mammogram.exam_id) == (Projection.MLO_L, "7", "1")

@@ -29,7 +29,7 @@ class Stopped(Exception):
 
 
 def run(model: Path, exams: Path, folder: Path, *, stop_after: int | None = None) -> RunResult:
-    entries, _ = find_labelled(exams, None, "ABCD")
+    entries = find_labelled(exams, None, "ABCD").entries
 
     def show(done: int, total: int) -> None:
         if stop_after is not None and done >= stop_after:
@@ -191,7 +191,7 @@ def test_an_exam_is_explained_once_all_its_images_are_there_and_again_if_it_was_
     model_folder: Path, exams_folder: Path, tmp_path: Path
 ) -> None:
     run(model_folder, exams_folder, tmp_path / "run")
-    entries, _ = find_labelled(exams_folder, None, "ABCD")
+    entries = find_labelled(exams_folder, None, "ABCD").entries
     seen: list[int] = []
 
     def explain(word: str, *faulty: Path) -> list[str]:
@@ -212,8 +212,10 @@ def test_an_exam_is_explained_once_all_its_images_are_there_and_again_if_it_was_
 
 
 def test_labels_on_another_scale_are_left_out_and_that_is_said(data: Path) -> None:
-    entries, left_out = find_labelled(data / "infn" / "TestSet", None, ("F", "G", "D"))
-    labelled, nothing = find_labelled(data / "infn" / "TestSet", None, ("A", "B", "C", "D"))
+    inputs = find_labelled(data / "infn" / "TestSet", None, ("F", "G", "D"))
+    entries, left_out = inputs.entries, inputs.remark
+    inputs = find_labelled(data / "infn" / "TestSet", None, ("A", "B", "C", "D"))
+    labelled, nothing = inputs.entries, inputs.remark
 
     assert left_out == "labels left out, for they are A, B, C, D and the model's F, G, D"
     assert {entry.density for entry in entries} == {None}

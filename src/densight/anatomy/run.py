@@ -14,6 +14,7 @@ import numpy as np
 from densight.anatomy.reading import Anatomy, read
 from densight.intake.exam import read_entry
 from densight.intake.failures import FAILURES, Failure, write_failures
+from densight.intake.files import modified
 from densight.intake.mammogram import Mammogram
 from densight.intake.naming import Entry
 from densight.storage import write_bytes, write_csv
@@ -64,6 +65,7 @@ def anatomy_run(
     *,
     base: Path,
     weights: str = "free",
+    failures: Sequence[Failure] = (),
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> tuple[list[dict[str, object]], list[Failure]]:
     """Read the anatomy of images; what a stopped run had done is not done again unless the file has changed.
@@ -77,6 +79,8 @@ def anatomy_run(
         The folder to which paths in the table are relative.
     weights : str
         As in `densight.anatomy.read`.
+    failures : sequence of Failure
+        Files of the input that are damaged as far as is known, to be listed with those that turn out to be.
     progress : callable
         Called with the number of images done and of all.
 
@@ -93,7 +97,7 @@ def anatomy_run(
     """
     known = _known(folder, weights)
     rows: list[dict[str, object]] = []
-    failures: list[Failure] = []
+    failures = list(failures)
     for done, entry in enumerate(entries):
         progress(done, len(entries))
         key = _key(entry, base)
@@ -141,7 +145,7 @@ def _is_newer(folder: Path, row: dict[str, str], path: Path) -> bool:
     """Whether the mask and the picture are there and were written after the image."""
     try:
         written = [(folder / row[kind]).stat().st_mtime_ns for kind in ("mask", "picture")]
-        return min(written) > path.stat().st_mtime_ns
+        return min(written) > modified(path)
     except OSError:
         return False
 

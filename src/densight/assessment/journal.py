@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from densight.assessment.assess import Examined
+from densight.intake.files import stamp
 from densight.intake.naming import Entry
 from densight.vocabulary import DensightError
 
@@ -54,7 +55,7 @@ class Journal:
     def has_assessed(self, entry: Entry) -> bool:
         """Whether the image is assessed and its file has not changed since."""
         said = self._said.get(self.key(entry))
-        return said is not None and said["file"] == _stamp(entry.path)
+        return said is not None and said["file"] == stamp(entry.path)
 
     def knows(self, entry: Entry) -> bool:
         """Whether the image is done: assessed, and explained as it should be."""
@@ -74,7 +75,7 @@ class Journal:
         """
         said = {
             self.key(entry): {
-                "file": _stamp(entry.path),
+                "file": stamp(entry.path),
                 "probabilities": one.assessment.probabilities.tolist(),
                 "preparation": "; ".join(one.assessment.preparation),
                 "model": one.assessment.model,
@@ -103,12 +104,3 @@ def _read_line(line: str) -> dict[str, dict[str, Any]]:
         return {str(key): {name: one[name] for name in _SAID} for key, one in said.items()}
     except (ValueError, TypeError, KeyError, AttributeError):
         return {}
-
-
-def _stamp(path: Path) -> list[int]:
-    """What tells that a file has changed: its size in bytes and its time in ns."""
-    try:
-        stat = path.stat()
-    except OSError:
-        return []
-    return [stat.st_size, stat.st_mtime_ns]

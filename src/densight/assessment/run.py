@@ -65,6 +65,7 @@ def assess_run(
     facts: dict[str, Any],
     *,
     base: Path,
+    known: Sequence[Failure] = (),
     on_exam: OnExam | None = None,
     explained: str = "",
     progress: Callable[[int, int], None] = lambda done, total: None,
@@ -84,6 +85,8 @@ def assess_run(
         What the run is besides its models, for ``run.json``: command, input, method and the like.
     base : Path
         The folder to which the paths in the table are relative.
+    known : sequence of Failure
+        Files of the input that are damaged as far as is known, to be listed with those that turn out to be.
     on_exam : callable, optional
         Explains the images of an exam.
     explained : str
@@ -102,7 +105,7 @@ def assess_run(
     waiting = [exam for exam in exams if not all(map(journal.knows, exam))]
     resumed = done = len(entries) - sum(map(len, waiting))
     progress(done, len(entries))
-    failures: list[Failure] = []
+    failures = list(known)
     for exam, loaded in _ahead(waiting, models):
         examined = _examine_exam(models, exam, loaded, failures)
         if examined:

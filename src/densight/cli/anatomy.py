@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from densight.cli.options import InputArgument, RunOption
-from densight.cli.terminal import INTERRUPTED, TABLE, count, open_console, print_failures, print_line
+from densight.cli.terminal import INTERRUPTED, TABLE, count, open_console, print_failures, print_left_out, print_line
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -43,23 +43,32 @@ def anatomy(
     from densight.anatomy.network import check_weights
     from densight.anatomy.run import anatomy_run
     from densight.intake.exam import find_inputs
-    from densight.intake.failures import FAILURES
+    from densight.intake.failures import FAILURES, NOT_ASSESSED, write_left_out
 
     check_weights(weights)
     console = open_console()
-    entries = find_inputs(source)[0]
+    inputs = find_inputs(source)
+    entries = inputs.entries
     base = source if source.is_dir() else source.parent
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("Reading", total=len(entries))
         try:
             rows, failures = anatomy_run(
-                entries, output, base=base, weights=weights, progress=lambda done, _: bar.update(task, completed=done)
+                entries,
+                output,
+                base=base,
+                weights=weights,
+                failures=inputs.failures,
+                progress=lambda done, _: bar.update(task, completed=done),
             )
         except KeyboardInterrupt:
             print_line(console, "Stopped. The same command goes on with the images that are left.")
             raise typer.Exit(INTERRUPTED) from None
     _tell(console, rows, output)
+    write_left_out(output / NOT_ASSESSED, inputs.left_out)
+    if inputs.left_out:
+        print_left_out(console, inputs.left_out, output / NOT_ASSESSED)
     if failures:
         print_failures(console, failures, output / FAILURES)
     raise typer.Exit(1 if failures else 0)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from densight.cli.options import read_classes
-from densight.cli.terminal import TABLE, count, open_console, print_failures, print_line
+from densight.cli.terminal import TABLE, count, open_console, print_failures, print_left_out, print_line
 from densight.vocabulary import SPLITS, DensightError
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def index(
     from rich.progress import Progress
 
     from densight.intake.catalogue import catalogue_suffix, write_catalogue
-    from densight.intake.failures import FAILURES, write_failures
+    from densight.intake.failures import FAILURES, NOT_ASSESSED, write_failures, write_left_out
     from densight.intake.layouts import detect
     from densight.intake.layouts import index as index_folder
 
@@ -73,7 +73,7 @@ def index(
         def show(done: int, total: int) -> None:
             bar.update(task, completed=done, total=total)
 
-        catalogue, failures = index_folder(
+        catalogue, failures, left_out = index_folder(
             folder, layout, classes=labels, fractions=fractions, seed=seed, progress=show
         )
     listed = output.parent / FAILURES
@@ -86,6 +86,9 @@ def index(
     else:
         print_line(console, "No catalogue was written: no image can be used.")
     write_failures(listed, failures)
+    write_left_out(output.parent / NOT_ASSESSED, left_out)
+    if left_out:
+        print_left_out(console, left_out, output.parent / NOT_ASSESSED)
     if failures:
         print_failures(console, failures, listed)
         raise typer.Exit(1)

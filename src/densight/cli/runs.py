@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from densight.cli.terminal import INTERRUPTED, count, open_console, print_failures, print_line
+from densight.cli.terminal import INTERRUPTED, count, open_console, print_failures, print_left_out, print_line
 from densight.vocabulary import SPLITS, DensightError
 
 if TYPE_CHECKING:
@@ -38,11 +38,12 @@ def run_input(
     layer: str | None = None,
     calibrated: bool = True,
 ) -> bool:
-    """Assess, and where methods are named explain, the exams of an input; tell whether any image failed."""
+    """Assess, and where methods are named explain, the exams of an input; tell whether any image failed, or all did."""
     from densight.assessment.models import load_models
     from densight.assessment.run import assess_run
     from densight.explanation.run import Explainer
     from densight.intake.exam import find_labelled
+    from densight.intake.failures import NOT_ASSESSED, write_left_out
     from densight.network.shipped import is_shipped
     from densight.report.report import write_report
 
@@ -50,9 +51,10 @@ def run_input(
         raise DensightError(f"unknown split {split!r}", remedy=f"use one of {', '.join(SPLITS)}")
     models = load_models(model, device, calibrated=calibrated)
     console = open_console()
-    entries, left_out = find_labelled(source, split, models.classes)
-    if left_out:
-        print_line(console, f"note: {left_out}")
+    inputs = find_labelled(source, split, models.classes)
+    entries = inputs.entries
+    if inputs.remark:
+        print_line(console, f"note: {inputs.remark}")
     for words in models.said:
         print_line(console, f"note: {words}")
     learnt_from = sum(entry.split in ("train", "validation") for entry in entries)
@@ -84,15 +86,26 @@ def run_input(
         said = explainer.said if explainer else ""
         try:
             result = assess_run(
-                models, entries, output, facts, base=base, on_exam=explainer, explained=said, progress=show
+                models,
+                entries,
+                output,
+                facts,
+                base=base,
+                known=inputs.failures,
+                on_exam=explainer,
+                explained=said,
+                progress=show,
             )
         except KeyboardInterrupt:
             print_line(console, "Stopped. The same command goes on with the exams that are left.")
             raise typer.Exit(INTERRUPTED) from None
     _tell(console, result, output)
+    write_left_out(output / NOT_ASSESSED, inputs.left_out)
+    if inputs.left_out:
+        print_left_out(console, inputs.left_out, output / NOT_ASSESSED)
     if result.images is not None:
         print_line(console, f"Report: {write_report(output)}")
-    return bool(result.failures)
+    return bool(result.failures) or result.images is None
 
 
 def _beside(path: Path, output: Path) -> str:

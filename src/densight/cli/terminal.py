@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,9 +12,9 @@ from rich.box import SIMPLE_HEAD
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from densight.intake.failures import Failure
+    from densight.intake.failures import Failure, LeftOut
 
-__all__ = ["INTERRUPTED", "TABLE", "count", "open_console", "print_failures", "print_line"]
+__all__ = ["INTERRUPTED", "TABLE", "count", "open_console", "print_failures", "print_left_out", "print_line"]
 
 TABLE: dict[str, Any] = {"title_justify": "left", "caption_justify": "left", "box": SIMPLE_HEAD, "pad_edge": False}
 """The look of every table."""
@@ -45,6 +46,17 @@ def print_failures(console: Console, failures: Sequence[Failure], listed: Path) 
     if len(failures) > SHOWN_FAILURES:
         print_line(console, f"  … and {len(failures) - SHOWN_FAILURES} more")
     print_line(console, f"All of them, with what to do: {listed}")
+
+
+def print_left_out(console: Console, left_out: Sequence[LeftOut], listed: Path) -> None:
+    """What was left out, by reason, and where all of it is listed."""
+    print_line(console, f"{count(len(left_out), 'file')} not assessed:")
+    reasons = Counter(one.reason for one in left_out).most_common()
+    for reason, times in reasons[:SHOWN_FAILURES]:
+        print_line(console, f"  {times}: {reason}")
+    if len(reasons) > SHOWN_FAILURES:
+        print_line(console, f"  … and {len(reasons) - SHOWN_FAILURES} more reasons")
+    print_line(console, f"All of them: {listed}")
 
 
 def count(number: int, noun: str) -> str:

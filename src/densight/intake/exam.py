@@ -3,29 +3,69 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from densight.intake.catalogue import Catalogue, read_catalogue
+from densight.intake.datasets import DATA_SETS
+from densight.intake.dicom.directory import list_directory
+from densight.intake.dicom.listing import list_dicom
+from densight.intake.failures import Failure, LeftOut
+from densight.intake.files import is_there, is_zip
 from densight.intake.image import read_mammogram
-from densight.intake.layouts import DATA_SETS, detect, list_folder
+from densight.intake.layouts import detect, list_folder
 from densight.intake.mammogram import Exam, Mammogram
-from densight.intake.naming import Entry, find_images, projection_of, read_names, read_tutorial_name, strip_projection
+from densight.intake.naming import (
+    DIRECTORY,
+    Entry,
+    find_images,
+    is_picture,
+    label_in,
+    no_image,
+    projection_of,
+    read_names,
+    read_tutorial_name,
+    strip_projection,
+)
 from densight.vocabulary import BIRADS, DensightError, Projection
 
-__all__ = ["Entry", "entries_of", "find_inputs", "find_labelled", "group_exams", "read_entry", "read_exam"]
+__all__ = ["Entry", "Inputs", "entries_of", "find_inputs", "find_labelled", "group_exams", "read_entry", "read_exam"]
 
 
-def find_inputs(
-    path: str | Path, *, split: str | None = None, classes: Sequence[str] = BIRADS
-) -> tuple[list[Entry], tuple[str, ...] | None]:
-    r"""The images that an input names, without reading them.
+@dataclass(frozen=True)
+class Inputs:
+    """The images that an input names.
+
+    Parameters
+    ----------
+    entries : list of Entry
+        Those to be read, in the catalogue's order, else in that of the paths.
+    classes : tuple of str or None
+        The ordered classes of the labels; None where no image has a label.
+    left_out : tuple of LeftOut
+        DICOM files that show none of the views that are assessed, and repeats of those that do.
+    failures : tuple of Failure
+        Files that are known to be damaged before their pixels are read.
+    remark : str
+        Why labels were left out; empty where none was.
+    """
+
+    entries: list[Entry]
+    classes: tuple[str, ...] | None
+    left_out: tuple[LeftOut, ...] = ()
+    failures: tuple[Failure, ...] = ()
+    remark: str = ""
+
+
+def find_inputs(path: str | Path, *, split: str | None = None, classes: Sequence[str] = BIRADS) -> Inputs:
+    r"""The images that an input names, without reading their pixels.
 
     Parameters
     ----------
     path : path-like
-        An image; a folder of images, of one exam or several, the tutorial's layout among them (see `read_names`); the
-        folder of a data set that comes with a table; or a catalogue.
+        An image; a folder or zip archive of images, of one exam or several, the tutorial's layout among them (see
+        `read_names`); a DICOMDIR; the folder of a data set that comes with a table; or a catalogue. DICOM files tell
+        themselves what they show (see `densight.intake.dicom.listing.list_dicom`).
     split : {"train", "validation", "test"}, optional
         Only the images of this split.
     classes : sequence of str
@@ -33,10 +73,7 @@ def find_inputs(
 
     Returns
     -------
-    entries : list of Entry
-        In the catalogue's order, else in that of the paths.
-    classes : tuple of str or None
-        The ordered classes of the labels; None where no image has a label.
+    Inputs
 
     Raises
     ------
@@ -47,27 +84,29 @@ def find_inputs(
     --------
     >>> from densight.storage import write_bytes
     >>> write_bytes("build/exams/7/LMLO.pgm", b"P5 64 64 255\n" + bytes(range(64)) * 64)
-    >>> entries, classes = find_inputs("build/exams")
-    >>> entries[0].exam_id, entries[0].projection, classes
+    >>> inputs = find_inputs("build/exams")
+    >>> inputs.entries[0].exam_id, inputs.entries[0].projection, inputs.classes
     ('7', <Projection.MLO_L: 'MLO_L'>, None)
     """
     path = Path(path)
-    if path.is_dir():
-        entries, known = _in_folder(path, classes)
+    if path.is_dir() or is_zip(path):
+        inputs = _in_folder(path, classes)
     elif path.suffix.lower() in (".csv", ".parquet"):
         catalogue = read_catalogue(path)
-        entries, known = entries_of(catalogue), catalogue.classes
-    elif path.is_file():
-        entries, known = [_single(path)], None
+        inputs = Inputs(entries_of(catalogue), catalogue.classes)
+    elif path.name.upper() == DIRECTORY and path.is_file():
+        inputs = _of_files(list_directory(path), path.parent, classes)
+    elif is_there(path):
+        inputs = _single(path)
     else:
         raise DensightError("there is no such file or folder", path, "check the path; names are case-sensitive")
-    entries = [entry for entry in entries if split in (None, entry.split)]
-    if not entries:
+    entries = [entry for entry in inputs.entries if split in (None, entry.split)]
+    if not entries and (inputs.entries or not (inputs.left_out or inputs.failures)):
         raise DensightError(f"there is no image of the split {split!r}", path, "name another split, or none for all")
-    return entries, known
+    return replace(inputs, entries=entries)
 
 
-def find_labelled(path: str | Path, split: str | None, classes: Sequence[str]) -> tuple[list[Entry], str]:
+def find_labelled(path: str | Path, split: str | None, classes: Sequence[str]) -> Inputs:
     """The images that an input names, with their labels where these are a model's classes.
 
     Folders named as classes are read as the model's classes or as A B C D, whichever labels more images.
@@ -82,10 +121,8 @@ def find_labelled(path: str | Path, split: str | None, classes: Sequence[str]) -
 
     Returns
     -------
-    entries : list of Entry
-        Without labels where they are on another scale.
-    left_out : str
-        Why labels were left out, in words for the terminal and the entries' ``assumed``; empty where none was.
+    Inputs
+        Without labels where they are on another scale, which ``remark`` and the entries' ``assumed`` then say.
 
     Raises
     ------
@@ -93,11 +130,12 @@ def find_labelled(path: str | Path, split: str | None, classes: Sequence[str]) -
         As `find_inputs`.
     """
     readings = [find_inputs(path, split=split, classes=scale) for scale in dict.fromkeys((tuple(classes), BIRADS))]
-    entries, labels = max(readings, key=lambda reading: sum(entry.density is not None for entry in reading[0]))
-    if labels in (None, tuple(classes)):
-        return entries, ""
-    left_out = f"labels left out, for they are {', '.join(labels or ())} and the model's {', '.join(classes)}"
-    return [replace(entry, density=None, assumed=(*entry.assumed, left_out)) for entry in entries], left_out
+    inputs = max(readings, key=lambda reading: sum(entry.density is not None for entry in reading.entries))
+    if inputs.classes in (None, tuple(classes)):
+        return inputs
+    remark = f"labels left out, for they are {', '.join(inputs.classes or ())} and the model's {', '.join(classes)}"
+    entries = [replace(entry, density=None, assumed=(*entry.assumed, remark)) for entry in inputs.entries]
+    return replace(inputs, entries=entries, remark=remark)
 
 
 def entries_of(catalogue: Catalogue) -> list[Entry]:
@@ -183,7 +221,7 @@ def read_exam(source: str | Path | Sequence[str | Path]) -> Exam:
     ('exam9', ['CC_R', 'CC_L'])
     """
     if isinstance(source, str | Path):
-        entries, _ = find_inputs(source)
+        entries = _readable(find_inputs(source), Path(source))
         exams = group_exams(entries)
         unknown = any(entry.projection is None for entry in entries)
         if len(exams) > 1 and not unknown:
@@ -193,7 +231,7 @@ def read_exam(source: str | Path | Sequence[str | Path]) -> Exam:
                 "give one exam's folder, or the list of its images, one of each projection",
             )
     else:
-        entries = [_single(Path(path)) for path in source]
+        entries = [entry for path in source for entry in _readable(_single(Path(path)), Path(path))]
     order = list(Projection)
     mammograms = sorted(
         (read_entry(entry) for entry in entries),
@@ -205,6 +243,16 @@ def read_exam(source: str | Path | Sequence[str | Path]) -> Exam:
         patient_id=_common(entry.patient_id for entry in entries),
         density=_common(entry.density or "" for entry in entries) or None,
     )
+
+
+def _readable(inputs: Inputs, source: Path) -> list[Entry]:
+    """The images of an input that must be without fault and hold at least one."""
+    for failure in inputs.failures:
+        raise DensightError(failure.fault, failure.path, failure.remedy)
+    if not inputs.entries:
+        first = inputs.left_out[0]
+        raise DensightError(f"no view is assessed; {first.path.name}: {first.reason}", source, "give CC and MLO views")
+    return inputs.entries
 
 
 def _some(words: Iterable[str]) -> str:
@@ -228,23 +276,36 @@ def _common(values: Iterable[str]) -> str:
     return different.pop() if len(different) == 1 else ""
 
 
-def _single(path: Path) -> Entry:
+def _single(path: Path) -> Inputs:
+    """One file: an image by its name, a DICOM file by what it says."""
+    if not is_picture(path):
+        return _of_files([path], path.parent, ())
     projection, assumed = projection_of(path)
     name = read_tutorial_name(path.stem)
     exam = name.exam if name else strip_projection(path.stem) or path.stem
     said = () if name else ("exam and patient taken from the file's name",)
-    return Entry(path, projection, exam, exam, assumed=(*assumed, *said))
+    return Inputs([Entry(path, projection, exam, exam, assumed=(*assumed, *said))], None)
 
 
-def _in_folder(folder: Path, classes: Sequence[str]) -> tuple[list[Entry], tuple[str, ...] | None]:
+def _in_folder(folder: Path, classes: Sequence[str]) -> Inputs:
     layout = detect(folder)
     if layout in DATA_SETS or layout == "catalogue":
         listing = list_folder(folder, layout)
         for failure in listing.failures:
             raise DensightError(failure.fault, failure.path, failure.remedy)
-        return entries_of(Catalogue(listing.table, listing.classes, folder)), listing.classes
+        return Inputs(entries_of(Catalogue(listing.table, listing.classes, folder)), listing.classes)
     images = find_images(folder)
     if not images:
-        raise DensightError("there is no image in the folder", folder, "give a folder of PNG, JPEG, TIFF or PGM files")
-    entries = read_names(images, folder, classes)
-    return entries, tuple(classes) if any(entry.density for entry in entries) else None
+        raise no_image(folder)
+    return _of_files(images, folder, classes)
+
+
+def _of_files(paths: Sequence[Path], root: Path, classes: Sequence[str]) -> Inputs:
+    """Files below a root: images by their names, DICOM files by what they say."""
+    named = read_names([path for path in paths if is_picture(path)], root, classes)
+    dicom = list_dicom(
+        [path for path in paths if not is_picture(path)], root, lambda path: label_in(path, root, classes)
+    )
+    entries = sorted([*named, *dicom.entries], key=lambda entry: entry.path)
+    labels = tuple(classes) if any(entry.density for entry in entries) else None
+    return Inputs(entries, labels, dicom.left_out, dicom.failures)

@@ -1,4 +1,4 @@
-"""Files that could not be used: which, why, and what to do; listed in ``failures.csv``."""
+"""Files that could not be used, in ``failures.csv``, and those that are none of the views that are assessed."""
 
 from __future__ import annotations
 
@@ -9,10 +9,13 @@ from pathlib import Path
 from densight.storage import delete, write_csv
 from densight.vocabulary import DensightError
 
-__all__ = ["FAILURES", "Failure", "write_failures"]
+__all__ = ["FAILURES", "NOT_ASSESSED", "Failure", "LeftOut", "write_failures", "write_left_out"]
 
 FAILURES = "failures.csv"
 """The list's file name, wherever a command writes one."""
+
+NOT_ASSESSED = "not_assessed.csv"
+"""The file name of the list of what is no view that is assessed."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,22 @@ class Failure:
     def of(cls, error: DensightError, path: Path) -> Failure:
         """Turn an error into a row of ``failures.csv``."""
         return cls(error.path or path, error.fault, error.remedy or "")
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """One file with which nothing is wrong, but which is none of the views that are assessed.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    reason : str
+        What it is instead.
+    """
+
+    path: Path
+    reason: str
 
 
 def write_failures(path: str | Path, failures: Sequence[Failure]) -> None:
@@ -60,3 +79,24 @@ def write_failures(path: str | Path, failures: Sequence[Failure]) -> None:
         return
     rows = ({"path": one.path.as_posix(), "fault": one.fault, "remedy": one.remedy} for one in failures)
     write_csv(path, ("path", "fault", "remedy"), rows)
+
+
+def write_left_out(path: str | Path, left_out: Sequence[LeftOut]) -> None:
+    """Write ``not_assessed.csv``: the columns path, reason; a row a file. Where there is none, no list stays.
+
+    Raises
+    ------
+    DensightError
+        If the list cannot be written, or an earlier one not be deleted.
+
+    Examples
+    --------
+    >>> write_left_out("build/not_assessed.csv", [LeftOut(Path("IM7"), "a tomosynthesis volume of 60 slices")])
+    >>> print(Path("build/not_assessed.csv").read_text(), end="")
+    path,reason
+    IM7,a tomosynthesis volume of 60 slices
+    """
+    if not left_out:
+        delete(path)
+        return
+    write_csv(path, ("path", "reason"), ({"path": one.path.as_posix(), "reason": one.reason} for one in left_out))

@@ -1,4 +1,4 @@
-"""Read one mammogram from PNG, JPEG, TIFF or PGM, and refuse what is not a whole grey image."""
+"""Read one mammogram from DICOM, PNG, JPEG, TIFF or PGM, and refuse what is not a whole grey image."""
 
 from __future__ import annotations
 
@@ -9,6 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from densight.intake.dicom.header import is_dicom
+from densight.intake.dicom.read import read_dicom
+from densight.intake.files import read_bytes
+from densight.intake.grey import EXPORT_GREY, MAX_PIXELS, Pixels, check_grey, grey_of_channels, too_large
 from densight.intake.mammogram import Mammogram
 from densight.intake.naming import projection_of
 from densight.vocabulary import PROJECTIONS, DensightError, Projection, find_projection
@@ -17,17 +21,6 @@ if TYPE_CHECKING:
     from PIL import Image, ImageFile
 
 __all__ = ["Pixels", "read_mammogram", "read_pixels"]
-
-Pixels = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
-
-MIN_SIDE = 64
-"""Pixels a side below which an image is an icon, not a mammogram."""
-
-MAX_PIXELS = 150_000_000
-"""More than any detector has (a film digitised at 25 µm has about 90 million): beyond it a file is a trap."""
-
-COLOUR_TOLERANCE = 2
-"""Grey levels by which the channels of a grey image may differ after JPEG's chroma rounding."""
 
 _KINDS = {
     b"\x89PNG\r\n\x1a\n": "PNG",
@@ -44,7 +37,6 @@ _KINDS = {
 _PLUGINS = ("PNG", "JPEG", "TIFF", "PPM")
 _ORIENTATION, _PHOTOMETRIC, _WHITE_IS_ZERO = 0x0112, 262, 0
 _EXPORT_AGAIN = "copy or export it again"
-_EXPORT_GREY = "export it as one grey channel of 8 or 16 bits, PNG for instance"
 
 
 def read_pixels(path: str | Path) -> tuple[Pixels, tuple[str, ...]]:
@@ -56,7 +48,8 @@ def read_pixels(path: str | Path) -> tuple[Pixels, tuple[str, ...]]:
     Parameters
     ----------
     path : path-like
-        A PNG, JPEG, TIFF or PGM file of one grey channel of 8 or 16 bits, or of equal colour channels of 8 bits.
+        A PNG, JPEG, TIFF or PGM file of one grey channel of 8 or 16 bits, or of equal colour channels of 8 bits; or a
+        DICOM file, see `densight.intake.dicom.read.read_dicom`. It may lie in a zip archive: ``exams.zip/P1/IM1``.
 
     Returns
     -------
@@ -80,17 +73,12 @@ def read_pixels(path: str | Path) -> tuple[Pixels, tuple[str, ...]]:
     ((64, 64), dtype('uint8'), ())
     """
     path = Path(path)
-    content = _read_bytes(path)
+    if is_dicom(path):
+        image = read_dicom(path)
+        return image.pixels, image.said
+    content = read_bytes(path)
     pixels, assumed = _decode(content, _kind(content, path), path)
-    rows, columns = pixels.shape
-    if min(rows, columns) < MIN_SIDE:
-        raise DensightError(
-            f"the image is too small ({rows} rows, {columns} columns; at least {MIN_SIDE} of each are needed)",
-            path,
-            "give the mammogram itself, not a thumbnail",
-        )
-    if pixels.min() == pixels.max():
-        raise DensightError(f"the image is constant (all grey values are {pixels.min()})", path, _EXPORT_AGAIN)
+    check_grey(pixels, path)
     return pixels, assumed
 
 
@@ -135,6 +123,12 @@ def read_mammogram(
     """
     path = Path(path)
     found, told = (_named(projection, path), ()) if projection is not None else projection_of(path)
+    if is_dicom(path):
+        image = read_dicom(path, found if projection is not None else None)
+        found, told = (image.projection, ()) if image.projection else (found, told)
+        return Mammogram(
+            image.pixels, found, path, patient_id, exam_id, density, image.spacing, assumed=(*image.said, *told)
+        )
     pixels, assumed = read_pixels(path)
     return Mammogram(pixels, found, path, patient_id, exam_id, density, assumed=(*assumed, *told))
 
@@ -147,29 +141,11 @@ def _named(projection: str, path: Path) -> Projection:
     return named
 
 
-def _read_bytes(path: Path) -> bytes:
-    if path.is_dir():
-        raise DensightError("this is a folder, not an image", path, "give a file in it")
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        raise DensightError("there is no such file", path, "check the path; names are case-sensitive") from None
-    except OSError as error:
-        raise DensightError(
-            f"the file cannot be read ({error.strerror})", path, "check its permissions and the disk"
-        ) from error
-    if not content:
-        raise DensightError("the file is empty (0 bytes)", path, _EXPORT_AGAIN)
-    return content
-
-
 def _kind(content: bytes, path: Path) -> str:
-    if content[128:132] == b"DICM":
-        raise DensightError("this is a DICOM file, which this version does not read", path, _EXPORT_GREY)
     for mark, kind in _KINDS.items():
         if content.startswith(mark):
             return kind
-    raise DensightError("this is not a PNG, JPEG, TIFF or PGM image", path, _EXPORT_GREY)
+    raise DensightError("this is not a DICOM, PNG, JPEG, TIFF or PGM image", path, EXPORT_GREY)
 
 
 def _decode(content: bytes, kind: str, path: Path) -> tuple[Pixels, tuple[str, ...]]:
@@ -186,7 +162,7 @@ def _decode(content: bytes, kind: str, path: Path) -> tuple[Pixels, tuple[str, .
     except DensightError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise _too_large(path) from None
+        raise too_large(path) from None
     except UnidentifiedImageError:
         raise _damaged(kind, path, "its header cannot be read") from None
     except Exception as error:  # a decoder may raise anything on damaged bytes
@@ -197,27 +173,19 @@ def _damaged(kind: str, path: Path, why: str) -> DensightError:
     return DensightError(f"the {kind} image is truncated or damaged ({why})", path, _EXPORT_AGAIN)
 
 
-def _too_large(path: Path) -> DensightError:
-    return DensightError(
-        f"the image is too large (more than {MAX_PIXELS // 1_000_000} million pixels)",
-        path,
-        "give one mammogram at its own resolution",
-    )
-
-
 def _check_header(image: ImageFile.ImageFile, path: Path) -> None:
     """Refuse, before any pixel is decoded, what cannot be one grey image."""
     if image.width * image.height > MAX_PIXELS:
-        raise _too_large(path)
+        raise too_large(path)
     pages = getattr(image, "n_frames", 1)
     if pages > 1:
         raise DensightError(f"the file holds {pages} pages", path, "save each page as a file of its own")
     if image.mode == "F":
-        raise DensightError("the pixels are floating-point numbers", path, _EXPORT_GREY)
+        raise DensightError("the pixels are floating-point numbers", path, EXPORT_GREY)
     if image.mode == "1" or _raw_mode(image) == "P;1":
-        raise DensightError("the image has one bit a pixel, no grey values", path, _EXPORT_GREY)
+        raise DensightError("the image has one bit a pixel, no grey values", path, EXPORT_GREY)
     if image.mode in ("RGB", "RGBA", "LA") and ";16" in _raw_mode(image):
-        raise DensightError("the image has several channels of 16 bits", path, _EXPORT_GREY)
+        raise DensightError("the image has several channels of 16 bits", path, EXPORT_GREY)
 
 
 def _raw_mode(image: ImageFile.ImageFile) -> str:
@@ -267,22 +235,17 @@ def _integers(values: npt.NDArray[Any], path: Path) -> Pixels:
     if values.dtype == np.uint8:
         return np.array(values, dtype=np.uint8)
     if values.min() < 0 or values.max() > np.iinfo(np.uint16).max:
-        raise DensightError("the grey values do not fit 16 bits without sign", path, _EXPORT_GREY)
+        raise DensightError("the grey values do not fit 16 bits without sign", path, EXPORT_GREY)
     return np.array(values, dtype=np.uint16)
 
 
 def _from_colour(image: Image.Image, path: Path) -> tuple[Pixels, list[str]]:
     """The grey values of an image with channels, if the channels are equal."""
     if image.mode not in ("RGB", "RGBA", "LA", "P", "PA"):
-        raise DensightError(f"the image is in colour ({image.mode})", path, _EXPORT_GREY)
+        raise DensightError(f"the image is in colour ({image.mode})", path, EXPORT_GREY)
     channels = np.asarray(image.convert("RGBA"))
-    colours = channels[..., :3]
-    spread = int((colours.max(axis=2) - colours.min(axis=2)).max())
-    if spread > COLOUR_TOLERANCE:
-        raise DensightError(
-            "the image is in colour, a photograph or a screenshot perhaps", path, f"give the mammogram: {_EXPORT_GREY}"
-        )
-    assumed = [] if image.mode == "LA" else ["equal colour channels taken as grey"]
+    grey, said = grey_of_channels(np.ascontiguousarray(channels[..., :3]), path)
+    assumed = [] if image.mode == "LA" else list(said)
     if channels[..., 3].min() < 255:
         assumed.append("transparency ignored")
-    return np.asarray(image.convert("RGB").convert("L"), dtype=np.uint8), assumed
+    return grey, assumed

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-import csv
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from densight.intake.catalogue import COLUMNS, Catalogue, read_catalogue
-from densight.intake.failures import Failure
+from densight.intake.catalogue import Catalogue, read_catalogue
+from densight.intake.datasets import DATA_SETS, columns_of, list_manifest
+from densight.intake.dicom.listing import list_dicom
+from densight.intake.failures import Failure, LeftOut
+from densight.intake.files import is_zip
 from densight.intake.image import read_pixels
+from densight.intake.listing import Listing, table_of
 from densight.intake.naming import (
-    DICOM_SUFFIXES,
     Entry,
     check_folder,
     find_images,
+    is_picture,
     is_projection,
+    label_in,
+    no_image,
     read_names,
     read_tutorial_name,
     strip_projection,
@@ -29,8 +34,6 @@ from densight.vocabulary import (
     PROJECTIONS,
     SPLITS,
     DensightError,
-    Laterality,
-    View,
     check_classes,
     find_projection,
 )
@@ -38,53 +41,10 @@ from densight.vocabulary import (
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["DATA_SETS", "LAYOUTS", "DataSet", "Listing", "detect", "index", "list_folder"]
+__all__ = ["LAYOUTS", "detect", "index", "list_folder"]
 
 Progress = Callable[[int, int], None]
 
-
-@dataclass(frozen=True)
-class DataSet:
-    """A published data set that comes with a table of its images.
-
-    Parameters
-    ----------
-    name : str
-        What ``--dataset`` calls it.
-    manifest : str
-        The table's file name; CSV, its paths relative to its folder.
-    columns : mapping of str to str
-        Which of its columns each column of the catalogue is taken from. Its other columns are kept.
-    classes : tuple of str
-        Its labels, from the least to the most dense.
-    source : str
-        Where it is described.
-    """
-
-    name: str
-    manifest: str
-    columns: Mapping[str, str]
-    classes: tuple[str, ...]
-    source: str
-
-
-DATA_SETS = {
-    "mias": DataSet(
-        name="mias",
-        manifest="manifest.csv",
-        columns={
-            "path": "path",
-            "patient_id": "patient_id",
-            "exam_id": "patient_id",
-            "laterality": "laterality",
-            "view": "view",
-            "density": "tissue",
-        },
-        classes=("F", "G", "D"),
-        source="Suckling et al., The Mammographic Image Analysis Society digital mammogram database, 1994",
-    ),
-}
-"""The data sets known by name. In mini-MIAS, F is fatty, G fatty-glandular and D dense-glandular: not BI-RADS."""
 
 LAYOUTS = ("tutorial", *DATA_SETS, "catalogue", "loose")
 """What ``index`` understands, in the order in which it looks."""
@@ -94,26 +54,8 @@ _UNDERSTOOD = (
     "(MLO_R/train/B/P07.png), or put a catalogue.csv into it"
 )
 
+_UNKNOWN = "the projection is not known"
 _INHERITED = "split taken from the patient's other images"
-
-
-@dataclass(frozen=True, eq=False)
-class Listing:
-    """What a folder's layout says of its images, before any is read.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        The catalogue's columns and further ones; paths relative to the folder.
-    classes : tuple of str
-        The labels, from the least to the most dense.
-    failures : tuple of Failure
-        Images that have no place in the layout.
-    """
-
-    table: pd.DataFrame
-    classes: tuple[str, ...]
-    failures: tuple[Failure, ...]
 
 
 def index(
@@ -124,7 +66,7 @@ def index(
     fractions: Sequence[float] = FRACTIONS,
     seed: int = 0,
     progress: Progress | None = None,
-) -> tuple[Catalogue, list[Failure]]:
+) -> tuple[Catalogue, list[Failure], tuple[LeftOut, ...]]:
     """Make a catalogue of a folder of mammograms; read each image once, so that faults come to light.
 
     Layouts, tried in this order where none is named:
@@ -138,8 +80,9 @@ def index(
     ``catalogue``
         A folder with a ``catalogue.csv`` or ``catalogue.parquet``; images that it does not list are left out.
     ``loose``
-        Any other folder whose files' or folders' names tell the projection. A folder named as a class labels what
-        lies in it; otherwise the images have no label. See `read_names` for exams and patients.
+        Any other folder whose files' or folders' names tell the projection, and DICOM files, which tell it themselves
+        (see `densight.intake.dicom.listing.list_dicom`), or a zip archive of such. A folder named as a class labels
+        what lies in it; otherwise the images have no label. See `read_names` for exams and patients.
 
     Files that are no images by their suffix and hidden ones are not looked at (see `find_images`). Where no image has
     a split, the labelled patients are split; see `split_by_patient`. What was assumed is in the column ``assumed``.
@@ -164,7 +107,9 @@ def index(
     catalogue : Catalogue
         The images that can be used; empty where none can.
     failures : list of Failure
-        The other images, in the order of their paths.
+        Images that cannot be used, in the order of their paths.
+    left_out : tuple of LeftOut
+        DICOM files that show none of the views that are assessed, and repeats of those that do.
 
     Raises
     ------
@@ -185,7 +130,7 @@ def index(
     inherited = (table["split"] == "") & table["patient_id"].isin(given)
     divided = _note(divided, [_INHERITED if row else "" for row in inherited])
     failures = sorted([*listing.failures, *faults], key=lambda failure: failure.path)
-    return Catalogue(divided, listing.classes, folder), failures
+    return Catalogue(divided, listing.classes, folder), failures, listing.left_out
 
 
 def detect(folder: str | Path) -> str:
@@ -198,10 +143,12 @@ def detect(folder: str | Path) -> str:
     """
     folder = Path(folder)
     check_folder(folder)
+    if is_zip(folder):
+        return "loose"
     if any(child.is_dir() and is_projection(child.name) for child in folder.iterdir()):
         return "tutorial"
     for name, dataset in DATA_SETS.items():
-        if set(dataset.columns.values()) <= _header(folder / dataset.manifest):
+        if set(dataset.columns.values()) <= columns_of(folder / dataset.manifest):
             return name
     return "catalogue" if _catalogue_in(folder) else "loose"
 
@@ -220,19 +167,34 @@ def list_folder(folder: str | Path, dataset: str | None = None, classes: Sequenc
     if layout not in LAYOUTS:
         raise DensightError(f"unknown data set {layout!r}", folder, f"use one of {', '.join(LAYOUTS)}")
     if layout in DATA_SETS:
-        return _list_manifest(folder, DATA_SETS[layout], labels)
+        return list_manifest(folder, DATA_SETS[layout], labels)
     if layout == "catalogue":
         return _list_catalogue(folder, labels)
     images = find_images(folder)
     if not images:
-        raise DensightError("there is no image in the folder", folder, "give a folder of PNG, JPEG, TIFF or PGM files")
-    dicom = [path for path in images if path.suffix.lower() in DICOM_SUFFIXES]
-    others = [path for path in images if path.suffix.lower() not in DICOM_SUFFIXES]
+        raise no_image(folder)
     as_laid_out = _list_tutorial if layout == "tutorial" else _list_loose
-    entries, failures = as_laid_out(others, folder, labels or BIRADS)
-    fault, remedy = "DICOM is not read by this version", "export it as one grey channel of 16 bits, PNG for instance"
-    failures += [Failure(path, fault, remedy) for path in dicom]
-    return Listing(_table(entries, folder), labels or BIRADS, tuple(failures))
+    labels = labels or BIRADS
+    dicom = list_dicom([path for path in images if not is_picture(path)], folder, lambda p: label_in(p, folder, labels))
+    entries, failures = as_laid_out([path for path in images if is_picture(path)], folder, labels)
+    more, contradicted = _without_contradiction(dicom.entries, folder if layout == "tutorial" else None)
+    entries, failures = sorted([*entries, *more], key=lambda entry: entry.path), [*failures, *contradicted]
+    return Listing(table_of(entries, folder), labels, (*failures, *dicom.failures), dicom.left_out)
+
+
+def _without_contradiction(entries: Sequence[Entry], root: Path | None) -> tuple[list[Entry], list[Failure]]:
+    """DICOM images whose projection is known and, below a root, is that of their folder; and the others."""
+    good, failures = [], []
+    for entry in entries:
+        folder = None if root is None else find_projection(entry.path.relative_to(root).parts[0])
+        if entry.projection is None:
+            failures.append(Failure(entry.path, _UNKNOWN, f"assess it, or name it: {entry.path.stem}_MLO_R"))
+        elif folder not in (None, entry.projection):
+            fault = f"its folder says {folder}, the file {entry.projection}"
+            failures.append(Failure(entry.path, fault, "move the image"))
+        else:
+            good.append(entry)
+    return good, failures
 
 
 def _list_tutorial(images: list[Path], root: Path, classes: tuple[str, ...]) -> tuple[list[Entry], list[Failure]]:
@@ -290,63 +252,11 @@ def _list_loose(images: list[Path], root: Path, classes: tuple[str, ...]) -> tup
     if images and all(entry.projection is None for entry in entries):
         raise DensightError("the projection of no image in the folder is known", root, _UNDERSTOOD)
     failures = [
-        Failure(entry.path, "the projection is not known", f"name it in the file's name: {entry.path.stem}_MLO_R")
+        Failure(entry.path, _UNKNOWN, f"name it in the file's name: {entry.path.stem}_MLO_R")
         for entry in entries
         if entry.projection is None
     ]
     return [entry for entry in entries if entry.projection is not None], failures
-
-
-def _table(entries: list[Entry], root: Path) -> pd.DataFrame:
-    import pandas as pd
-
-    rows = []
-    for entry in entries:
-        assert entry.projection is not None
-        row = {column: value for column, value in asdict(entry).items() if column in COLUMNS}
-        row |= {
-            "path": entry.path.relative_to(root).as_posix(),
-            "laterality": entry.projection.laterality.value,
-            "view": entry.projection.view.value,
-            "density": entry.density or "",
-        }
-        rows.append(row)
-    table = pd.DataFrame(rows, columns=list(COLUMNS), dtype=str)
-    if any(entry.assumed for entry in entries):
-        table["assumed"] = ["; ".join(entry.assumed) for entry in entries]
-    return table
-
-
-def _list_manifest(root: Path, dataset: DataSet, labels: tuple[str, ...] | None) -> Listing:
-    """Images as the data set's own table lists them; rows that do not fit are failures."""
-    import pandas as pd
-
-    path = root / dataset.manifest
-    if not path.is_file():
-        raise DensightError(
-            f"the data set {dataset.name} has its table here, but there is none", path, "check the folder"
-        )
-    wanted = set(dataset.columns.values())
-    if not wanted <= _header(path):
-        raise DensightError(
-            f"the table has not the columns {', '.join(sorted(wanted))}", path, "check the data set's name"
-        )
-    source = pd.read_csv(path, dtype=str, keep_default_na=False)
-    table = pd.DataFrame({column: source[name] for column, name in dataset.columns.items()})
-    table["split"] = ""
-    others = [name for name in source if name not in wanted]
-    table = pd.concat([table[list(COLUMNS)], source[others]], axis=1)
-    classes = labels or dataset.classes
-    known: dict[str, list[str]] = {"density": ["", *classes], "laterality": list(Laterality), "view": list(View)}
-    good, failures = [], []
-    for row in table.to_dict("records"):
-        wrong = [column for column, values in known.items() if row[column] not in values]
-        good.append(not wrong)
-        failures += [
-            Failure(root / row["path"], f"unknown {column} {row[column]!r}", f"correct it in {dataset.manifest}")
-            for column in wrong[:1]
-        ]
-    return Listing(table[good].reset_index(drop=True), classes, tuple(failures))
 
 
 def _list_catalogue(root: Path, labels: tuple[str, ...] | None) -> Listing:
@@ -360,15 +270,6 @@ def _list_catalogue(root: Path, labels: tuple[str, ...] | None) -> Listing:
 def _catalogue_in(folder: Path) -> Path | None:
     found = (folder / name for name in ("catalogue.csv", "catalogue.parquet"))
     return next((path for path in found if path.is_file()), None)
-
-
-def _header(path: Path) -> set[str]:
-    """The columns of a CSV file; none where it is not one."""
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            return set(next(csv.reader(file), []))
-    except (OSError, UnicodeDecodeError, csv.Error):
-        return set()
 
 
 def _read_all(paths: Sequence[Path], progress: Progress | None) -> list[Failure | tuple[str, ...]]:

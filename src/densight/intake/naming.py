@@ -9,16 +9,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from densight.intake.dicom.header import is_dicom
+from densight.intake.files import is_zip, list_zip
 from densight.vocabulary import BIRADS, PROJECTION_WORDS, SPLITS, DensightError, Projection, find_projection
 
 __all__ = [
     "DICOM_SUFFIXES",
-    "IMAGE_SUFFIXES",
+    "DIRECTORY",
     "Entry",
     "TutorialName",
     "check_folder",
     "find_images",
+    "is_picture",
     "is_projection",
+    "label_in",
+    "no_image",
     "projection_of",
     "read_names",
     "read_tutorial_name",
@@ -27,10 +32,13 @@ __all__ = [
 
 DICOM_SUFFIXES = frozenset({".dcm", ".dicom"})
 
-IMAGE_SUFFIXES = DICOM_SUFFIXES | frozenset(
+_PICTURE_SUFFIXES = frozenset(
     [".png", ".jpg", ".jpeg", ".tif", ".tiff", ".pgm", ".pnm", ".ppm", ".bmp", ".gif", ".webp", ".jp2", ".j2k"]
 )
 """Files that ought to be mammograms, those of kinds that are not read among them, so that none is passed over."""
+
+DIRECTORY = "DICOMDIR"
+"""The name of the file that lists the DICOM files of a disc: DICOM PS3.10, section 8.6."""
 
 _TUTORIAL_NAME = re.compile(
     r"(?P<exam>[^_]+)_(?P<number>\d+)_(?P<density>[A-Za-z][^_]*)_(?P<projection>(?:CC|MLO)_[RL])"
@@ -134,14 +142,14 @@ def projection_of(path: Path) -> tuple[Projection | None, tuple[str, ...]]:
 
 
 def check_folder(folder: Path) -> None:
-    """Check that a folder is there.
+    """Check that a folder, or a zip archive, is there.
 
     Raises
     ------
     DensightError
-        If it is missing or a file.
+        If it is missing or another file.
     """
-    if folder.is_dir():
+    if folder.is_dir() or is_zip(folder):
         return
     if folder.exists():
         raise DensightError("this is a file, not a folder", folder, "give the folder that holds the images")
@@ -149,10 +157,11 @@ def check_folder(folder: Path) -> None:
 
 
 def find_images(folder: Path) -> list[Path]:
-    """All files below a folder that are images by their suffix, in order.
+    """All files below a folder, or in a zip archive, that are images by their suffix or DICOM, in order.
 
-    Anything else (text, tables, ``Thumbs.db``) and all that is hidden (``.DS_Store``, ``._a.png``, ``.git``) is not
-    an image and is left out. Links to folders are followed, each folder once.
+    DICOM files often have no suffix, or what looks like one; the mark within tells them. Anything else (text, tables,
+    ``Thumbs.db``, a ``DICOMDIR``) and all that is hidden (``.DS_Store``, ``._a.png``, ``.git``) is not an image and is
+    left out. Links to folders are followed, each folder once.
 
     Raises
     ------
@@ -160,6 +169,8 @@ def find_images(folder: Path) -> list[Path]:
         If the folder is missing, is a file, or cannot be listed.
     """
     check_folder(folder)
+    if is_zip(folder):
+        return [path for path in list_zip(folder) if _is_image(path)]
 
     def refuse(error: OSError) -> None:
         raise DensightError(f"the folder cannot be listed ({error.strerror})", error.filename, "check its permissions")
@@ -170,13 +181,39 @@ def find_images(folder: Path) -> list[Path]:
         real = os.path.realpath(parent)
         folders[:] = [] if real in seen else sorted(name for name in folders if not name.startswith("."))
         if real not in seen:
-            images += [Path(parent, name) for name in files if _is_image(name)]
+            images += [path for path in (Path(parent, name) for name in files) if _is_image(path)]
         seen.add(real)
     return sorted(images)
 
 
-def _is_image(name: str) -> bool:
-    return not name.startswith(".") and Path(name).suffix.lower() in IMAGE_SUFFIXES
+def is_picture(path: Path) -> bool:
+    """Whether a file is, by its suffix, an image that is not DICOM."""
+    return path.suffix.lower() in _PICTURE_SUFFIXES
+
+
+def label_in(path: Path, root: Path, classes: Sequence[str]) -> tuple[str | None, str]:
+    """The reference label and the split that the folders of an image name; None and empty where they do not.
+
+    Examples
+    --------
+    >>> label_in(Path("in/train/B/7.png"), Path("in"), BIRADS)
+    ('B', 'train')
+    """
+    folders = path.relative_to(root).parts[:-1]
+    density = folders[-1] if folders and folders[-1] in classes else None
+    return density, next((name for name in reversed(folders) if name in SPLITS), "")
+
+
+def no_image(folder: Path) -> DensightError:
+    """What is said of a folder without any image."""
+    remedy = "give a folder of DICOM, PNG, JPEG, TIFF or PGM files"
+    return DensightError("there is no image in the folder", folder, remedy)
+
+
+def _is_image(path: Path) -> bool:
+    if path.name.startswith(".") or path.name.upper() == DIRECTORY:
+        return False
+    return is_picture(path) or path.suffix.lower() in DICOM_SUFFIXES or is_dicom(path)
 
 
 def read_names(paths: Sequence[Path], root: Path, classes: Sequence[str] = BIRADS) -> list[Entry]:
@@ -219,7 +256,7 @@ def read_names(paths: Sequence[Path], root: Path, classes: Sequence[str] = BIRAD
     for path in paths:
         folders = path.relative_to(root).parts[:-1]
         home = tuple(name for name in folders if not (is_projection(name) or name in SPLITS or name in classes))
-        homes[home].append(_read_name(path, folders, classes))
+        homes[home].append(_read_name(path, root, classes))
     grouped = [(home, entry) for home, entries in homes.items() for entry in _group(entries, home, root)]
     places: dict[str, set[tuple[str, ...]]] = defaultdict(set)
     for home, entry in grouped:
@@ -237,10 +274,9 @@ def _part(entry: Entry, home: tuple[str, ...]) -> Entry:
     return replace(entry, exam_id=exam, patient_id="_".join(home), assumed=assumed)
 
 
-def _read_name(path: Path, folders: tuple[str, ...], classes: Sequence[str]) -> Entry:
+def _read_name(path: Path, root: Path, classes: Sequence[str]) -> Entry:
     projection, assumed = projection_of(path)
-    density = folders[-1] if folders and folders[-1] in classes else None
-    split = next((name for name in reversed(folders) if name in SPLITS), "")
+    density, split = label_in(path, root, classes)
     return Entry(path, projection, "", "", density, split, assumed)
 
 

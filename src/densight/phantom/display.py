@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import cv2
 import numpy as np
 import numpy.typing as npt
 
+from densight.intake.display import Style, contrast, enhance, fade, largest_piece
 from densight.phantom.acquisition import FULL_SCALE, Raw, open_signal, transmission
 from densight.phantom.units import REFERENCE, UNITS, Exposure, scatter_to_primary
 
@@ -27,34 +26,6 @@ REACH = 3.0
 
 COARSE = 1.0
 """Thickness is measured on a grid of about this pitch in mm."""
-
-
-@dataclass(frozen=True)
-class Style:
-    """A maker's taste.
-
-    Parameters
-    ----------
-    fat : float
-        Value of fat, of 1.
-    gland : float
-        How much brighter half a breast's thickness of gland would be were the contrast's line not bent.
-    white : float
-        Value, of 1, that nothing exceeds however dense.
-    edges : tuple of (float, float)
-        Detail is enhanced: scales in mm, and by how much.
-    lift : float
-        The part of what the breast lacks in thickness near the skin that equalisation makes up for.
-    rim : float
-        Over so many mm from its outline the breast fades into the black of air.
-    """
-
-    fat: float
-    gland: float
-    white: float
-    edges: tuple[tuple[float, float], ...]
-    lift: float
-    rim: float
 
 
 STYLES: dict[str, Style] = {
@@ -85,10 +56,10 @@ def render(raw: Raw, like: Raw | None = None) -> npt.NDArray[np.uint16]:
     whole = np.float32(exposure.thickness)
     depth = _fat_equivalent(raw)
     reference = depth if like is raw else _fat_equivalent(like)
-    breast = _segment(reference)
+    breast = largest_piece(cv2.blur(reference, (3, 3)) > AIR)
     lacking = _lacking(reference, breast, like)
     density = (depth + np.float32(style.lift) * lacking - whole) / np.float32(_gland_excess(exposure))
-    image = _enhance(_contrast(density, style), style, raw.pitch) * _fade(breast, style.rim / raw.pitch)
+    image = enhance(contrast(density, style), style, raw.pitch) * fade(breast, style.rim / raw.pitch)
     return np.asarray(np.where(breast, np.clip(image * BRIGHTEST, 0, BRIGHTEST), 0), np.uint16)
 
 
@@ -124,14 +95,6 @@ def _gland_excess(exposure: Exposure) -> float:
     return float(seen[0] - exposure.thickness)
 
 
-def _segment(depth: Array) -> Mask:
-    """The breast: the largest piece that is no air, without holes."""
-    pieces, labels, stats, _ = cv2.connectedComponentsWithStats((cv2.blur(depth, (3, 3)) > AIR).astype(np.uint8))
-    if pieces < 2:
-        return np.zeros(depth.shape, bool)
-    return np.asarray(labels == 1 + stats[1:, cv2.CC_STAT_AREA].argmax())
-
-
 def _lacking(depth: Array, breast: Mask, raw: Raw) -> Array:
     """By how many mm of fat the surroundings of each place attenuate less than a breast of fat of full thickness."""
     rows, columns = breast.shape
@@ -146,31 +109,3 @@ def _lacking(depth: Array, breast: Mask, raw: Raw) -> Array:
     )
     lacking = np.maximum(np.float32(raw.exposure.thickness) - around / np.maximum(share, np.float32(1e-3)), 0)
     return np.asarray(cv2.resize(lacking, (columns, rows), interpolation=cv2.INTER_LINEAR) * inside, np.float32)
-
-
-def _contrast(density: Array, style: Style) -> Array:
-    """Density, 0 in fat and 1 where half of a breast is gland, to grey from 0 to 1: a line bent at both ends."""
-    room = np.where(density > 0, style.white - style.fat, style.fat).astype(np.float32)
-    bent = -np.expm1(-np.abs(density) * np.float32(style.gland) / room)
-    return np.asarray(style.fat + np.copysign(room * bent, density), np.float32)
-
-
-def _fade(breast: Mask, rim: float) -> Array:
-    """From 0 in air smoothly to 1 so many pixels within the breast."""
-    part = np.minimum(_distance(breast) / np.float32(rim), 1)
-    return np.asarray(part * part * (3 - 2 * part), np.float32)
-
-
-def _distance(breast: Mask) -> Array:
-    """Pixels from the breast's outline. Where the image ends the breast does not."""
-    padded = np.pad(breast.astype(np.uint8), 1, mode="edge")
-    return np.asarray(cv2.distanceTransform(padded, cv2.DIST_L2, 5)[1:-1, 1:-1], np.float32)
-
-
-def _enhance(image: Array, style: Style, pitch: float) -> Array:
-    """Add to an image what it has of detail at each scale, as far as the scale can be seen."""
-    enhanced = image.copy()
-    for scale, amount in style.edges:
-        if scale > pitch:
-            enhanced += np.float32(amount) * (image - cv2.GaussianBlur(image, (0, 0), scale / pitch))
-    return enhanced

@@ -1,0 +1,196 @@
+"""Open a DICOM file, whatever is wrong with it, and read its attributes."""
+
+from __future__ import annotations
+
+import io
+import math
+import zlib
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from densight.intake.files import MAX_BYTES, open_binary, read_bytes
+from densight.vocabulary import DensightError
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset, FileDataset
+
+__all__ = [
+    "integer",
+    "is_dicom",
+    "number",
+    "numbers",
+    "read_dataset",
+    "read_header",
+    "sequence",
+    "text",
+    "words",
+]
+
+MARK_AT, MARK = 128, b"DICM"
+"""Every DICOM file has this mark after a preamble of 128 bytes: DICOM PS3.10, section 7.1."""
+
+_DEFLATED = b"1.2.840.10008.1.2.1.99"
+_HEAD = 4096
+"""Bytes within which a file says how the rest of it is encoded."""
+
+_EXPORT_AGAIN = "export it from the PACS again"
+_MACROS = (
+    ("FrameAnatomySequence", ("FrameLaterality",)),
+    ("PixelMeasuresSequence", ("PixelSpacing",)),
+    ("FrameVOILUTSequence", ("WindowCenter", "WindowWidth", "WindowCenterWidthExplanation", "VOILUTFunction")),
+    ("PixelValueTransformationSequence", ("RescaleIntercept", "RescaleSlope", "RescaleType")),
+)
+"""Functional group macros (DICOM PS3.3, section C.7.6.16.2) and what of them is read."""
+
+
+def is_dicom(path: Path) -> bool:
+    """Whether a file bears the mark of DICOM; False where it cannot be read."""
+    try:
+        with open_binary(path) as (file, _):
+            return file.read(MARK_AT + len(MARK))[MARK_AT:] == MARK
+    except DensightError:
+        return False
+
+
+def read_header(path: Path) -> FileDataset:
+    """All that a file says but for its pixels.
+
+    Raises
+    ------
+    DensightError
+        If pydicom is not installed, or it is no DICOM file, is truncated within its header or damaged.
+    """
+    with open_binary(path) as (file, _):
+        head = file.read(_HEAD)
+        if _DEFLATED in head:
+            return _parse(io.BytesIO(_without_bomb(head + file.read(MAX_BYTES), path)), path, pixels=False)
+        file.seek(0)
+        return _parse(file, path, pixels=False)
+
+
+def read_dataset(path: Path) -> FileDataset:
+    """All that a file says; errors as of `read_header`, and if it is larger than half a GiB."""
+    return _parse(io.BytesIO(_without_bomb(read_bytes(path), path)), path, pixels=True)
+
+
+def _parse(file: IO[bytes], path: Path, *, pixels: bool) -> FileDataset:
+    try:
+        from pydicom import dcmread
+        from pydicom.errors import InvalidDicomError
+    except ImportError:
+        raise DensightError(
+            "this is a DICOM file, and what reads them is not installed", path, "pip install 'densight[dicom]'"
+        ) from None
+
+    try:
+        dataset = dcmread(file, stop_before_pixels=not pixels)
+        with_frame = _flattened(dataset)
+    except InvalidDicomError:
+        raise DensightError("this is not a DICOM file", path, _EXPORT_AGAIN) from None
+    except DensightError:
+        raise
+    except RecursionError:
+        raise DensightError("the DICOM file nests sequences without end", path, _EXPORT_AGAIN) from None
+    except Exception as error:  # a parser may raise anything on damaged bytes
+        raise DensightError(f"the DICOM file is truncated or damaged ({error})", path, _EXPORT_AGAIN) from error
+    if not with_frame:
+        raise DensightError("the DICOM file holds nothing", path, _EXPORT_AGAIN)
+    return with_frame
+
+
+def _without_bomb(content: bytes, path: Path) -> bytes:
+    """The content, refused where it is a deflated file that would fill the memory."""
+    if _DEFLATED not in content[:_HEAD]:
+        return content
+    try:
+        # The deflated part begins where the file meta information ends, whose first element tells its length.
+        at = MARK_AT + len(MARK)
+        start = at + 12 + int.from_bytes(content[at + 8 : at + 12], "little")
+        inflate = zlib.decompressobj(-zlib.MAX_WBITS)
+        inflate.decompress(content[start:], MAX_BYTES)
+    except zlib.error as error:
+        raise DensightError(f"the DICOM file is truncated or damaged ({error})", path, _EXPORT_AGAIN) from error
+    if inflate.unconsumed_tail:
+        raise DensightError("the deflated DICOM file is too large", path, "give a file of one image")
+    return content
+
+
+def _flattened(dataset: FileDataset) -> FileDataset:
+    """What the functional groups of a multi-frame image say of its first frame, brought to the top."""
+    for groups in ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"):
+        for group in list(dataset.get(groups) or [])[:1]:
+            for macro, keywords in _MACROS:
+                for item in list(group.get(macro) or [])[:1]:
+                    for keyword in keywords:
+                        if keyword in item and keyword not in dataset:
+                            setattr(dataset, keyword, item.get(keyword))
+    return dataset
+
+
+def text(dataset: Dataset, keyword: str) -> str:
+    """A value as text without blanks around it, the first of several; empty where there is none."""
+    return next(iter(words(dataset, keyword)), "")
+
+
+def words(dataset: Dataset, keyword: str) -> tuple[str, ...]:
+    """All values of an attribute as text; none where there is none."""
+    return tuple(str(value).strip() for value in _values(dataset, keyword))
+
+
+def integer(dataset: Dataset, keyword: str) -> int | None:
+    """A whole number; None where there is none.
+
+    Raises
+    ------
+    DensightError
+        If the value is no whole number, for the file is damaged then.
+    """
+    value = number(dataset, keyword)
+    if value is not None and value != int(value):
+        raise _damaged(keyword, f"{value:g} is no whole number")
+    return None if value is None else int(value)
+
+
+def number(dataset: Dataset, keyword: str) -> float | None:
+    """A finite number, the first of several; None where there is none. Errors as of `integer`."""
+    return next(iter(numbers(dataset, keyword)), None)
+
+
+def numbers(dataset: Dataset, keyword: str) -> tuple[float, ...]:
+    """All values of an attribute as finite numbers; none where there is none. Errors as of `integer`."""
+    found = []
+    for value in _values(dataset, keyword):
+        try:
+            found.append(float(value))
+        except (TypeError, ValueError):
+            raise _damaged(keyword, f"{str(value)[:20]!r} is no number") from None
+        if not math.isfinite(found[-1]):
+            raise _damaged(keyword, f"{value} is no finite number")
+    return tuple(found)
+
+
+def sequence(dataset: Dataset, keyword: str) -> list[Dataset]:
+    """The items of a sequence; none where there is none. Errors as of `integer`."""
+    from pydicom.dataset import Dataset
+
+    items = _values(dataset, keyword)
+    if not all(isinstance(item, Dataset) for item in items):
+        raise _damaged(keyword, "it is no sequence")
+    return items
+
+
+def _values(dataset: Dataset, keyword: str) -> list[Any]:
+    """The values of an attribute, as far as there are any."""
+    from pydicom.multival import MultiValue
+    from pydicom.sequence import Sequence
+
+    try:
+        value = dataset.get(keyword)
+        values = list(value) if isinstance(value, MultiValue | Sequence | list) else [value]
+        return [one for one in values if one is not None and one != ""]
+    except Exception as error:  # pydicom decodes a value when it is first asked for, and may raise anything then
+        raise _damaged(keyword, str(error)) from error
+
+
+def _damaged(keyword: str, why: str) -> DensightError:
+    return DensightError(f"the DICOM attribute {keyword} is damaged ({why})", remedy=_EXPORT_AGAIN)

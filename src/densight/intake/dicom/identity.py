@@ -1,0 +1,106 @@
+"""Who the patient is and which exam it was: pseudonyms for both, and no trace of either in the paths of files."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from densight.intake.dicom.header import text, words
+from densight.intake.files import conceal
+from densight.intake.pseudonyms import pseudonym
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
+
+__all__ = ["Identity", "conceal_path", "read_identity"]
+
+_NAMES = ("PatientName", "OtherPatientNames", "ReferringPhysicianName", "PerformingPhysicianName", "OperatorsName")
+_DATES = ("PatientBirthDate", "StudyDate", "SeriesDate", "AcquisitionDate", "ContentDate")
+_IDS = ("PatientID", "OtherPatientIDs", "AccessionNumber", "StudyID", "InstitutionName", "StationName")
+_UIDS = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
+_IS_UID = re.compile(r"\d+(\.\d+){4,}(\.[A-Za-z]+)?")
+
+SHORTEST = 4
+"""Letters and digits that a name or id needs at least to be recognised within a longer word."""
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What stands for a patient and an exam.
+
+    Parameters
+    ----------
+    patient_id, exam_id : str
+        ``P`` or ``E`` and ten letters and digits; see `densight.intake.pseudonyms.pseudonym`.
+    said : tuple of str
+        What was assumed.
+    """
+
+    patient_id: str
+    exam_id: str
+    said: tuple[str, ...] = ()
+
+
+def read_identity(dataset: Dataset, path: Path) -> Identity:
+    """The pseudonyms of a file's PatientID, with its issuer, and of its StudyInstanceUID.
+
+    A file without a study is of the exam of its folder; one without PatientID is of a patient of that exam alone.
+
+    Examples
+    --------
+    >>> from pydicom.dataset import Dataset
+    >>> dataset = Dataset()
+    >>> dataset.PatientID, dataset.StudyInstanceUID = "4711", "1.2.3"
+    >>> identity = read_identity(dataset, Path("IM1"))
+    >>> identity.patient_id[0], len(identity.patient_id), identity.exam_id[0]
+    ('P', 11, 'E')
+    """
+    study, patient, said = text(dataset, "StudyInstanceUID"), text(dataset, "PatientID"), []
+    if not study:
+        study = str(path.absolute().parent)
+        said.append("exam taken from the folder, for the file names no study")
+    if patient:
+        patient = f"{patient}\0{text(dataset, 'IssuerOfPatientID')}"
+    else:
+        patient = study
+        said.append("patient taken as of this exam alone, for the file names none")
+    return Identity(f"P{pseudonym('patient', patient)}", f"E{pseudonym('exam', study)}", tuple(said))
+
+
+def conceal_path(path: Path, root: Path, dataset: Dataset) -> Path:
+    """The path without what tells who the patient is: parts below the root that hold names, ids, dates or UIDs.
+
+    Examples
+    --------
+    >>> from pydicom.dataset import Dataset
+    >>> dataset = Dataset()
+    >>> dataset.PatientName, dataset.StudyDate = "DOE^JANE", "20240131"
+    >>> [part[0] for part in conceal_path(Path("in/Doe_Jane/2024-01-31/cc.dcm"), Path("in"), dataset).parts]
+    ['i', '~', '~', 'c']
+    """
+    known = set(_identifying(dataset))
+    parts = path.relative_to(root).parts
+    return root.joinpath(*(conceal(part) if _tells(part, known) else part for part in parts))
+
+
+def _identifying(dataset: Dataset) -> Iterator[str]:
+    for keyword in _NAMES:
+        for value in words(dataset, keyword):
+            yield from (_plain(word) for word in re.split(r"[\^=\s]", value) if len(word) > 2)
+    for keyword in (*_IDS, *_DATES, *_UIDS):
+        yield from (_plain(value) for value in words(dataset, keyword))
+
+
+def _plain(word: str) -> str:
+    """Letters and digits only, so that it does not matter how they are parted."""
+    return "".join(letter for letter in word.upper() if letter.isalnum())
+
+
+def _tells(part: str, known: set[str]) -> bool:
+    if _IS_UID.fullmatch(part):
+        return True
+    whole, single = _plain(part), {_plain(word) for word in re.split(r"[\W_]+", part)}
+    return any(word in single or (len(word) >= SHORTEST and word in whole) for word in known if word)
