@@ -71,7 +71,7 @@ def phantom(
         typer.Option(metavar="N", help="Processes that make exams. By default one a core.", show_default=False),
     ] = None,
     image_format: Annotated[
-        str, typer.Option("--format", metavar="NAME", help="The format of the images: png.")
+        str, typer.Option("--format", metavar="NAME", help="The format of the images: png or dicom.")
     ] = "png",
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="DIR", help="The folder of the exams, new or empty.")
@@ -92,7 +92,7 @@ def phantom(
     from densight.phantom.exams import CATALOGUE, write_exams
     from densight.phantom.settings import SCREENING_MIX, Settings
 
-    _check_format(image_format)
+    suffix = _suffix_of(image_format)
     settings = Settings(
         mix=SCREENING_MIX if mix is None else _read_mix(mix),
         density=density,
@@ -106,7 +106,7 @@ def phantom(
     console = open_console()
     with _watching(console) as watcher:
         try:
-            catalogue = write_exams(number, seed, output, settings, jobs=jobs, progress=watcher)
+            catalogue = write_exams(number, seed, output, settings, suffix=suffix, jobs=jobs, progress=watcher)
         except KeyboardInterrupt:
             print_line(console, "Stopped. The same command goes on with the exams that are left.")
             raise typer.Exit(INTERRUPTED) from None
@@ -118,11 +118,12 @@ def phantom(
     print_line(console, f"Catalogue of {images} of {count(len(exams), 'exam')} ({parts}): {output / CATALOGUE}")
 
 
-def _check_format(name: str) -> None:
-    if name == "dicom":
-        raise DensightError("DICOM is not written by this version", remedy="leave --format out for png of 16 bits")
-    if name != "png":
-        raise DensightError(f"unknown format {name!r}", remedy="use png")
+def _suffix_of(name: str) -> str:
+    """The suffix of the images that ``--format`` asks for."""
+    suffixes = {"png": ".png", "dicom": ".dcm"}
+    if name not in suffixes:
+        raise DensightError(f"unknown format {name!r}", remedy=f"use one of {', '.join(suffixes)}")
+    return suffixes[name]
 
 
 def _read_mix(text: str) -> list[float]:

@@ -26,6 +26,7 @@ import numpy.typing as npt
 
 from densight.intake.catalogue import COLUMNS, Catalogue, write_catalogue
 from densight.intake.split import split_by_patient
+from densight.phantom.dicom import write_dicom
 from densight.phantom.imaging import exam
 from densight.phantom.settings import Settings
 from densight.phantom.truth import ImageTruth, PhantomExam
@@ -97,13 +98,14 @@ def write_exams(
     folder: str | Path,
     settings: Settings | None = None,
     *,
+    suffix: str = ".png",
     jobs: int | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Catalogue:
     """Make phantom exams and write them with their truth and a catalogue.
 
     In the folder of an exam, ``P000001``, are for each projection an image, ``P000001_CC_R.png``, and beside it what is
-    known of its pixels, ``P000001_CC_R.npz``, and for all of them ``truth.json``. The images fill 16 bits, those of the
+    known of its pixels, ``P000001_CC_R.npz``, and for all of them ``truth.json``. PNG images fill 16 bits, those of the
     style film 8, and know their pixel pitch. ``numpy.load`` gives of an ``.npz``, without pickle, the masks ``breast``,
     ``pectoral``, ``skin``, ``nipple`` and ``dense`` (bool), the map ``glandular`` (float32, mm along the ray, to 1/256
     mm), all of shape (rows, columns), and ``spacing`` (rows, columns; mm). No folder's listing takes them for
@@ -126,6 +128,8 @@ def write_exams(
     folder : path-like
         New, empty, or that of the same command.
     settings : Settings, optional
+    suffix : {".png", ".dcm"}
+        The format of the images: PNG, or DICOM as a mammography unit, or a film's scanner, sends it.
     jobs : int, optional
         Processes, each on one core. All cores if None. A script calls this below ``if __name__ == "__main__":``.
     progress : callable
@@ -151,17 +155,17 @@ def write_exams(
     folder, settings = Path(folder), settings or Settings()
     jobs = count_cores() if jobs is None else jobs
     _check_numbers(n, seed, jobs)
-    _claim(folder, n, seed, settings)
+    _claim(folder, n, seed, settings, suffix)
     numbers = range(1, n + 1)
-    missing = [number for number in numbers if not _is_whole(folder / exam_name(number))]
-    write = functools.partial(_write_exam, folder=folder, seed=seed, settings=settings)
+    missing = [number for number in numbers if not _is_whole(folder / exam_name(number), suffix)]
+    write = functools.partial(_write_exam, folder=folder, seed=seed, settings=settings, suffix=suffix)
     progress(n - len(missing), n)
     try:
         _spread(write, missing, jobs, lambda done: progress(n - len(missing) + done, n))
     except BrokenProcessPool:
         fault = "a process that made exams was ended from outside, for want of memory perhaps"
         raise DensightError(fault, folder, "give the same command again with fewer --jobs") from None
-    catalogue = Catalogue(_table(folder, numbers, seed), BIRADS, folder)
+    catalogue = Catalogue(_table(folder, numbers, suffix, seed), BIRADS, folder)
     write_catalogue(catalogue, folder / CATALOGUE)
     return catalogue
 
@@ -175,12 +179,13 @@ def _check_numbers(n: int, seed: int, jobs: int) -> None:
         raise DensightError(f"{jobs} processes make no exam", remedy="give 1 or more: --jobs 2")
 
 
-def _claim(folder: Path, n: int, seed: int, settings: Settings) -> None:
+def _claim(folder: Path, n: int, seed: int, settings: Settings, suffix: str) -> None:
     """Make the folder that of this command, or find that it is already."""
     asked = {"densight": version("densight"), "n": n, "seed": seed, **asdict(settings)}
-    asked |= {"mix": list(settings.mix), "shape": list(settings.shape)}
+    asked |= {"mix": list(settings.mix), "shape": list(settings.shape), "suffix": suffix}
     if (folder / RECORD).is_file():
         earlier = read_json(folder / RECORD)
+        earlier.setdefault("suffix", ".png")
         other = [f"{key} {earlier.get(key)}, not {value}" for key, value in asked.items() if earlier.get(key) != value]
         if other:
             fault = f"the folder holds exams of another command ({'; '.join(other)})"
@@ -191,13 +196,13 @@ def _claim(folder: Path, n: int, seed: int, settings: Settings) -> None:
     write_json(folder / RECORD, asked)
 
 
-def _files(name: str) -> list[str]:
+def _files(name: str, suffix: str) -> list[str]:
     """What makes up the folder of an exam."""
-    return [TRUTH, *(f"{name}_{projection}{suffix}" for projection in PROJECTIONS for suffix in (".png", ".npz"))]
+    return [TRUTH, *(f"{name}_{projection}{ending}" for projection in PROJECTIONS for ending in (suffix, ".npz"))]
 
 
-def _is_whole(folder: Path) -> bool:
-    return all((folder / file).is_file() for file in _files(folder.name))
+def _is_whole(folder: Path, suffix: str) -> bool:
+    return all((folder / file).is_file() for file in _files(folder.name, suffix))
 
 
 def _spread(write: Callable[[int], None], numbers: list[int], jobs: int, progress: Callable[[int], None]) -> None:
@@ -274,7 +279,7 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
-def _write_exam(number: int, folder: Path, seed: int, settings: Settings) -> None:
+def _write_exam(number: int, folder: Path, seed: int, settings: Settings, suffix: str) -> None:
     """Make an exam in a hidden folder, then put it in place."""
     name = exam_name(number)
     hidden = folder / f".{name}"
@@ -284,8 +289,11 @@ def _write_exam(number: int, folder: Path, seed: int, settings: Settings) -> Non
         for mammogram in made:
             assert mammogram.projection is not None
             stem = hidden / f"{name}_{mammogram.projection}"
-            pixels = np.left_shift(mammogram.pixels, SHIFT[settings.style], dtype=mammogram.pixels.dtype)
-            _write_image(stem.with_suffix(".png"), pixels, settings.pitch)
+            if suffix == ".png":
+                pixels = np.left_shift(mammogram.pixels, SHIFT[settings.style], dtype=mammogram.pixels.dtype)
+                _write_image(stem.with_suffix(suffix), pixels, settings.pitch)
+            else:
+                write_dicom(stem.with_suffix(suffix), mammogram, made, name, number)
             _write_truth(stem.with_suffix(".npz"), made.truth.images[mammogram.projection], settings.pitch)
         write_json(hidden / TRUTH, _numbers(made))
         _put_in_place(hidden, folder / name)
@@ -350,18 +358,18 @@ def _put_in_place(hidden: Path, folder: Path) -> None:
         ) from error
 
 
-def _table(folder: Path, numbers: range, seed: int) -> pd.DataFrame:
+def _table(folder: Path, numbers: range, suffix: str, seed: int) -> pd.DataFrame:
     import pandas as pd
 
-    rows = [row for number in numbers for row in _rows(folder, exam_name(number))]
+    rows = [row for number in numbers for row in _rows(folder, exam_name(number), suffix)]
     return split_by_patient(pd.DataFrame(rows), BIRADS, seed=seed)
 
 
-def _rows(folder: Path, name: str) -> Iterator[dict[str, object]]:
+def _rows(folder: Path, name: str, suffix: str) -> Iterator[dict[str, object]]:
     """The catalogue's rows of an exam."""
     known = read_json(folder / name / TRUTH)
     for projection in PROJECTIONS:
-        place = (f"{name}/{name}_{projection}.png", name, name, projection.laterality.value, projection.view.value)
+        place = (f"{name}/{name}_{projection}{suffix}", name, name, projection.laterality.value, projection.view.value)
         breast, image = known["breasts"][projection.laterality], known["images"][projection]
         yield {
             **dict(zip(COLUMNS, (*place, known["density"], ""), strict=True)),
