@@ -31,6 +31,7 @@ __all__ = [
     "assess_exam",
     "examine",
     "examine_with",
+    "fuse_images",
     "look_at",
 ]
 
@@ -248,7 +249,24 @@ def assess_exam(models: Models, mammograms: Sequence[Mammogram]) -> tuple[Assess
             refused[one.projection] = refusal.fault
             if len(refused) == len(mammograms):
                 raise
-    images = {one.assessment.projection: one.assessment for one in examined}
+    return fuse_images(models, [one.assessment for one in examined], refused), examined
+
+
+def fuse_images(
+    models: Models, assessed: Sequence[ImageAssessment], refused: Mapping[Projection, str] | None = None
+) -> Assessment:
+    """What the images of an exam say together.
+
+    Parameters
+    ----------
+    models : Models
+    assessed : sequence of ImageAssessment
+        At least one, of different projections.
+    refused : mapping of Projection to str, optional
+        Why others were not judged.
+    """
+    refused = refused or {}
+    images = {image.projection: image for image in assessed}
     breasts = {}
     for side in Laterality:
         of_side = {projection: image for projection, image in images.items() if projection.laterality == side}
@@ -261,7 +279,7 @@ def assess_exam(models: Models, mammograms: Sequence[Mammogram]) -> tuple[Assess
     density = _mean_density(list(images.values()))
     sets = models.fusion.sets
     labels = None if sets is None else tuple(set_labels(sets.of(fused[None]), models.classes)[0].split())
-    return Assessment(models.classes, fused, images, breasts, missing, density, labels, refused), examined
+    return Assessment(models.classes, fused, images, breasts, missing, density, labels, refused)
 
 
 def examine_with(models: Models, seen: Seen) -> Examined:

@@ -6,7 +6,15 @@ from pathlib import Path
 
 import typer
 
-from densight.cli.options import DeviceOption, InputArgument, ModelOption, RunOption, SplitOption
+from densight.cli.options import (
+    DeviceOption,
+    DicomOption,
+    IdentifiedOption,
+    InputArgument,
+    ModelOption,
+    RunOption,
+    SplitOption,
+)
 
 __all__ = ["assess"]
 
@@ -17,6 +25,8 @@ def assess(
     output: RunOption = Path("run"),
     split: SplitOption = None,
     device: DeviceOption = "cpu",
+    dicom: DicomOption = False,
+    identified: IdentifiedOption = False,
 ) -> None:
     """Assess the density of images, breasts and exams.
 
@@ -34,5 +44,7 @@ def assess(
     from densight.cli.runs import run_input
     from densight.network.shipped import DEFAULT
 
-    failed = run_input(source, model or [Path(DEFAULT)], output, split=split, device=device)
+    failed = run_input(
+        source, model or [Path(DEFAULT)], output, split=split, device=device, dicom=dicom, identified=identified
+    )
     raise typer.Exit(1 if failed else 0)

@@ -7,7 +7,16 @@ from typing import Annotated
 
 import typer
 
-from densight.cli.options import DeviceOption, InputArgument, ModelOption, RunOption, SplitOption, read_names
+from densight.cli.options import (
+    DeviceOption,
+    DicomOption,
+    IdentifiedOption,
+    InputArgument,
+    ModelOption,
+    RunOption,
+    SplitOption,
+    read_names,
+)
 
 __all__ = ["explain"]
 
@@ -30,6 +39,8 @@ def explain(
     ] = None,
     split: SplitOption = None,
     device: DeviceOption = "cpu",
+    dicom: DicomOption = False,
+    identified: IdentifiedOption = False,
 ) -> None:
     """Assess exams and show which tissue spoke for each class.
 
@@ -50,8 +61,15 @@ def explain(
     from densight.cli.runs import run_input
     from densight.network.shipped import DEFAULT
 
-    methods = read_names(method) or ["grad-cam"]
     failed = run_input(
-        source, model or [Path(DEFAULT)], output, split=split, device=device, methods=methods, layer=layer
+        source,
+        model or [Path(DEFAULT)],
+        output,
+        split=split,
+        device=device,
+        methods=read_names(method) or ["grad-cam"],
+        layer=layer,
+        dicom=dicom,
+        identified=identified,
     )
     raise typer.Exit(1 if failed else 0)

@@ -9,6 +9,8 @@ import typer
 
 __all__ = [
     "DeviceOption",
+    "DicomOption",
+    "IdentifiedOption",
     "InputArgument",
     "ModelOption",
     "OwnModelOption",
@@ -21,7 +23,9 @@ __all__ = [
 InputArgument = Annotated[
     Path,
     typer.Argument(
-        metavar="INPUT", help="An image, a folder of exams, a data set's folder, or a catalogue.", show_default=False
+        metavar="INPUT",
+        help="An image, a folder or zip archive of exams, a DICOMDIR, a data set's folder, or a catalogue.",
+        show_default=False,
     ),
 ]
 ModelOption = Annotated[
@@ -46,6 +50,18 @@ OwnModelOption = Annotated[
     ),
 ]
 RunOption = Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="The run folder.")]
+DicomOption = Annotated[
+    bool,
+    typer.Option("--dicom", help="Write results as DICOM objects, too, into the studies of the exams, and as FHIR."),
+]
+IdentifiedOption = Annotated[
+    bool,
+    typer.Option(
+        "--identified",
+        help="With --dicom: take over the patient's name and id and the exam's dates, as a PACS needs them. Otherwise "
+        "a pseudonym stands for them.",
+    ),
+]
 SplitOption = Annotated[
     str | None,
     typer.Option(metavar="NAME", help="Only the images of this split: train, validation or test.", show_default=False),

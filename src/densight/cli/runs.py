@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from densight.assessment.run import RunResult
+    from densight.assessment.run import OnExam, RunResult
 
 __all__ = ["run_input"]
 
@@ -36,6 +36,8 @@ def run_input(
     device: str,
     methods: Sequence[str] = (),
     layer: str | None = None,
+    dicom: bool = False,
+    identified: bool = False,
     calibrated: bool = True,
 ) -> bool:
     """Assess, and where methods are named explain, the exams of an input; tell whether any image failed, or all did."""
@@ -44,11 +46,14 @@ def run_input(
     from densight.explanation.run import Explainer
     from densight.intake.exam import find_labelled
     from densight.intake.failures import NOT_ASSESSED, write_left_out
+    from densight.interchange.write import DicomWriter
     from densight.network.shipped import is_shipped
     from densight.report.report import write_report
 
     if split not in (None, *SPLITS):
         raise DensightError(f"unknown split {split!r}", remedy=f"use one of {', '.join(SPLITS)}")
+    if identified and not dicom:
+        raise DensightError("--identified goes with --dicom alone", remedy="give both, or neither")
     models = load_models(model, device, calibrated=calibrated)
     console = open_console()
     inputs = find_labelled(source, split, models.classes)
@@ -63,6 +68,19 @@ def run_input(
         print_line(console, f"note: the input has {among}; --split test leaves them out")
     base = source if source.is_dir() else source.parent
     explainer = Explainer.of(output, entries, base, models, methods, layer) if methods else None
+    on_exam: OnExam | None = explainer
+    said = [explainer.said] if explainer else []
+    if dicom:
+        on_exam = writer = DicomWriter.of(
+            output,
+            models,
+            entries,
+            identified=identified,
+            explainer=explainer,
+            method=explainer.methods[0] if explainer else "",
+            layer=layer,
+        )
+        said.append(writer.said)
     facts: dict[str, Any] = {
         "densight": version("densight"),
         "command": "explain" if methods else "assess",
@@ -71,6 +89,7 @@ def run_input(
         "device": device,
         "methods": list(explainer.methods) if explainer else [],
         "layer": layer,
+        "dicom": dicom,
         "sources": {
             "input": _beside(source, output),
             "models": [str(one) if is_shipped(one) else _beside(one, output) for one in model],
@@ -83,7 +102,6 @@ def run_input(
         def show(done: int, total: int) -> None:
             bar.update(task, completed=done, total=total)
 
-        said = explainer.said if explainer else ""
         try:
             result = assess_run(
                 models,
@@ -92,8 +110,8 @@ def run_input(
                 facts,
                 base=base,
                 known=inputs.failures,
-                on_exam=explainer,
-                explained=said,
+                on_exam=on_exam,
+                explained="; ".join(said),
                 progress=show,
             )
         except KeyboardInterrupt:

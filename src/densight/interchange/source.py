@@ -1,0 +1,147 @@
+"""What the objects that densight writes take over from the images they are based on, and no more."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from densight.intake.dicom.header import numbers, read_header
+from densight.intake.dicom.identity import read_identity
+from densight.intake.dicom.orientation import Orientation, read_orientation
+from densight.intake.dicom.uids import stable_uid
+from densight.vocabulary import DensightError, Projection
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
+
+__all__ = ["EQUIPMENT", "Source", "placed", "read_source", "series_facts"]
+
+EQUIPMENT: dict[str, Any] = {
+    "manufacturer": "densight",
+    "manufacturer_model_name": "densight",
+    "software_versions": version("densight"),
+    "device_serial_number": "0",
+}
+"""Who wrote an object."""
+
+_REFERENCES = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID")
+_IMAGE = (
+    "Modality",
+    "Rows",
+    "Columns",
+    "NumberOfFrames",
+    "ImageLaterality",
+    "PatientOrientation",
+    "ImagerPixelSpacing",
+    "PixelSpacing",
+)
+_PATIENT = ("PatientName", "PatientID", "IssuerOfPatientID", "PatientBirthDate", "PatientSex")
+_STUDY = ("StudyDate", "StudyTime", "AccessionNumber", "StudyID", "ReferringPhysicianName")
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """An image that an object is based on.
+
+    Parameters
+    ----------
+    dataset : pydicom.Dataset
+        The attributes that are taken over.
+    orientation : Orientation
+        What lies between the file's pixels and those of the mammogram.
+    """
+
+    dataset: Dataset
+    orientation: Orientation
+
+    @property
+    def uid(self) -> str:
+        """The SOP instance UID of the image."""
+        return str(self.dataset.SOPInstanceUID)
+
+    @property
+    def study(self) -> str:
+        """The study instance UID of the image."""
+        return str(self.dataset.StudyInstanceUID)
+
+
+def read_source(path: Path, projection: Projection, *, identified: bool) -> Source:
+    """Read what is taken over from an image.
+
+    Parameters
+    ----------
+    path : Path
+    projection : Projection
+        What it shows.
+    identified : bool
+        Whether the patient's name, id, date of birth and the study's dates and numbers are taken over. If not, the
+        pseudonym stands for name and id, and the others stay empty; the study's UID, by which a PACS finds the exam,
+        stays in both cases.
+
+    Raises
+    ------
+    DensightError
+        If it is no DICOM file or has no UIDs.
+    """
+    from pydicom.dataset import Dataset
+
+    header = read_header(path)
+    dataset = Dataset()
+    for keyword in (*_REFERENCES, *_IMAGE, *(_PATIENT + _STUDY if identified else ("PatientSex",))):
+        if keyword in header:
+            dataset[keyword] = header[keyword]
+    if identified and "SpecificCharacterSet" in header:
+        dataset.SpecificCharacterSet = header.SpecificCharacterSet
+    lacking = [keyword for keyword in _REFERENCES if not dataset.get(keyword)]
+    if lacking:
+        raise DensightError(f"the DICOM file has no {', '.join(lacking)}", path, "export it from the PACS again")
+    if not identified:
+        dataset.PatientID = read_identity(header, path).patient_id
+        dataset.PatientName = f"{dataset.PatientID}^"
+    for keyword in (*_PATIENT, *_STUDY):
+        if keyword not in dataset and keyword != "IssuerOfPatientID":
+            setattr(dataset, keyword, None if keyword.endswith(("Date", "Time")) else "")
+    return Source(dataset, read_orientation(header, projection))
+
+
+def placed(source: Source) -> Dataset:
+    """A source with a frame of reference, for objects that must lie in one.
+
+    A projection lies in no plane of the patient. Its frame is that of the image itself: x runs along its rows, y along
+    its columns, in mm at the detector (a mm a pixel where the file tells no pitch), from the middle of its first pixel.
+    """
+    from pydicom.dataset import Dataset
+
+    dataset = Dataset()
+    dataset.update(source.dataset)
+    pitch = numbers(dataset, "ImagerPixelSpacing") or numbers(dataset, "PixelSpacing")
+    dataset.FrameOfReferenceUID = stable_uid("frame", source.uid)
+    dataset.PixelSpacing = list(pitch) if len(pitch) == 2 else [1.0, 1.0]
+    dataset.ImagePositionPatient, dataset.ImageOrientationPatient = [0, 0, 0], [1, 0, 0, 0, 1, 0]
+    dataset.SliceThickness = 1.0
+    return dataset
+
+
+def series_facts(kind: str, number: int, sources: Sequence[Source], *words: object) -> dict[str, Any]:
+    """The UIDs and numbers of an object: the same whenever the same is said of the same images.
+
+    Parameters
+    ----------
+    kind : str
+        For instance ``report``; one series a kind.
+    number : int
+        The series' number, and the instance's where there is one.
+    sources : sequence of Source
+    words : object
+        What else decides what the object says: models, methods.
+    """
+    identity = (kind, version("densight"), sources[0].study, *words)
+    return {
+        "series_instance_uid": stable_uid("series", *identity),
+        "series_number": number,
+        "sop_instance_uid": stable_uid("instance", *identity, *(source.uid for source in sources)),
+        "instance_number": 1,
+    }
