@@ -17,6 +17,7 @@ from densight.cli.explain import explain
 from densight.cli.figures import figures
 from densight.cli.index import index
 from densight.cli.models import card, models
+from densight.cli.pacs import pacs
 from densight.cli.phantom import phantom
 from densight.cli.plan import plan
 from densight.cli.train import train
@@ -52,6 +53,7 @@ for command in (
     demo,
 ):
     app.command()(command)
+app.add_typer(pacs, name="pacs")
 
 
 def _show_version(asked: bool) -> None:

@@ -70,6 +70,7 @@ def run_input(
     explainer = Explainer.of(output, entries, base, models, methods, layer) if methods else None
     on_exam: OnExam | None = explainer
     said = [explainer.said] if explainer else []
+    writer: DicomWriter | None = None
     if dicom:
         on_exam = writer = DicomWriter.of(
             output,
@@ -89,7 +90,7 @@ def run_input(
         "device": device,
         "methods": list(explainer.methods) if explainer else [],
         "layer": layer,
-        "dicom": dicom,
+        "dicom": writer.said if writer else "",
         "sources": {
             "input": _beside(source, output),
             "models": [str(one) if is_shipped(one) else _beside(one, output) for one in model],

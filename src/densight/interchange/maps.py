@@ -63,7 +63,8 @@ def make_map(explanation: Explanation, label: str, source: Source, words: Sequen
         quantity_definition=CodedConcept(*quantity),
     )
     made = (explanation.method, explanation.layer, label)
-    facts: dict[str, Any] = series_facts("maps", SERIES_NUMBER, [source], *made, *words)
+    number = 2 * source.number - (label != EXPECTED)
+    facts: dict[str, Any] = series_facts("maps", SERIES_NUMBER, [source], *made, *words, instance=number)
     written = ParametricMap(
         source_images=[placed(source)],
         pixel_array=np.ascontiguousarray(laid)[None],

@@ -64,7 +64,8 @@ def make_segmentation(anatomy: Anatomy, source: Source, words: Sequence[str]) ->
             )
     if not masks:
         return None
-    facts: dict[str, Any] = series_facts("segmentation", SERIES_NUMBER, [source], anatomy.weights, *words)
+    made = (anatomy.weights, *words)
+    facts: dict[str, Any] = series_facts("segmentation", SERIES_NUMBER, [source], *made, instance=source.number)
     return Segmentation(
         source_images=[placed(source)],
         pixel_array=np.ascontiguousarray(np.stack(masks, axis=-1)[None].astype(np.uint8)),

@@ -52,15 +52,23 @@ class Source:
         The attributes that are taken over.
     orientation : Orientation
         What lies between the file's pixels and those of the mammogram.
+    projection : Projection
+        What it shows.
     """
 
     dataset: Dataset
     orientation: Orientation
+    projection: Projection
 
     @property
     def uid(self) -> str:
         """The SOP instance UID of the image."""
         return str(self.dataset.SOPInstanceUID)
+
+    @property
+    def number(self) -> int:
+        """The place of its projection among the four, from 1."""
+        return list(Projection).index(self.projection) + 1
 
     @property
     def study(self) -> str:
@@ -104,7 +112,7 @@ def read_source(path: Path, projection: Projection, *, identified: bool) -> Sour
     for keyword in (*_PATIENT, *_STUDY):
         if keyword not in dataset and keyword != "IssuerOfPatientID":
             setattr(dataset, keyword, None if keyword.endswith(("Date", "Time")) else "")
-    return Source(dataset, read_orientation(header, projection))
+    return Source(dataset, read_orientation(header, projection), projection)
 
 
 def placed(source: Source) -> Dataset:
@@ -125,7 +133,9 @@ def placed(source: Source) -> Dataset:
     return dataset
 
 
-def series_facts(kind: str, number: int, sources: Sequence[Source], *words: object) -> dict[str, Any]:
+def series_facts(
+    kind: str, number: int, sources: Sequence[Source], *words: object, instance: int = 1
+) -> dict[str, Any]:
     """The UIDs and numbers of an object: the same whenever the same is said of the same images.
 
     Parameters
@@ -133,15 +143,17 @@ def series_facts(kind: str, number: int, sources: Sequence[Source], *words: obje
     kind : str
         For instance ``report``; one series a kind.
     number : int
-        The series' number, and the instance's where there is one.
+        The series' number.
     sources : sequence of Source
     words : object
         What else decides what the object says: models, methods.
+    instance : int
+        The object's number in its series.
     """
-    identity = (kind, version("densight"), sources[0].study, *words)
+    identity = (kind, version("densight"), sources[0].study)
     return {
         "series_instance_uid": stable_uid("series", *identity),
         "series_number": number,
-        "sop_instance_uid": stable_uid("instance", *identity, *(source.uid for source in sources)),
-        "instance_number": 1,
+        "sop_instance_uid": stable_uid("instance", *identity, *words, *(source.uid for source in sources)),
+        "instance_number": instance,
     }

@@ -30,10 +30,13 @@ from densight.vocabulary import BIRADS, DensightError, Projection
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
-__all__ = ["DICOM_FOLDER", "FHIR", "REPORT", "DicomWriter"]
+__all__ = ["DICOM_FOLDER", "FHIR", "IDENTIFIED", "REPORT", "DicomWriter"]
 
 DICOM_FOLDER = "dicom"
 """The folder of all DICOM objects in a run folder; in it one an exam."""
+
+IDENTIFIED, PSEUDONYMOUS = "dicom, identified", "dicom, pseudonymous"
+"""What the journal and ``run.json`` say of the objects."""
 
 REPORT, CAPTURE, FHIR = "report.dcm", "capture.dcm", "report.fhir.json"
 """File names in the folder of an exam."""
@@ -105,8 +108,8 @@ class DicomWriter:
 
     @property
     def said(self) -> str:
-        """What is written, in a word, for the journal."""
-        return "dicom, identified" if self.identified else "dicom"
+        """What is written, in a word, for the journal and ``run.json``."""
+        return IDENTIFIED if self.identified else PSEUDONYMOUS
 
     def __call__(self, examined: list[tuple[Entry, Examined]]) -> tuple[dict[Path, str], list[Failure]]:
         """Explain the images of an exam, if that is asked for, and write it; what could not be done is listed."""

@@ -16,7 +16,7 @@ from densight.vocabulary import DensightError
 if TYPE_CHECKING:
     from pydicom.dataset import FileDataset
 
-__all__ = ["Stored", "decode"]
+__all__ = ["TRANSFER_SYNTAXES", "Stored", "decode"]
 
 Stored = npt.NDArray[np.int32]
 
@@ -27,7 +27,9 @@ _JPEG = tuple(f"1.2.840.10008.1.2.4.{number}" for number in (50, 51, 57, 70))
 _JPEG_LS = tuple(f"1.2.840.10008.1.2.4.{number}" for number in (80, 81))
 _JPEG_2000 = tuple(f"1.2.840.10008.1.2.4.{number}" for number in (90, 91, 92, 93))
 _HTJ2K = tuple(f"1.2.840.10008.1.2.4.{number}" for number in (201, 202, 203))
-"""Transfer syntaxes: DICOM PS3.5, annex A."""
+
+TRANSFER_SYNTAXES = (*_NATIVE, _RLE, *_JPEG, *_JPEG_LS, *_JPEG_2000, *_HTJ2K)
+"""Encodings that are read: DICOM PS3.5, annex A."""
 
 _COLOUR = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
 _START_OF_FRAME = {0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF, 0xF7}
@@ -90,7 +92,7 @@ def _check_header(dataset: FileDataset, path: Path) -> tuple[int, int]:
 def _check_length(dataset: FileDataset, rows: int, columns: int, path: Path) -> None:
     """Refuse pixels that are cut off, and a compressed image that is larger than the header says."""
     syntax = str(dataset.file_meta.get("TransferSyntaxUID", ""))
-    if syntax not in {*_NATIVE, _RLE, *_JPEG, *_JPEG_LS, *_HTJ2K, *_JPEG_2000}:
+    if syntax not in TRANSFER_SYNTAXES:
         known = "not a known one" if not syntax else f"{syntax[:64]}, which is not read"
         raise DensightError(f"the encoding of the pixels is {known}", path, "export it uncompressed")
     if syntax in _NATIVE:
@@ -114,7 +116,7 @@ def _frame(dataset: FileDataset, path: Path) -> bytes | None:
     from pydicom.encaps import get_frame
 
     syntax = str(dataset.file_meta.TransferSyntaxUID)
-    if syntax not in {_RLE, *_JPEG, *_JPEG_LS, *_HTJ2K, *_JPEG_2000}:
+    if syntax in _NATIVE:
         return None
     try:
         return get_frame(dataset.PixelData, 0, number_of_frames=1)

@@ -1,0 +1,69 @@
+"""One exam's images in a folder to everything that is written of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from densight.assessment.models import Models
+from densight.assessment.run import OnExam, assess_run
+from densight.assessment.tables import read_exams
+from densight.explanation.run import Explainer
+from densight.intake.exam import find_inputs
+from densight.intake.failures import NOT_ASSESSED, write_left_out
+from densight.interchange.write import DicomWriter
+
+__all__ = ["Answered", "answer_exam"]
+
+
+@dataclass(frozen=True)
+class Answered:
+    """What came of an exam.
+
+    Parameters
+    ----------
+    density : str or None
+        Its class; None where no image could be assessed.
+    faults : tuple of str
+        What was wrong with its images.
+    """
+
+    density: str | None
+    faults: tuple[str, ...]
+
+
+def answer_exam(models: Models, images: Path, folder: Path, method: str) -> Answered:
+    """Assess, and where a method is named explain, the exam in a folder, and write its DICOM objects, identified.
+
+    What an earlier call has done is not done again.
+
+    Parameters
+    ----------
+    models : Models
+    images : Path
+        The folder of the exam's DICOM files.
+    folder : Path
+        The run folder.
+    method : str
+
+    Raises
+    ------
+    DensightError
+        If the folder holds no image or the run folder cannot be written.
+    """
+    inputs = find_inputs(images)
+    explainer = Explainer.of(folder, inputs.entries, images, models, [method], None) if method else None
+    made: OnExam | None = explainer
+    writer = DicomWriter.of(folder, models, inputs.entries, identified=True, explainer=made, method=method)
+    facts = {"densight": version("densight"), "command": "pacs watch", "input": images.name, "dicom": writer.said}
+    said = "; ".join(filter(None, (method, writer.said)))
+    result = assess_run(
+        models, inputs.entries, folder, facts, base=images, known=inputs.failures, on_exam=writer, explained=said
+    )
+    write_left_out(folder / NOT_ASSESSED, inputs.left_out)
+    faults = tuple(failure.fault for failure in result.failures)
+    if result.images is None:
+        return Answered(None, faults)
+    exams, _ = read_exams(folder)
+    return Answered(str(exams["predicted"].iloc[0]), faults)

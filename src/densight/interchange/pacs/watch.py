@@ -1,0 +1,145 @@
+"""Watch: what arrives is assessed, and the answer is stored in the PACS, each exam once, whatever is killed."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from densight.assessment.models import Models
+from densight.interchange.answer import answer_exam
+from densight.interchange.pacs.pacs import Pacs, Query, check_held
+from densight.interchange.pacs.queue import ANSWERED, ASSESSED, FAILED, NOTHING, WAITING, Exam, Queue
+from densight.interchange.pacs.receive import Inbox
+from densight.vocabulary import DensightError
+
+__all__ = ["EXAMS", "INCOMING", "QUEUE", "Watch"]
+
+QUEUE, INCOMING, EXAMS = "queue.sqlite", "incoming", "exams"
+"""In the folder of a watch: the queue, images that wait, and a run folder an exam."""
+
+KEPT = 24 * 3600.0
+"""Seconds for which images are kept after an exam is done with, for more of it may come."""
+
+IDLE = 0.2
+"""Seconds between two looks at the queue."""
+
+
+@dataclass(frozen=True, eq=False)
+class Watch:
+    """Assess what arrives and answer it.
+
+    Parameters
+    ----------
+    folder : Path
+    queue : Queue
+    models : Models
+    method : str
+        Of explanations; empty for none.
+    answers : Pacs or None
+        Where the results are stored; None leaves them in the folder.
+    polled : Pacs or None
+        What is asked for new exams; None where they are sent.
+    modality : str
+        What is asked for.
+    days : int
+        How many days back exams are asked for.
+    every : float
+        Seconds between two questions.
+    settle : float
+        Seconds in which nothing more of an exam must have come.
+    say : callable
+        Takes a line for whoever watches.
+    """
+
+    folder: Path
+    queue: Queue
+    models: Models
+    method: str
+    answers: Pacs | None
+    polled: Pacs | None
+    modality: str
+    days: int
+    every: float
+    settle: float
+    say: Callable[[str], None]
+
+    @property
+    def inbox(self) -> Inbox:
+        """Where images wait."""
+        return Inbox(self.folder / INCOMING, self.queue)
+
+    def run(self, stop: threading.Event, *, once: bool = False) -> None:
+        """Work until ``stop`` is set, or, if ``once``, until nothing is left to do."""
+        asked = forgot = 0.0
+        while not stop.is_set():
+            if time.time() >= forgot + KEPT / 24:
+                self._forget()
+                forgot = time.time()
+            if self.polled is not None and time.time() >= asked + self.every:
+                self._poll(self.polled)
+                asked = time.time()
+            exam = self.queue.due(now=time.time(), settle=self.settle)
+            if exam is not None:
+                self._work_on(exam)
+            elif once and not {WAITING, ASSESSED} & set(self.queue.states()):
+                return
+            else:
+                stop.wait(IDLE)
+
+    def _forget(self) -> None:
+        """Delete the images of exams that are done with: copies with patients' names are kept no longer than needed."""
+        for name in self.queue.answered(before=time.time() - KEPT):
+            shutil.rmtree(self.inbox.folder_of(name), ignore_errors=True)
+
+    def _poll(self, pacs: Pacs) -> None:
+        first = datetime.now(UTC).date() - timedelta(days=self.days)
+        dates = f"{first:%Y%m%d}-" if self.days >= 0 else ""
+        try:
+            for study in pacs.find_studies(Query(dates, self.modality)):
+                pacs.fetch(study, self.modality, self.queue.knows, self.inbox.take)
+        except DensightError as error:
+            self.say(f"not asked: {error}")
+
+    def _work_on(self, exam: Exam) -> None:
+        """Bring an exam a step further; a fault of the PACS is tried again, one of the exam is noted."""
+        if exam.state == WAITING:
+            self._assess(exam)
+        elif exam.state == ASSESSED:
+            self._answer(exam)
+
+    def _assess(self, exam: Exam) -> None:
+        try:
+            result = answer_exam(self.models, self.inbox.folder_of(exam.name), self._results(exam), self.method)
+        except DensightError as error:
+            self.queue.mark(exam, FAILED, error.fault)
+            self.say(f"{exam.name}: failed: {error}")
+            return
+        if result.density is None:
+            state = FAILED if result.faults else NOTHING
+            said = "; ".join(result.faults) or "no view that is assessed"
+            if self.queue.mark(exam, state, said):
+                self.say(f"{exam.name}: {state}: {said}")
+        else:
+            self.queue.mark(exam, ASSESSED if self.answers else ANSWERED, result.density)
+            self.say(f"{exam.name}: {result.density}")
+
+    def _answer(self, exam: Exam) -> None:
+        assert self.answers is not None
+        files = sorted((self._results(exam) / "dicom").rglob("*.dcm"))
+        try:
+            self.answers.store(files)
+            check_held(self.answers, files)
+        except DensightError as error:
+            wait = self.queue.postpone(exam, error.fault, now=time.time())
+            self.say(f"{exam.name}: not answered yet, tried again in {wait:g} s: {error}")
+            return
+        if self.queue.mark(exam, ANSWERED):
+            self.say(f"{exam.name}: answered")
+
+    def _results(self, exam: Exam) -> Path:
+        return self.folder / EXAMS / exam.name
