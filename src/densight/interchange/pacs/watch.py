@@ -25,6 +25,9 @@ QUEUE, INCOMING, EXAMS = "queue.sqlite", "incoming", "exams"
 KEPT = 24 * 3600.0
 """Seconds for which images are kept after an exam is done with, for more of it may come."""
 
+UNREACHED = 5.0
+"""Seconds after which a PACS that did not answer is asked again."""
+
 IDLE = 0.2
 """Seconds between two looks at the queue."""
 
@@ -81,7 +84,10 @@ class Watch:
                 self._forget()
                 forgot = time.time()
             if self.polled is not None and time.time() >= asked + self.every:
-                self._poll(self.polled)
+                if not self._poll(self.polled):
+                    # What has come of an exam may be half of it, which must not be taken for all there is.
+                    stop.wait(min(self.every, UNREACHED))
+                    continue
                 asked = time.time()
             exam = self.queue.due(now=time.time(), settle=self.settle)
             if exam is not None:
@@ -96,7 +102,8 @@ class Watch:
         for name in self.queue.answered(before=time.time() - KEPT):
             shutil.rmtree(self.inbox.folder_of(name), ignore_errors=True)
 
-    def _poll(self, pacs: Pacs) -> None:
+    def _poll(self, pacs: Pacs) -> bool:
+        """Bring in what is new; tell whether all of it came."""
         first = datetime.now(UTC).date() - timedelta(days=self.days)
         dates = f"{first:%Y%m%d}-" if self.days >= 0 else ""
         try:
@@ -104,6 +111,8 @@ class Watch:
                 pacs.fetch(study, self.modality, self.queue.knows, self.inbox.take)
         except DensightError as error:
             self.say(f"not asked: {error}")
+            return False
+        return True
 
     def _work_on(self, exam: Exam) -> None:
         """Bring an exam a step further; a fault of the PACS is tried again, one of the exam is noted."""

@@ -1,0 +1,190 @@
+"""Beside a real PACS: exams pulled, watched, answered in their studies, whatever is killed meanwhile."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pydicom
+import pytest
+
+from densight.interchange.pacs.address import Security, read_address
+from densight.interchange.pacs.pacs import connect
+from densight.phantom.exams import write_exams
+from densight.phantom.settings import Settings
+from tests.examples import write_model
+from tests.pacs_servers import Orthanc, Watching, free_port, orthanc, wait_for
+
+EXAMS = 40
+SHAPE = (128, 104)
+
+
+@pytest.fixture(scope="module")
+def exams(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("phantoms")
+    write_exams(EXAMS, 9, folder, Settings(shape=SHAPE), suffix=".dcm", jobs=1)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_model(tmp_path_factory.mktemp("models") / "all")
+
+
+@pytest.fixture
+def pacs(tmp_path: Path) -> Iterator[Orthanc]:
+    with orthanc(tmp_path / "orthanc") as server:
+        yield server
+
+
+def files(folder: Path, first: int, last: int) -> list[Path]:
+    return [path for number in range(first, last + 1) for path in sorted((folder / f"P{number:06d}").glob("*.dcm"))]
+
+
+def send(paths: list[Path], address: str, title: str = "SENDER") -> None:
+    connect(read_address(address), Security(), title).store(paths)
+
+
+def densight(*arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "densight", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=300)
+
+
+def check_reports(pacs: Orthanc, expected: int) -> None:
+    """One report in each study, of the patient whose study it is, based on images that are there."""
+    images = {one["uid"]: one["study"]["StudyInstanceUID"] for one in pacs.instances("MG")}
+    reports = pacs.instances("SR")
+    times = Counter(one["study"]["StudyInstanceUID"] for one in reports)
+    assert len(times) == expected
+    assert set(times.values()) == {1}
+    for one in reports:
+        report = pydicom.dcmread(io.BytesIO(pacs.file(one["id"])))
+        assert report.PatientID == one["patient"]["PatientID"]
+        evidence = report.CurrentRequestedProcedureEvidenceSequence[0].ReferencedSeriesSequence[0].ReferencedSOPSequence
+        based_on = [item.ReferencedSOPInstanceUID for item in evidence]
+        assert len(based_on) == 4
+        assert {images[uid] for uid in based_on} == {report.StudyInstanceUID}
+
+
+def test_forty_exams_are_answered_once_each_whatever_is_killed(
+    exams: Path, model: Path, pacs: Orthanc, tmp_path: Path
+) -> None:
+    send(files(exams, 1, EXAMS), pacs.dimse)
+    arguments = ("--poll", pacs.web, "--answer", pacs.web, "--model", model, "--method", "none", "--days", -1)
+    arguments += ("--settle", 1, "--every", 1, "-o", tmp_path / "watch", "--once")
+
+    watching = Watching(*arguments)
+    wait_for(lambda: len(pacs.instances("SR")) >= 5, "five answers")
+    watching.kill()
+
+    watching = Watching(*arguments)
+    wait_for(lambda: len(pacs.instances("SR")) >= 12, "twelve answers")
+    pacs.kill()
+    pacs.start()
+    status, said = watching.wait()
+
+    assert status == 0, said
+    assert f"{EXAMS} exams answered" in said
+    check_reports(pacs, EXAMS)
+
+    again, said = Watching(*arguments).wait()
+    assert again == 0, said
+    check_reports(pacs, EXAMS)
+
+
+def test_exams_that_are_sent_are_answered_over_dimse_and_only_its_own_title_is_answered(
+    exams: Path, model: Path, pacs: Orthanc, tmp_path: Path
+) -> None:
+    send(files(exams, 1, 3), pacs.dimse)
+    port = free_port()
+    arguments = ("--listen", port, "--caller", "SENDER", "--answer", pacs.dimse, "--model", model, "--settle", 1)
+    arguments += ("-o", tmp_path / "watch")
+    own = f"DENSIGHT@127.0.0.1:{port}"
+
+    watching = Watching(*arguments)
+    wait_for(lambda: reached(own), "the watch listens", 60)
+    assert not reached(own, "STRANGER")
+    assert not reached(f"OTHER@127.0.0.1:{port}")
+    sent = files(exams, 1, 3)
+    send(sent[:6], own)
+    watching.kill()
+
+    watching = Watching(*arguments)
+    wait_for(lambda: reached(own), "the watch listens again", 60)
+    send(sent, own)
+    wait_for(lambda: len(pacs.instances("SR")) >= 3, "three answers")
+    status, said = watching.stop()
+
+    assert status == 130, said
+    check_reports(pacs, 3)
+    kinds = Counter(series["MainDicomTags"]["Modality"] for series in pacs.ask("series?expand"))
+    assert kinds == {"MG": 3, "SR": 3, "OT": 6, "SEG": 3}
+
+
+def reached(address: str, title: str = "SENDER") -> bool:
+    """Whether an association is accepted."""
+    from pynetdicom import AE
+
+    target = read_address(address)
+    entity = AE(title)
+    entity.add_requested_context("1.2.840.10008.1.1")
+    association = entity.associate(target.host, target.port, ae_title=target.title)
+    if not association.is_established:
+        return False
+    association.release()
+    return True
+
+
+@pytest.mark.parametrize("kind", ["web", "dimse"])
+def test_pull_assess_push_and_read_again(exams: Path, model: Path, tmp_path: Path, kind: str) -> None:
+    callback = free_port()
+    with orthanc(tmp_path / "orthanc", callback) as pacs:
+        send(files(exams, 1, 4), pacs.dimse)
+        address = pacs.web if kind == "web" else pacs.dimse
+
+        pulled = densight("pacs", "pull", address, "--date", "20240102-20240103", "-o", tmp_path / "exams")
+        assert pulled.returncode == 0, pulled.stderr
+        assert "8 images of 2 exams retrieved" in pulled.stdout
+        again = densight("pacs", "pull", address, "--date", "20240102-20240103", "-o", tmp_path / "exams")
+        assert "0 images of 2 exams retrieved" in again.stdout
+        came = sorted(pydicom.dcmread(path).PixelData for path in (tmp_path / "exams").rglob("*.dcm"))
+        assert came == sorted(pydicom.dcmread(path).PixelData for path in files(exams, 2, 3))
+
+        run = densight(
+            "assess", tmp_path / "exams", "--model", model, "--dicom", "--identified", "-o", tmp_path / "run"
+        )
+        assert run.returncode == 0, run.stderr
+        commit = ["--commit", "--listen", callback] if kind == "dimse" else []
+        pushed = densight("pacs", "push", tmp_path / "run", address, *commit)
+        assert pushed.returncode == 0, pushed.stderr
+        assert ("committed itself" in pushed.stdout) == (kind == "dimse")
+        check_reports(pacs, 2)
+
+
+def test_what_cannot_be_done_is_one_message(exams: Path, model: Path, tmp_path: Path) -> None:
+    away = f"http://127.0.0.1:{free_port()}/dicom-web"
+    for arguments, fault in (
+        (("pull", away, "--date", "20240101"), "did not do it"),
+        (("pull", f"PACS@127.0.0.1:{free_port()}", "--date", "20240101"), "did not do it"),
+        (("pull", "ftp://pacs", "--date", "20240101"), "is no address of a PACS"),
+        (("pull", "http://me:secret@pacs/dicom-web", "--date", "20240101"), "holds a user's name or password"),
+        (("pull", away), "nothing says which exams are meant"),
+        (("pull", away, "--date", "January"), "is no day or range of days"),
+        (("push", tmp_path, away), "has no DICOM objects"),
+        (("watch",), "nothing says how exams come"),
+        (("watch", "--listen", "11112", "--title", "A TITLE OF MORE THAN 16"), "is no application entity title"),
+    ):
+        done = densight("pacs", *arguments)
+        assert done.returncode == 2, arguments
+        assert fault in done.stderr
+        assert "To mend it" in done.stderr
+        assert "Traceback" not in done.stderr
+        assert "secret" not in done.stderr
+    run = densight("assess", exams / "P000001", "--model", model, "--dicom", "-o", tmp_path / "run")
+    assert run.returncode == 0, run.stderr
+    refused = densight("pacs", "push", tmp_path / "run", away)
+    assert "bear pseudonyms" in refused.stderr
