@@ -1,4 +1,4 @@
-"""Run ``densight index`` as the command line does, on folders made for the purpose."""
+"""Run ``densight`` as the command line does, on folders made for the purpose."""
 
 from __future__ import annotations
 
@@ -28,9 +28,14 @@ class Done:
 
 
 def index(*arguments: object) -> Done:
-    """``densight index`` with these arguments, at 80 columns."""
+    """``densight index`` with these arguments."""
+    return densight("index", *arguments)
+
+
+def densight(*arguments: object) -> Done:
+    """``densight`` with these arguments, at 80 columns, in this process."""
     said, fault, status = io.StringIO(), io.StringIO(), None
-    argv = ["densight", "index", *map(str, arguments)]
+    argv = ["densight", *map(str, arguments)]
     with (
         patch.object(sys, "argv", argv),
         patch.dict(os.environ, COLUMNS="80"),

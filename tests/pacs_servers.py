@@ -81,8 +81,8 @@ class Orthanc:
         return f"ORTHANC@127.0.0.1:{self.dicom}"
 
     def start(self) -> None:
-        log = (self.folder / "log").open("ab")
-        self.process = subprocess.Popen(["Orthanc", str(self.folder / "settings.json")], stdout=log, stderr=log)
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(["Orthanc", str(self.folder / "settings.json")], stdout=log, stderr=log)
         wait_for(self._answers, "Orthanc answers", 60)
 
     def kill(self) -> None:
@@ -102,14 +102,8 @@ class Orthanc:
                 study = self.ask(f"studies/{series['ParentStudy']}")
                 for name in series["Instances"]:
                     uid = self.ask(f"instances/{name}")["MainDicomTags"]["SOPInstanceUID"]
-                    found.append(
-                        {
-                            "id": name,
-                            "uid": uid,
-                            "study": study["MainDicomTags"],
-                            "patient": study["PatientMainDicomTags"],
-                        }
-                    )
+                    of_study, of_patient = study["MainDicomTags"], study["PatientMainDicomTags"]
+                    found.append({"id": name, "uid": uid, "study": of_study, "patient": of_patient})
         return found
 
     def file(self, name: str) -> bytes:

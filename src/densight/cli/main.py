@@ -13,6 +13,7 @@ from densight.cli.assess import assess
 from densight.cli.calibrate import calibrate
 from densight.cli.convert import convert
 from densight.cli.demo import demo
+from densight.cli.doctor import doctor
 from densight.cli.explain import explain
 from densight.cli.figures import figures
 from densight.cli.index import index
@@ -51,6 +52,7 @@ for command in (
     convert,
     phantom,
     demo,
+    doctor,
 ):
     app.command()(command)
 app.add_typer(pacs, name="pacs")

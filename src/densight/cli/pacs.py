@@ -191,6 +191,7 @@ def watch(
     import threading
 
     from densight.assessment.models import load_models
+    from densight.interchange.pacs.address import check_title
     from densight.interchange.pacs.queue import Queue
     from densight.interchange.pacs.receive import listen as start_listening
     from densight.interchange.pacs.watch import QUEUE, Watch
@@ -198,7 +199,7 @@ def watch(
 
     if poll is None and listen is None:
         raise DensightError("nothing says how exams come", remedy="give --poll PACS, or --listen PORT, or both")
-    security = _security(tls, authority, certificate, key, user)
+    security, title = _security(tls, authority, certificate, key, user), check_title(title)
     models = load_models(model or [Path(DEFAULT)], device)
     console = open_console()
     stop = threading.Event()

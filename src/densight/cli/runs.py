@@ -41,6 +41,7 @@ def run_input(
     calibrated: bool = True,
 ) -> bool:
     """Assess, and where methods are named explain, the exams of an input; tell whether any image failed, or all did."""
+    from densight.anatomy.projection import told_by_pictures
     from densight.assessment.models import load_models
     from densight.assessment.run import assess_run
     from densight.explanation.run import Explainer
@@ -57,7 +58,7 @@ def run_input(
     models = load_models(model, device, calibrated=calibrated)
     console = open_console()
     inputs = find_labelled(source, split, models.classes)
-    entries = inputs.entries
+    entries = told_by_pictures(inputs.entries)
     if inputs.remark:
         print_line(console, f"note: {inputs.remark}")
     for words in models.said:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+from densight.anatomy.projection import told_by_pictures
 from densight.assessment.models import Models
 from densight.assessment.run import OnExam, assess_run
 from densight.assessment.tables import read_exams
@@ -53,13 +54,14 @@ def answer_exam(models: Models, images: Path, folder: Path, method: str) -> Answ
         If the folder holds no image or the run folder cannot be written.
     """
     inputs = find_inputs(images)
-    explainer = Explainer.of(folder, inputs.entries, images, models, [method], None) if method else None
+    entries = told_by_pictures(inputs.entries)
+    explainer = Explainer.of(folder, entries, images, models, [method], None) if method else None
     made: OnExam | None = explainer
-    writer = DicomWriter.of(folder, models, inputs.entries, identified=True, explainer=made, method=method)
+    writer = DicomWriter.of(folder, models, entries, identified=True, explainer=made, method=method)
     facts = {"densight": version("densight"), "command": "pacs watch", "input": images.name, "dicom": writer.said}
     said = "; ".join(filter(None, (method, writer.said)))
     result = assess_run(
-        models, inputs.entries, folder, facts, base=images, known=inputs.failures, on_exam=writer, explained=said
+        models, entries, folder, facts, base=images, known=inputs.failures, on_exam=writer, explained=said
     )
     write_left_out(folder / NOT_ASSESSED, inputs.left_out)
     faults = tuple(failure.fault for failure in result.failures)

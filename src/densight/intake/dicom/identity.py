@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from densight.intake.dicom.header import text, words
+from densight.intake.dicom.header import is_dicom, read_header, text, words
 from densight.intake.files import conceal
 from densight.intake.pseudonyms import pseudonym
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
-__all__ = ["Identity", "conceal_path", "read_identity"]
+__all__ = ["Identity", "conceal_path", "identifying", "read_identity", "shown_name"]
 
 _NAMES = ("PatientName", "OtherPatientNames", "ReferringPhysicianName", "PerformingPhysicianName", "OperatorsName")
 _DATES = ("PatientBirthDate", "StudyDate", "SeriesDate", "AcquisitionDate", "ContentDate")
@@ -81,12 +81,20 @@ def conceal_path(path: Path, root: Path, dataset: Dataset) -> Path:
     >>> [part[0] for part in conceal_path(Path("in/Doe_Jane/2024-01-31/cc.dcm"), Path("in"), dataset).parts]
     ['i', '~', '~', 'c']
     """
-    known = set(_identifying(dataset))
+    known = set(identifying(dataset))
     parts = path.relative_to(root).parts
     return root.joinpath(*(conceal(part) if _tells(part, known) else part for part in parts))
 
 
-def _identifying(dataset: Dataset) -> Iterator[str]:
+def shown_name(path: Path) -> str:
+    """A file's name as it may be shown: concealed where it tells who the patient is."""
+    if not is_dicom(path):
+        return path.name
+    return conceal_path(path, path.parent, read_header(path)).name
+
+
+def identifying(dataset: Dataset) -> Iterator[str]:
+    """Everything in a file that tells who the patient is, without spaces and in capitals."""
     for keyword in _NAMES:
         for value in words(dataset, keyword):
             yield from (_plain(word) for word in re.split(r"[\^=\s]", value) if len(word) > 2)

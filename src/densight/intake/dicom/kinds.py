@@ -13,7 +13,7 @@ from densight.intake.dicom.header import integer, number, text, words
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
-__all__ = ["is_for_processing", "is_partial", "is_synthetic", "why_not_assessed"]
+__all__ = ["is_for_processing", "is_partial", "is_synthetic", "kind_name", "why_not_assessed"]
 
 FOR_PRESENTATION = "1.2.840.10008.5.1.4.1.1.1.2"
 FOR_PROCESSING = "1.2.840.10008.5.1.4.1.1.1.2.1"
@@ -59,7 +59,7 @@ def why_not_assessed(dataset: Dataset) -> str:
         if reason:
             return reason
     elif kind not in (FOR_PRESENTATION, FOR_PROCESSING, _TOMOSYNTHESIS):
-        return f"{_name(kind)}, no mammogram"
+        return f"{kind_name(kind)}, no mammogram"
     if frames > 1:
         return f"it holds {frames} frames"
     return _why_no_screening_view(dataset)
@@ -112,11 +112,11 @@ def _why_no_screening_view(dataset: Dataset) -> str:
     return ""
 
 
-def _name(kind: str) -> str:
-    """An object's kind in the standard's words."""
+def kind_name(kind: str) -> str:
+    """The kind of an object of a SOP class in the words of the standard."""
     from pydicom.uid import UID
 
     if not kind:
         return "an object without SOPClassUID"
     name = UID(kind).name
-    return "an object of an unknown kind" if name == kind else name.removesuffix(" Storage")
+    return "an object of an unknown kind" if name == kind else name.replace(" Storage", "")

@@ -48,8 +48,10 @@ class DicomImage:
         Where the file says so.
     spacing : tuple of float or None
         Pixel pitch (rows, columns) of ``pixels`` in mm, where the breast is.
+    display_said, pitch_said : tuple of str, str
+        What was done for display, and where the pitch comes from.
     said : tuple of str
-        What was done and assumed, in words.
+        All that was done and assumed, in words.
     """
 
     dataset: FileDataset
@@ -60,6 +62,8 @@ class DicomImage:
     projection: Projection | None
     what: Shown
     spacing: tuple[float, float] | None
+    display_said: tuple[str, ...]
+    pitch_said: str
     said: tuple[str, ...]
 
 
@@ -109,7 +113,9 @@ def _read(dataset: FileDataset, path: Path, projection: Projection | None) -> Di
         *filter(None, (orientation.said, pitch_said)),
         *_remarks(dataset),
     )
-    return DicomImage(dataset, stored, shown, pixels, orientation, projection or known, what, pitch, said)
+    return DicomImage(
+        dataset, stored, shown, pixels, orientation, projection or known, what, pitch, display_said, pitch_said, said
+    )
 
 
 def _contradicted(given: Projection | None, known: Projection | None) -> tuple[str, ...]:

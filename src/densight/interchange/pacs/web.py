@@ -53,7 +53,9 @@ class WebPacs:
             session.auth = (security.user, secret(PASSWORD))
         elif secret(TOKEN):
             session.headers["Authorization"] = f"Bearer {secret(TOKEN)}"
-        return cls(address, DICOMwebClient(address.url, session=session, timeout=TIMEOUT, permissive_uid=True))
+        client = DICOMwebClient(address.url, session=session, timeout=TIMEOUT, permissive_uid=True)
+        client.set_http_retry_params(retry=False)
+        return cls(address, client)
 
     def find_studies(self, query: Query) -> list[str]:
         """The study instance UIDs that match."""
