@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from densight.assessment.run import OnExam, RunResult
+    from densight.intake.naming import Entry
 
 __all__ = ["run_input"]
 
@@ -120,12 +121,34 @@ def run_input(
             print_line(console, "Stopped. The same command goes on with the exams that are left.")
             raise typer.Exit(INTERRUPTED) from None
     _tell(console, result, output)
+    _compare(console, result, entries, output)
     write_left_out(output / NOT_ASSESSED, inputs.left_out)
     if inputs.left_out:
         print_left_out(console, inputs.left_out, output / NOT_ASSESSED)
     if result.images is not None:
         print_line(console, f"Report: {write_report(output)}")
     return bool(result.failures) or result.images is None
+
+
+def _compare(console: Console, result: RunResult, entries: Sequence[Entry], output: Path) -> None:
+    """Set the earlier exams of patients beside the later ones, where the input has several of a patient."""
+    from densight.assessment.priors import PRIORS, compare_with_priors, write_priors
+    from densight.assessment.tables import read_exams
+    from densight.intake.dicom.identity import exam_day
+
+    of_patient: dict[str, dict[str, Path]] = {}
+    for entry in entries:
+        of_patient.setdefault(entry.patient_id, {}).setdefault(entry.exam_id, entry.path)
+    several = [exams for exams in of_patient.values() if len(exams) > 1]
+    days = {exam: day for exams in several for exam, path in exams.items() if (day := exam_day(path))}
+    rows = []
+    if result.images is not None and days:
+        exams, classes = read_exams(output)
+        rows = compare_with_priors(result.images, exams, classes, days)
+    write_priors(output, rows)
+    if rows:
+        compared = f"{count(len(rows), 'exam')} compared with an earlier one of the patient"
+        print_line(console, f"{compared}: {output / PRIORS}")
 
 
 def _beside(path: Path, output: Path) -> str:

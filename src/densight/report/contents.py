@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 import shlex
 from collections import Counter
@@ -11,12 +12,13 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING, Any
 
 from densight.assessment.fusion import fuse_exams, probability_columns
+from densight.assessment.priors import PRIORS
 from densight.assessment.run import RUN, read_fusion
 from densight.assessment.tables import EXAMS, read_assessments, read_exams, read_table
 from densight.explanation.overlay import film_name
 from densight.explanation.trial.card import read_trials
 from densight.figures.levels import FIGURES, are_of
-from densight.intake.failures import FAILURES
+from densight.intake.failures import FAILURES, NOT_ASSESSED
 from densight.storage import read_json
 from densight.vocabulary import Laterality, Projection, View
 
@@ -127,6 +129,10 @@ class Contents:
     failures : tuple of FailureRow
     trials : dict or None
         ``trials.json``; None too where other models were tried.
+    priors : tuple of dict
+        The rows of ``priors.csv``.
+    left_out : tuple of (str, int)
+        Why files were not assessed, and how many, the most frequent first.
     """
 
     classes: tuple[str, ...]
@@ -136,6 +142,8 @@ class Contents:
     outdated: bool
     failures: tuple[FailureRow, ...]
     trials: Mapping[str, Any] | None
+    priors: tuple[Mapping[str, str], ...] = ()
+    left_out: tuple[tuple[str, int], ...] = ()
 
     @property
     def warnings(self) -> list[str]:
@@ -159,6 +167,8 @@ class Contents:
         for option in ("split", "layer", "device"):
             if self.run.get(option):
                 words += [f"--{option}", self.run[option]]
+        if self.run.get("dicom"):
+            words += ["--dicom", *(["--identified"] if "identified" in self.run["dicom"] else [])]
         return shlex.join([*map(str, words), "-o", "run/"])
 
     @property
@@ -205,7 +215,17 @@ def read_contents(run: Path) -> Contents:
         outdated,
         _failure_rows(run),
         read_trials(run),
+        tuple(_rows_of(run / PRIORS)),
+        tuple(Counter(row["reason"] for row in _rows_of(run / NOT_ASSESSED)).most_common()),
     )
+
+
+def _rows_of(path: Path) -> list[dict[str, str]]:
+    """The rows of a table of the run; none where it is not there."""
+    if not path.is_file():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
 
 
 def _exam_rows(exams: pd.DataFrame, images: pd.DataFrame, classes: Sequence[str]) -> Iterable[ExamRow]:

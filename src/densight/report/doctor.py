@@ -144,9 +144,8 @@ def _of_mammogram(mammogram: Mammogram, models: Models) -> Iterator[Step]:
     anatomy = read(mammogram)
     if mammogram.projection is None:
         mammogram = replace(mammogram, projection=projection_in_picture(anatomy))
-        yield Step(
-            "The projection, told by the picture", (("projection", str(mammogram.projection)), ("told by", SAID))
-        )
+        told = (("projection", str(mammogram.projection)), ("told by", SAID))
+        yield Step("The projection, told by the picture", told)
     density = f"{anatomy.measured_density:.1f} %"
     facts = (("percent density", density), ("verdict", str(anatomy.verdict) or "good"), ("weights", anatomy.weights))
     yield Step("Breast, pectoral muscle and dense tissue", facts, draw_anatomy(mammogram, anatomy))

@@ -113,6 +113,8 @@ def _render(contents: Contents, films: Films, plots: Mapping[str, Picture], trie
             exams=exams,
             images=contents.images,
             failures=contents.failures,
+            priors=contents.priors,
+            left_out=contents.left_out,
             figures=contents.figures and {**dict.fromkeys(_FURTHER, ()), **contents.figures},
             names={name: figure.words for name, figure in FIGURES.items()},
             short={name: figure.short for name, figure in FIGURES.items()},
@@ -150,6 +152,7 @@ def _environment() -> Environment:
         "probability": probability,
         "interval": _interval,
         "number": _number,
+        "change": _change,
         "p": lambda value: "–" if value is None else "< .001" if value < 0.001 else f"{value:.3f}",
         "plot_name": lambda column, key: plot_name(key, column),
         "moment": _moment,
@@ -201,6 +204,12 @@ def _interval(estimate: Mapping[str, Any]) -> str:
         return ""
     low, high = estimate["interval"]
     return f"[{low:.3f}, {high:.3f}]"
+
+
+def _change(row: Mapping[str, str], name: str) -> str:
+    """A change with its interval, as ``priors.csv`` has it."""
+    value, low, high = (row[f"change_{name}{ending}"] for ending in ("", "_low", "_high"))
+    return f"{float(value):+.2f} [{float(low):+.2f}, {float(high):+.2f}]" if value else "–"
 
 
 def _number(value: float | None, digits: int = 3) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +17,7 @@ from densight.intake.pseudonyms import pseudonym
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
-__all__ = ["Identity", "conceal_path", "identifying", "read_identity", "shown_name"]
+__all__ = ["Identity", "conceal_path", "exam_day", "identifying", "read_identity", "shown_name"]
 
 _NAMES = ("PatientName", "OtherPatientNames", "ReferringPhysicianName", "PerformingPhysicianName", "OperatorsName")
 _DATES = ("PatientBirthDate", "StudyDate", "SeriesDate", "AcquisitionDate", "ContentDate")
@@ -68,6 +70,17 @@ def read_identity(dataset: Dataset, path: Path) -> Identity:
         patient = study
         said.append("patient taken as of this exam alone, for the file names none")
     return Identity(f"P{pseudonym('patient', patient)}", f"E{pseudonym('exam', study)}", tuple(said))
+
+
+def exam_day(path: Path) -> date | None:
+    """The day of a DICOM file's exam, for comparing it with earlier ones; None where it tells none."""
+    if not is_dicom(path):
+        return None
+    dataset = read_header(path)
+    for keyword in ("StudyDate", "AcquisitionDate", "ContentDate"):
+        with contextlib.suppress(ValueError):
+            return datetime.strptime(text(dataset, keyword), "%Y%m%d").date()
+    return None
 
 
 def conceal_path(path: Path, root: Path, dataset: Dataset) -> Path:

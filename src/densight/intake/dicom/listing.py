@@ -53,6 +53,7 @@ class _Candidate:
     """An image that may be assessed."""
 
     entry: Entry
+    uid: str
     faults: tuple[bool, ...]
     taken: str
     number: int
@@ -137,7 +138,7 @@ def _candidate(
     taken = text(dataset, "AcquisitionDate") or text(dataset, "ContentDate")
     taken += text(dataset, "AcquisitionTime") or text(dataset, "ContentTime")
     faults = tuple(lacks(dataset) for _, lacks in _PREFERRED)
-    return _Candidate(entry, faults, taken, integer(dataset, "InstanceNumber") or 0)
+    return _Candidate(entry, text(dataset, "SOPInstanceUID"), faults, taken, integer(dataset, "InstanceNumber") or 0)
 
 
 def _choose(candidates: Sequence[_Candidate]) -> tuple[list[_Candidate], list[LeftOut]]:
@@ -155,6 +156,8 @@ def _choose(candidates: Sequence[_Candidate]) -> tuple[list[_Candidate], list[Le
 
 def _why(chosen: _Candidate, other: _Candidate) -> str:
     """What the chosen image is that the other one is not."""
+    if chosen.uid and chosen.uid == other.uid:
+        return "which is the same image"
     for (words, _), fault, others in zip(_PREFERRED, chosen.faults, other.faults, strict=True):
         if others and not fault:
             return words

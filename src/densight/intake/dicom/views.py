@@ -166,8 +166,8 @@ def what_is_shown(dataset: Dataset) -> Shown:
 def _excluded(dataset: Dataset, view: str, side: str) -> str:
     """Why a view is none that is assessed; empty where nothing speaks against it."""
     if view not in ("", View.CC, View.MLO):
-        meaning = _LABELS[view].meaning if view in _LABELS else view
-        return f"the view {view + ', ' if view in _LABELS else ''}{meaning}, is neither CC nor MLO"
+        known = _LABELS.get(view)
+        return f"the view {f'{view}, {known.meaning},' if known else view} is neither CC nor MLO"
     for modifier in _modifiers(dataset):
         if not modifier.whole:
             return f"the view is modified: {modifier.meaning}"
@@ -235,8 +235,9 @@ def _letters(position: str) -> list[str]:
     if not plain:
         return []
     for view in sorted((one.label for one in VIEWS if one.label), key=len, reverse=True):
-        before, found, after = plain.partition(view)
-        rest = [part for part in (before, after) if part and part not in _SIDES]
-        if found and all(part in _LABELS for part in rest):
-            return [view, *rest]
+        for found in re.finditer(f"(?={view})", plain):
+            parts = (plain[: found.start()], plain[found.start() + len(view) :])
+            rest = [part for part in parts if part and part not in _SIDES]
+            if all(part in _LABELS for part in rest):
+                return [view, *rest]
     return [plain[:16]]
