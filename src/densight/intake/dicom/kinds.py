@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from densight.intake.dicom.header import integer, number, text, words
+from densight.vocabulary import DensightError
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -40,6 +41,11 @@ views by 1.5 to 2."""
 def why_not_assessed(dataset: Dataset) -> str:
     """Why an object is none that is assessed, in words, its view apart; empty where it is one.
 
+    Raises
+    ------
+    DensightError
+        If it has no SOPClassUID, or an attribute that tells is damaged.
+
     Examples
     --------
     >>> from pydicom.dataset import Dataset
@@ -49,6 +55,8 @@ def why_not_assessed(dataset: Dataset) -> str:
     'Ultrasound Image, no mammogram'
     """
     kind = text(dataset, "SOPClassUID")
+    if not kind:
+        raise DensightError("the DICOM file says not what it is, it is truncated perhaps", remedy="export it again")
     frames = integer(dataset, "NumberOfFrames") or 1
     if kind == _TOMOSYNTHESIS and frames > 1:
         return f"a tomosynthesis volume of {frames} slices"
@@ -116,7 +124,5 @@ def kind_name(kind: str) -> str:
     """The kind of an object of a SOP class in the words of the standard."""
     from pydicom.uid import UID
 
-    if not kind:
-        return "an object without SOPClassUID"
     name = UID(kind).name
     return "an object of an unknown kind" if name == kind else name.replace(" Storage", "")

@@ -129,7 +129,11 @@ def _decoded(dataset: FileDataset, path: Path, *, raw: bool) -> npt.NDArray[Any]
 
     try:
         frame = _frame(dataset, path)
-        return pixel_array(dataset, index=0, raw=raw, correct_unused_bits=False) if frame is None else _decompressed(frame, dataset)
+        return (
+            pixel_array(dataset, index=0, raw=raw, correct_unused_bits=False)
+            if frame is None
+            else _decompressed(frame, dataset)
+        )
     except MemoryError:
         raise too_large(path) from None
     except ImportError:
