@@ -70,6 +70,8 @@ def why_not_assessed(dataset: Dataset) -> str:
         return f"{kind_name(kind)}, no mammogram"
     if frames > 1:
         return f"it holds {frames} frames"
+    if not integer(dataset, "Rows"):
+        raise DensightError("the DICOM file has no image, it is truncated perhaps", remedy="export it again")
     return _why_no_screening_view(dataset)
 
 

@@ -113,8 +113,6 @@ def _look_at(
         what = what_is_shown(dataset)
         if reason or what.excluded:
             return LeftOut(shown, reason or what.excluded)
-        if not integer(dataset, "Rows"):
-            raise DensightError("the DICOM file has no image, it is truncated perhaps", remedy="export it again")
         known = Projection.of(what.view, what.laterality) if what.view and what.laterality else None
         said: tuple[str, ...] = ()
         if known is None:
