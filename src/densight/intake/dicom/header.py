@@ -94,7 +94,7 @@ def _parse(file: IO[bytes], path: Path, *, pixels: bool) -> FileDataset:
     except Exception as error:  # a parser may raise anything on damaged bytes
         raise DensightError(f"the DICOM file is truncated or damaged ({error})", path, _EXPORT_AGAIN) from error
     said, kept = text(with_frame, "SOPClassUID"), str(with_frame.file_meta.get("MediaStorageSOPClassUID", ""))
-    if said != kept and kept.startswith(said):
+    if said and said != kept and kept.startswith(said):
         raise DensightError("the DICOM file is truncated within its header", path, _EXPORT_AGAIN)
     return with_frame
 
@@ -104,16 +104,23 @@ def _without_bomb(content: bytes, path: Path) -> bytes:
     if _DEFLATED not in content[:_HEAD]:
         return content
     try:
-        # The deflated part begins where the file meta information ends, whose first element tells its length.
-        at = MARK_AT + len(MARK)
-        start = at + 12 + int.from_bytes(content[at + 8 : at + 12], "little")
         inflate = zlib.decompressobj(-zlib.MAX_WBITS)
-        inflate.decompress(content[start:], MAX_BYTES)
-    except zlib.error as error:
+        inflate.decompress(content[_end_of_meta(content) :], MAX_BYTES)
+    except Exception as error:  # a parser may raise anything on damaged bytes
         raise DensightError(f"the DICOM file is truncated or damaged ({error})", path, _EXPORT_AGAIN) from error
     if inflate.unconsumed_tail:
         raise DensightError("the deflated DICOM file is too large", path, "give a file of one image")
     return content
+
+
+def _end_of_meta(content: bytes) -> int:
+    """Where the file meta information ends, which is never deflated: all elements of the group 0002."""
+    from pydicom.filereader import read_dataset as read_elements
+
+    stream = io.BytesIO(content)
+    stream.seek(MARK_AT + len(MARK))
+    read_elements(stream, is_implicit_VR=False, is_little_endian=True, stop_when=lambda tag, *_: tag >> 16 != 2)
+    return stream.tell()
 
 
 def _flattened(dataset: FileDataset) -> FileDataset:
