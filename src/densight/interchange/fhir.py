@@ -74,7 +74,7 @@ def make_fhir(assessment: Assessment, sources: Sequence[Source], models: Sequenc
         "result": [{"reference": f"urn:uuid:{one['id']}"} for one in observations],
         "conclusion": f"Breast composition {assessment.density}: {COMPOSITIONS[assessment.density].meaning}. "
         f"By {_device(models)}; research only, not a medical device.",
-        "conclusionCode": [{"concept": _concept(COMPOSITIONS[assessment.density])}],
+        "conclusionCode": [_concept(COMPOSITIONS[assessment.density])],
     }
     return {
         "resourceType": "Bundle",
