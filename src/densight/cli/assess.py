@@ -30,13 +30,14 @@ def assess(
 ) -> None:
     """Assess the density of images, breasts and exams.
 
-    INPUT is an image, a folder of exams, a data set's folder, or a catalogue.
+    INPUT is an image (DICOM, PNG, JPEG, TIFF, PGM), a folder or zip archive of
+    exams, a DICOMDIR, a data set's folder, or a catalogue.
     Gives the probability of every class. A breast is the mean of its CC and MLO,
     an exam the mean of the projections there are, but for a model that densight
     calibrate has taught otherwise; which were missing is said. Writes
     assessments.csv, breasts.csv, exams.csv and report.html into the run folder.
     Images that cannot be assessed are listed in failures.csv, and the exit
-    status is then 1. A run that was stopped goes on when the same command is
+    status is then 1; DICOM files that show other views in not_assessed.csv. A run that was stopped goes on when the same command is
     given again.
 
     densight assess exams/ -o run/

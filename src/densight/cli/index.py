@@ -23,7 +23,10 @@ __all__ = ["index"]
 
 def index(
     folder: Annotated[
-        Path, typer.Argument(metavar="FOLDER", help="The data set: a folder of images.", show_default=False)
+        Path,
+        typer.Argument(
+            metavar="FOLDER", help="The data set: a folder, or a zip archive, of images.", show_default=False
+        ),
     ],
     dataset: Annotated[
         str | None,
@@ -53,7 +56,8 @@ def index(
     Reads every image once, finds its projection, class, exam and patient,
     and splits the patients into training, validation and test unless the
     folder does. Images that cannot be used are listed in failures.csv
-    beside the catalogue, and the exit status is then 1.
+    beside the catalogue, and the exit status is then 1; DICOM files that
+    show other views, in not_assessed.csv.
     """
     from rich.progress import Progress
 
