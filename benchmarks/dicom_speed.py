@@ -39,6 +39,7 @@ def compress(path: Path) -> None:
 
 
 def main() -> None:
+    """Make the exam if it is not there, and time what is done with it."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("output", type=Path)
     options.add_argument("--size", default="4096x3328")

@@ -37,8 +37,8 @@ def assess(
     calibrate has taught otherwise; which were missing is said. Writes
     assessments.csv, breasts.csv, exams.csv and report.html into the run folder.
     Images that cannot be assessed are listed in failures.csv, and the exit
-    status is then 1; DICOM files that show other views in not_assessed.csv. A run that was stopped goes on when the same command is
-    given again.
+    status is then 1; DICOM files that show other views in not_assessed.csv. A
+    run that was stopped goes on when the same command is given again.
 
     densight assess exams/ -o run/
     """
