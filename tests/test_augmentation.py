@@ -189,7 +189,7 @@ class TestFramedImages:
         assert images.labels.tolist() == [0, 2, 0]
         assert len(calls) == 5
         assert [failure.path for failure in failures] == [catalogue.paths[1], catalogue.paths[3]]
-        assert "not a PNG, JPEG, TIFF or PGM" in failures[0].fault
+        assert "not a DICOM, PNG, JPEG, TIFF or PGM" in failures[0].fault
         assert "constant" in failures[1].fault
         assert all(failure.remedy for failure in failures)
 

@@ -197,9 +197,9 @@ def rgb16_png() -> bytes:
 
 REFUSED: dict[str, tuple[bytes, str]] = {
     "empty": (b"", r"the file is empty \(0 bytes\)"),
-    "text": (b"not an image at all\n", "not a PNG, JPEG, TIFF or PGM image"),
-    "gif": (encode(GREY8, "GIF"), "not a PNG, JPEG, TIFF or PGM image"),
-    "dicom": (b"\0" * 128 + b"DICM" + b"\0" * 64, "a DICOM file"),
+    "text": (b"not an image at all\n", "not a DICOM, PNG, JPEG, TIFF or PGM image"),
+    "gif": (encode(GREY8, "GIF"), "not a DICOM, PNG, JPEG, TIFF or PGM image"),
+    "dicom": (b"\0" * 128 + b"DICM" + b"\0" * 64, "the DICOM file has no image"),
     "photograph": (encode(RANDOM.integers(0, 256, (80, 96, 3), dtype=np.uint8), "JPEG"), "in colour"),
     "cmyk": (cmyk_jpeg(), r"in colour \(CMYK\)"),
     "constant": (encode(np.full((80, 96), 17, np.uint8), "PNG"), r"constant \(all grey values are 17\)"),

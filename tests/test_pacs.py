@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import io
+import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pydicom
 import pytest
 
+from densight.assessment.models import load_models
 from densight.intake.dicom.uids import stable_uid
 from densight.interchange.pacs.address import Security, read_address
-from densight.interchange.pacs.pacs import connect
+from densight.interchange.pacs.pacs import Query, connect
+from densight.interchange.pacs.queue import Queue
+from densight.interchange.pacs.watch import Watch
 from densight.phantom.exams import write_exams
 from densight.phantom.settings import Settings
+from densight.vocabulary import DensightError
 from tests.examples import write_model
 from tests.indexing import densight
 from tests.pacs_servers import Orthanc, Watching, free_port, orthanc, wait_for
@@ -193,3 +198,49 @@ def test_what_cannot_be_done_is_one_message(exams: Path, model: Path, tmp_path: 
     assert run.status == 0, run.fault
     refused = densight("pacs", "push", tmp_path / "run", away)
     assert "bear pseudonyms" in refused.fault
+
+
+def test_what_arrives_damaged_is_refused_or_left_out_and_the_rest_goes_on(
+    exams: Path, model: Path, tmp_path: Path
+) -> None:
+    said: list[str] = []
+    content = files(exams, 1, 1)[0].read_bytes()
+
+    class Archive:
+        """A PACS of one exam, one image of which names no study."""
+
+        def find_studies(self, query: Query) -> list[str]:
+            return ["1.2.3"]
+
+        def fetch(
+            self, study: str, modality: str, known: Callable[[str], bool], deliver: Callable[[str, bytes], None]
+        ) -> int:
+            damaged = pydicom.dcmread(io.BytesIO(content))
+            del damaged.StudyInstanceUID
+            half = io.BytesIO()
+            damaged.save_as(half)
+            for sop, one in (("1.1", half.getvalue()), ("1.2", b"nothing"), ("1.3", content)):
+                if not known(sop):
+                    deliver(sop, one)
+            return 0
+
+        def store(self, paths: Sequence[Path]) -> None:
+            stored.extend(paths)
+
+        def holds(self, path: Path) -> bool:
+            return True
+
+    stored: list[Path] = []
+    with Queue(tmp_path / "queue.sqlite") as queue:
+        watch = Watch(tmp_path, queue, load_models([model]), "", Archive(), Archive(), "MG", -1, 0.2, 0.1, said.append)
+        watch.run(threading.Event(), once=True)
+        assert queue.states() == {"answered": 1}
+        assert queue.knows("1.1")
+        assert queue.knows("1.2")
+        with pytest.raises(DensightError, match="the queue cannot be opened"):
+            Queue(tmp_path / "queue.sqlite")
+    assert [path.name for path in stored if path.name.startswith("report")] == ["report.dcm"]
+    assert sum("left out" in line for line in said) == 2
+    (tmp_path / "queue.sqlite").write_bytes(b"no database" * 100)
+    with pytest.raises(DensightError, match="the queue is damaged"):
+        Queue(tmp_path / "queue.sqlite")

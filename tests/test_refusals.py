@@ -31,7 +31,11 @@ def encode(pixels: np.ndarray, kind: str) -> bytes:
 
 NOISE = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
 BAD_FILES = {
-    "text.png": (b"not an image\n", "this is not a PNG, JPEG, TIFF or PGM image", "export it as one grey channel"),
+    "text.png": (
+        b"not an image\n",
+        "this is not a DICOM, PNG, JPEG, TIFF or PGM image",
+        "export it as one grey channel",
+    ),
     "cut.png": (encode(NOISE[..., 0], "PNG")[:2000], "the PNG image is truncated or damaged", "copy or export it"),
     "cut.jpg": (encode(NOISE[..., 0], "JPEG")[:2000], "the JPEG image is truncated or damaged", "copy or export it"),
     "cut.tif": (encode(NOISE[..., 0], "TIFF")[:2000], "the TIFF image is truncated or damaged", "copy or export it"),
@@ -44,8 +48,8 @@ BAD_FILES = {
         "the image is too small (32 rows, 32 columns",
         "give the mammogram itself",
     ),
-    "exam.dcm": (b"\0" * 128 + b"DICM", "DICOM is not read by this version", "export it as one grey channel"),
-    "exam.png": (b"\0" * 128 + b"DICM", "this is a DICOM file", "export it as one grey channel"),
+    "exam.dcm": (b"\0" * 128 + b"DICM", "the DICOM file says not what it is", "export it again"),
+    "exam.png": (b"\0" * 128 + b"DICM", "the DICOM file has no image", "export it from the PACS again"),
 }
 
 
@@ -191,7 +195,9 @@ def test_a_folder_with_no_image(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "notes.txt").write_text("nothing here")
     done = index(tmp_path / "in", "-o", tmp_path / "c.csv")
-    refused(done, f"{tmp_path / 'in'}: there is no image in the folder", "give a folder of PNG, JPEG, TIFF or PGM")
+    refused(
+        done, f"{tmp_path / 'in'}: there is no image in the folder", "give a folder of DICOM, PNG, JPEG, TIFF or PGM"
+    )
 
 
 def test_a_folder_that_is_not_there_or_no_folder(tmp_path: Path) -> None:

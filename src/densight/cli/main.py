@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from importlib.metadata import version
 from typing import Annotated
 
@@ -80,6 +81,9 @@ def densight(
 
 def run() -> None:
     """Run the command line; faults that the user can mend are one message, not a traceback."""
+    # What is odd in a DICOM file is told in densight's own words.
+    for module in ("pydicom", "highdicom"):
+        warnings.filterwarnings("ignore", module=module)
     try:
         app()
     except DensightError as error:

@@ -121,6 +121,11 @@ class Queue:
             )
             connection.execute("INSERT INTO images VALUES (?, ?, ?)", (sop, study, projection))
 
+    def ignore(self, sop: str) -> None:
+        """Note an image that cannot be used, so that it is not asked for again."""
+        with self._changing() as connection:
+            connection.execute("INSERT OR IGNORE INTO images VALUES (?, '', '')", (sop,))
+
     def due(self, *, now: float, settle: float) -> Exam | None:
         """The exam that is to be worked on: one that is assessed and not answered, or has waited long enough.
 

@@ -24,11 +24,14 @@ from densight.interchange.pacs.syntaxes import IMAGES, SYNTAXES, file_of
 from densight.storage import write_bytes
 from densight.vocabulary import DensightError
 
-__all__ = ["LOOPBACK", "Inbox", "listen"]
+__all__ = ["DamagedError", "Inbox", "listen"]
 
-LOOPBACK = "127.0.0.1"
 OUT_OF_RESOURCES, CANNOT_UNDERSTAND = 0xA700, 0xC000
 """Statuses of C-STORE: DICOM PS3.4, section B.2.3."""
+
+
+class DamagedError(DensightError):
+    """What arrived cannot be used, however often it is sent."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,21 +52,23 @@ class Inbox:
 
         Raises
         ------
+        DamagedError
+            If what arrived cannot be kept because of itself.
         DensightError
-            If it is damaged or cannot be written.
+            If it cannot be written.
         """
         try:
             header = dcmread(io.BytesIO(content), stop_before_pixels=True)
             study = text(header, "StudyInstanceUID")
             shown = what_is_shown(header)
             known = shown.laterality and shown.view and not shown.excluded
-        except DensightError:
-            raise
         except Exception as error:  # a parser may raise anything on damaged bytes
-            raise DensightError(f"what arrived is damaged ({error})", remedy="send it again") from error
+            raise DamagedError(f"what arrived is damaged ({error})", remedy="send it again") from error
         if not (study and sop):
-            raise DensightError("what arrived names no study", remedy="send it from the archive again")
+            raise DamagedError("what arrived names no study", remedy="send it from the archive again")
         exam = read_identity(header, Path(study)).exam_id
+        # What lies here bears patients' names.
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_bytes(self.folder_of(exam) / f"{pseudonym('image', sop)}.dcm", content)
         projection = f"{shown.view}_{shown.laterality}" if known else ""
         self.queue.add(sop, study, exam, projection, now=time.time())
@@ -101,8 +106,10 @@ def listen(
     def store(event: evt.Event) -> int:
         try:
             inbox.take(*file_of(event))
-        except DensightError as error:
-            return CANNOT_UNDERSTAND if "arrived" in error.fault else OUT_OF_RESOURCES
+        except DamagedError:
+            return CANNOT_UNDERSTAND
+        except DensightError:
+            return OUT_OF_RESOURCES
         return 0x0000
 
     entity = AE(title)

@@ -14,7 +14,7 @@ from densight.assessment.models import Models
 from densight.interchange.answer import answer_exam
 from densight.interchange.pacs.pacs import Pacs, Query, check_held
 from densight.interchange.pacs.queue import ANSWERED, ASSESSED, FAILED, NOTHING, WAITING, Exam, Queue
-from densight.interchange.pacs.receive import Inbox
+from densight.interchange.pacs.receive import DamagedError, Inbox
 from densight.vocabulary import DensightError
 
 __all__ = ["EXAMS", "INCOMING", "QUEUE", "Watch"]
@@ -108,14 +108,22 @@ class Watch:
         dates = f"{first:%Y%m%d}-" if self.days >= 0 else ""
         try:
             for study in pacs.find_studies(Query(dates, self.modality)):
-                pacs.fetch(study, self.modality, self.queue.knows, self.inbox.take)
+                pacs.fetch(study, self.modality, self.queue.knows, self._take)
         except DensightError as error:
             self.say(f"not asked: {error}")
             return False
         return True
 
+    def _take(self, sop: str, content: bytes) -> None:
+        """Keep an image; one that cannot be used is told and not asked for again."""
+        try:
+            self.inbox.take(sop, content)
+        except DamagedError as error:
+            self.queue.ignore(sop)
+            self.say(f"an image left out: {error}")
+
     def _work_on(self, exam: Exam) -> None:
-        """Bring an exam a step further; a fault of the PACS is tried again, one of the exam is noted."""
+        """Bring an exam a step further; what may be mended is tried again, what is wrong with the exam is noted."""
         if exam.state == WAITING:
             self._assess(exam)
         elif exam.state == ASSESSED:
@@ -125,8 +133,9 @@ class Watch:
         try:
             result = answer_exam(self.models, self.inbox.folder_of(exam.name), self._results(exam), self.method)
         except DensightError as error:
-            self.queue.mark(exam, FAILED, error.fault)
-            self.say(f"{exam.name}: failed: {error}")
+            # What is wrong with an image is in the result; this is the disk, or the model.
+            wait = self.queue.postpone(exam, error.fault, now=time.time())
+            self.say(f"{exam.name}: not assessed yet, tried again in {wait:g} s: {error}")
             return
         if result.density is None:
             state = FAILED if result.faults else NOTHING
