@@ -20,8 +20,8 @@ def projection_in_picture(anatomy: Anatomy) -> Projection | None:
     """The projection of an image that is hung as mammograms are: chest wall of a right breast at the right.
 
     Where the pectoral muscle is seen the view is taken as MLO, else as CC; which holds for 16 of 16 images of the INFN
-    test set, 30 of 30 of DDSM, 28 of 30 of mini-MIAS, 20 of 20 of M-SYNTH and 479 of 480 phantoms. The side is a
-    convention: a mirrored image is taken as of the other breast.
+    test set, 30 of 30 of DDSM, 28 of 30 of mini-MIAS, 20 of 20 of M-SYNTH and 479 of 480 phantoms
+    (``benchmarks/projections.py``). The side is a convention: a mirrored image is taken as of the other breast.
 
     Parameters
     ----------
