@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import subprocess
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -16,13 +17,14 @@ from densight.intake.dicom.uids import stable_uid
 from densight.interchange.pacs.address import Security, read_address
 from densight.interchange.pacs.pacs import Query, connect
 from densight.interchange.pacs.queue import Queue
+from densight.interchange.pacs.receive import Inbox, listen
 from densight.interchange.pacs.watch import Watch
 from densight.phantom.exams import write_exams
 from densight.phantom.settings import Settings
 from densight.vocabulary import DensightError
 from tests.examples import write_model
 from tests.indexing import densight
-from tests.pacs_servers import Orthanc, Watching, free_port, orthanc, wait_for
+from tests.pacs_servers import Orthanc, Watching, free_port, orthanc, require, wait_for
 
 EXAMS, DIFFERENT = 40, 8
 SHAPE = (128, 104)
@@ -244,3 +246,39 @@ def test_what_arrives_damaged_is_refused_or_left_out_and_the_rest_goes_on(
     (tmp_path / "queue.sqlite").write_bytes(b"no database" * 100)
     with pytest.raises(DensightError, match="the queue is damaged"):
         Queue(tmp_path / "queue.sqlite")
+
+
+def certificate(folder: Path, name: str) -> tuple[Path, Path]:
+    """A certificate of this machine, signed by itself, and its key."""
+    require("openssl")
+    pem, key = folder / f"{name}.pem", folder / f"{name}.key"
+    asked = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-days", "2"]
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", pem, *asked]
+    subprocess.run(command, check=True, capture_output=True)
+    return pem, key
+
+
+def test_images_are_sent_over_tls_and_to_nobody_else(exams: Path, tmp_path: Path) -> None:
+    own, key = certificate(tmp_path, "own")
+    other, _ = certificate(tmp_path, "other")
+    sent = files(exams, 1, 1)
+    with Queue(tmp_path / "queue.sqlite") as queue:
+        inbox = Inbox(tmp_path / "incoming", queue)
+        security = Security(tls=True, certificate=own, key=key)
+        server = listen(inbox, title="DENSIGHT", port=0, bind="127.0.0.1", callers=[], security=security)
+        address = read_address(f"DENSIGHT@127.0.0.1:{server.server_address[1]}")
+        try:
+            connect(address, Security(tls=True, authority=own), "SENDER").store(sent)
+            for stranger in (Security(), Security(tls=True, authority=other), Security(tls=True)):
+                with pytest.raises(DensightError, match="did not do it"):
+                    connect(address, stranger, "SENDER").store(sent)
+        finally:
+            server.shutdown()
+        assert len(list((tmp_path / "incoming").rglob("*.dcm"))) == 4
+        assert (tmp_path / "incoming").stat().st_mode & 0o077 == 0
+    with pytest.raises(DensightError, match="needs a certificate"):
+        Security(tls=True).context(serving=True)
+    with pytest.raises(DensightError, match="there is no such certificate"):
+        Security(tls=True, authority=tmp_path / "gone.pem")
+    with pytest.raises(DensightError, match="cannot be used"):
+        Security(tls=True, certificate=key, key=own).context()
