@@ -357,3 +357,16 @@ def test_run_json_says_how_dicom_was_written(tmp_path: Path, model_folder: Path)
     assert json.loads((tmp_path / "run" / "run.json").read_text())["dicom"] == "dicom, pseudonymous"
     refused = command("assess", tmp_path / "in", "-m", model_folder, "--identified", "-o", tmp_path / "run2")
     assert "--identified goes with --dicom alone" in refused.fault
+
+
+def test_uids_are_in_a_catalogue_only_if_asked_for(tmp_path: Path) -> None:
+    paths = write_exam(tmp_path / "in", 1)
+    write(tmp_path / "in" / "CC_R.png", mammogram(exam=2))
+    for asked in (False, True):
+        done = command("index", tmp_path / "in", "-o", tmp_path / "c.csv", *(["--uids"] if asked else []))
+        assert done.status == 0, done.fault
+        rows = {Path(row["path"]).name: row for row in table(tmp_path / "c.csv")}
+        assert ("sop_uid" in rows["IM0"]) == asked
+    assert rows["IM0"]["sop_uid"] == dcmread(paths[0]).SOPInstanceUID
+    assert rows["IM3"]["study_uid"] == dcmread(paths[0]).StudyInstanceUID
+    assert rows["CC_R.png"]["study_uid"] == dcmread(tmp_path / "in" / "CC_R.png").StudyInstanceUID

@@ -50,6 +50,9 @@ def index(
         ),
     ] = "60,15,25",
     seed: Annotated[int, typer.Option(min=0, metavar="N", help="The seed of the split.")] = 0,
+    uids: Annotated[
+        bool, typer.Option("--uids", help="Add the UIDs of DICOM files, which lead to the patients in the archive.")
+    ] = False,
 ) -> None:
     """Make a catalogue of a folder of mammograms.
 
@@ -63,7 +66,7 @@ def index(
 
     from densight.intake.catalogue import catalogue_suffix, write_catalogue
     from densight.intake.failures import FAILURES, NOT_ASSESSED, write_failures, write_left_out
-    from densight.intake.layouts import detect
+    from densight.intake.layouts import detect, with_uids
     from densight.intake.layouts import index as index_folder
 
     catalogue_suffix(output)
@@ -82,6 +85,7 @@ def index(
         )
     listed = output.parent / FAILURES
     if len(catalogue):
+        catalogue = with_uids(catalogue) if uids else catalogue
         write_catalogue(catalogue, output)
         console.print(_count_table(catalogue, f"{folder.resolve().name}, layout {layout}"))
         print_line(console, f"Catalogue of {count(len(catalogue), 'image')}: {output}")

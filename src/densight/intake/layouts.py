@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from densight.intake.catalogue import Catalogue, read_catalogue
 from densight.intake.datasets import DATA_SETS, columns_of, list_manifest
+from densight.intake.dicom.identity import UID_COLUMNS, read_uids
 from densight.intake.dicom.listing import list_dicom
 from densight.intake.failures import Failure, LeftOut
 from densight.intake.files import is_zip
@@ -41,7 +42,7 @@ from densight.vocabulary import (
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["LAYOUTS", "detect", "index", "list_folder"]
+__all__ = ["LAYOUTS", "detect", "index", "list_folder", "with_uids"]
 
 Progress = Callable[[int, int], None]
 
@@ -131,6 +132,21 @@ def index(
     divided = _note(divided, [_INHERITED if row else "" for row in inherited])
     failures = sorted([*listing.failures, *faults], key=lambda failure: failure.path)
     return Catalogue(divided, listing.classes, folder), failures, listing.left_out
+
+
+def with_uids(catalogue: Catalogue) -> Catalogue:
+    """The catalogue with the columns ``study_uid``, ``series_uid`` and ``sop_uid``; empty for what is not DICOM.
+
+    A UID leads whoever has the archive to the patient: they are in a catalogue only if someone asks for them.
+
+    Raises
+    ------
+    DensightError
+        If a file cannot be read any more.
+    """
+    found = [read_uids(path) for path in catalogue.paths]
+    columns = {name: [uids[place] for uids in found] for place, name in enumerate(UID_COLUMNS)}
+    return replace(catalogue, table=catalogue.table.assign(**columns))
 
 
 def detect(folder: str | Path) -> str:

@@ -17,13 +17,25 @@ from densight.intake.pseudonyms import pseudonym
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
-__all__ = ["Identity", "conceal_path", "exam_day", "identifying", "read_identity", "shown_name"]
+__all__ = [
+    "UID_COLUMNS",
+    "Identity",
+    "conceal_path",
+    "exam_day",
+    "identifying",
+    "read_identity",
+    "read_uids",
+    "shown_name",
+]
 
 _NAMES = ("PatientName", "OtherPatientNames", "ReferringPhysicianName", "PerformingPhysicianName", "OperatorsName")
 _DATES = ("PatientBirthDate", "StudyDate", "SeriesDate", "AcquisitionDate", "ContentDate")
 _IDS = ("PatientID", "OtherPatientIDs", "AccessionNumber", "StudyID", "InstitutionName", "StationName")
 _UIDS = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
 _IS_UID = re.compile(r"\d+(\.\d+){4,}(\.[A-Za-z]+)?")
+
+UID_COLUMNS = ("study_uid", "series_uid", "sop_uid")
+"""The columns of a catalogue that hold UIDs, where they are asked for."""
 
 SHORTEST = 4
 """Letters and digits that a name or id needs at least to be recognised within a longer word."""
@@ -70,6 +82,15 @@ def read_identity(dataset: Dataset, path: Path) -> Identity:
         patient = study
         said.append("patient taken as of this exam alone, for the file names none")
     return Identity(f"P{pseudonym('patient', patient)}", f"E{pseudonym('exam', study)}", tuple(said))
+
+
+def read_uids(path: Path) -> tuple[str, str, str]:
+    """The UIDs of a DICOM file's study, series and instance; empty of any other file."""
+    if not is_dicom(path):
+        return "", "", ""
+    dataset = read_header(path)
+    study, series, instance = (text(dataset, keyword) for keyword in _UIDS)
+    return study, series, instance
 
 
 def exam_day(path: Path) -> date | None:
