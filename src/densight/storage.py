@@ -23,6 +23,7 @@ __all__ = [
     "write_bytes",
     "write_csv",
     "write_json",
+    "write_list",
     "write_text",
 ]
 
@@ -160,6 +161,14 @@ def write_csv(path: str | Path, columns: Sequence[str], rows: Iterable[Mapping[s
         writer = csv.DictWriter(file, fieldnames=list(columns), restval="", lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
+
+
+def write_list(path: str | Path, columns: Sequence[str], rows: Sequence[Mapping[str, object]]) -> None:
+    """Write a table as `write_csv` does; where it has no row, no table stays, an earlier one neither."""
+    if rows:
+        write_csv(path, columns, rows)
+    else:
+        delete(path)
 
 
 def checksum(path: str | Path) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from densight.assessment.fusion import probability_columns
-from densight.storage import delete, write_csv
+from densight.storage import write_list
 from densight.vocabulary import PROJECTIONS
 
 if TYPE_CHECKING:
@@ -134,10 +134,7 @@ def write_priors(folder: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     DensightError
         If it cannot be written.
     """
-    if rows:
-        write_csv(folder / PRIORS, _COLUMNS, rows)
-    else:
-        delete(folder / PRIORS)
+    write_list(folder / PRIORS, _COLUMNS, rows)
 
 
 def _by_projection(rows: pd.DataFrame, classes: Sequence[str]) -> dict[str, tuple[float, float]]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from densight.cli.options import InputArgument, RunOption
-from densight.cli.terminal import INTERRUPTED, TABLE, count, open_console, print_failures, print_left_out, print_line
+from densight.cli.terminal import INTERRUPTED, TABLE, count, keep_left_out, open_console, print_failures, print_line
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -43,7 +43,7 @@ def anatomy(
     from densight.anatomy.network import check_weights
     from densight.anatomy.run import anatomy_run
     from densight.intake.exam import find_inputs
-    from densight.intake.failures import FAILURES, NOT_ASSESSED, write_left_out
+    from densight.intake.failures import FAILURES
 
     check_weights(weights)
     console = open_console()
@@ -66,9 +66,7 @@ def anatomy(
             print_line(console, "Stopped. The same command goes on with the images that are left.")
             raise typer.Exit(INTERRUPTED) from None
     _tell(console, rows, output)
-    write_left_out(output / NOT_ASSESSED, inputs.left_out)
-    if inputs.left_out:
-        print_left_out(console, inputs.left_out, output / NOT_ASSESSED)
+    keep_left_out(console, inputs.left_out, output)
     if failures:
         print_failures(console, failures, output / FAILURES)
     raise typer.Exit(1 if failures else 0)

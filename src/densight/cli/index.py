@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from densight.cli.options import read_classes
-from densight.cli.terminal import TABLE, count, open_console, print_failures, print_left_out, print_line
+from densight.cli.terminal import TABLE, count, keep_left_out, open_console, print_failures, print_line
 from densight.vocabulary import SPLITS, DensightError
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def index(
     from rich.progress import Progress
 
     from densight.intake.catalogue import catalogue_suffix, write_catalogue
-    from densight.intake.failures import FAILURES, NOT_ASSESSED, write_failures, write_left_out
+    from densight.intake.failures import FAILURES, write_failures
     from densight.intake.layouts import detect, with_uids
     from densight.intake.layouts import index as index_folder
 
@@ -94,9 +94,7 @@ def index(
     else:
         print_line(console, "No catalogue was written: no image can be used.")
     write_failures(listed, failures)
-    write_left_out(output.parent / NOT_ASSESSED, left_out)
-    if left_out:
-        print_left_out(console, left_out, output.parent / NOT_ASSESSED)
+    keep_left_out(console, left_out, output.parent)
     if failures:
         print_failures(console, failures, listed)
         raise typer.Exit(1)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from densight.cli.terminal import INTERRUPTED, count, open_console, print_failures, print_left_out, print_line
+from densight.cli.terminal import INTERRUPTED, count, keep_left_out, open_console, print_failures, print_line
 from densight.vocabulary import SPLITS, DensightError
 
 if TYPE_CHECKING:
@@ -47,7 +47,6 @@ def run_input(
     from densight.assessment.run import assess_run
     from densight.explanation.run import Explainer
     from densight.intake.exam import find_labelled
-    from densight.intake.failures import NOT_ASSESSED, write_left_out
     from densight.interchange.write import DicomWriter
     from densight.network.shipped import is_shipped
     from densight.report.report import write_report
@@ -122,9 +121,7 @@ def run_input(
             raise typer.Exit(INTERRUPTED) from None
     _tell(console, result, output)
     _compare(console, result, entries, output)
-    write_left_out(output / NOT_ASSESSED, inputs.left_out)
-    if inputs.left_out:
-        print_left_out(console, inputs.left_out, output / NOT_ASSESSED)
+    keep_left_out(console, inputs.left_out, output)
     if result.images is not None:
         print_line(console, f"Report: {write_report(output)}")
     return bool(result.failures) or result.images is None

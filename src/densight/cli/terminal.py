@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from densight.intake.failures import Failure, LeftOut
 
-__all__ = ["INTERRUPTED", "TABLE", "count", "open_console", "print_failures", "print_left_out", "print_line"]
+__all__ = ["INTERRUPTED", "TABLE", "count", "keep_left_out", "open_console", "print_failures", "print_line"]
 
 TABLE: dict[str, Any] = {"title_justify": "left", "caption_justify": "left", "box": SIMPLE_HEAD, "pad_edge": False}
 """The look of every table."""
@@ -48,8 +48,14 @@ def print_failures(console: Console, failures: Sequence[Failure], listed: Path) 
     print_line(console, f"All of them, with what to do: {listed}")
 
 
-def print_left_out(console: Console, left_out: Sequence[LeftOut], listed: Path) -> None:
-    """What was left out, by reason, and where all of it is listed."""
+def keep_left_out(console: Console, left_out: Sequence[LeftOut], folder: Path) -> None:
+    """List in a folder what was left out, and say how much of it for which reason."""
+    from densight.intake.failures import NOT_ASSESSED, write_left_out
+
+    listed = folder / NOT_ASSESSED
+    write_left_out(listed, left_out)
+    if not left_out:
+        return
     print_line(console, f"{count(len(left_out), 'file')} not assessed:")
     reasons = Counter(one.reason for one in left_out).most_common()
     for reason, times in reasons[:SHOWN_FAILURES]:

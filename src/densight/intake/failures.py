@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from densight.storage import delete, write_csv
+from densight.storage import write_list
 from densight.vocabulary import DensightError
 
 __all__ = ["FAILURES", "NOT_ASSESSED", "Failure", "LeftOut", "write_failures", "write_left_out"]
@@ -74,11 +74,8 @@ def write_failures(path: str | Path, failures: Sequence[Failure]) -> None:
     >>> Path("build/failures.csv").exists()
     False
     """
-    if not failures:
-        delete(path)
-        return
-    rows = ({"path": one.path.as_posix(), "fault": one.fault, "remedy": one.remedy} for one in failures)
-    write_csv(path, ("path", "fault", "remedy"), rows)
+    rows = [{"path": one.path.as_posix(), "fault": one.fault, "remedy": one.remedy} for one in failures]
+    write_list(path, ("path", "fault", "remedy"), rows)
 
 
 def write_left_out(path: str | Path, left_out: Sequence[LeftOut]) -> None:
@@ -96,7 +93,5 @@ def write_left_out(path: str | Path, left_out: Sequence[LeftOut]) -> None:
     path,reason
     IM7,a tomosynthesis volume of 60 slices
     """
-    if not left_out:
-        delete(path)
-        return
-    write_csv(path, ("path", "reason"), ({"path": one.path.as_posix(), "reason": one.reason} for one in left_out))
+    rows = [{"path": one.path.as_posix(), "reason": one.reason} for one in left_out]
+    write_list(path, ("path", "reason"), rows)

@@ -76,10 +76,7 @@ def read_pixels(path: str | Path) -> tuple[Pixels, tuple[str, ...]]:
     if is_dicom(path):
         image = read_dicom(path)
         return image.pixels, image.said
-    content = read_bytes(path)
-    pixels, assumed = _decode(content, _kind(content, path), path)
-    check_grey(pixels, path)
-    return pixels, assumed
+    return _read_picture(path)
 
 
 def read_mammogram(
@@ -129,8 +126,16 @@ def read_mammogram(
         return Mammogram(
             image.pixels, found, path, patient_id, exam_id, density, image.spacing, assumed=(*image.said, *told)
         )
-    pixels, assumed = read_pixels(path)
+    pixels, assumed = _read_picture(path)
     return Mammogram(pixels, found, path, patient_id, exam_id, density, assumed=(*assumed, *told))
+
+
+def _read_picture(path: Path) -> tuple[Pixels, tuple[str, ...]]:
+    """As `read_pixels`, of a file that is not DICOM."""
+    content = read_bytes(path)
+    pixels, assumed = _decode(content, _kind(content, path), path)
+    check_grey(pixels, path)
+    return pixels, assumed
 
 
 def _named(projection: str, path: Path) -> Projection:

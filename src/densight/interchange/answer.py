@@ -8,7 +8,7 @@ from pathlib import Path
 
 from densight.anatomy.projection import told_by_pictures
 from densight.assessment.models import Models
-from densight.assessment.run import OnExam, assess_run
+from densight.assessment.run import assess_run
 from densight.assessment.tables import read_exams
 from densight.explanation.run import Explainer
 from densight.intake.exam import find_inputs
@@ -56,8 +56,7 @@ def answer_exam(models: Models, images: Path, folder: Path, method: str) -> Answ
     inputs = find_inputs(images)
     entries = told_by_pictures(inputs.entries)
     explainer = Explainer.of(folder, entries, images, models, [method], None) if method else None
-    made: OnExam | None = explainer
-    writer = DicomWriter.of(folder, models, entries, identified=True, explainer=made, method=method)
+    writer = DicomWriter.of(folder, models, entries, identified=True, explainer=explainer, method=method)
     facts = {"densight": version("densight"), "command": "pacs watch", "input": images.name, "dicom": writer.said}
     said = "; ".join(filter(None, (method, writer.said)))
     result = assess_run(

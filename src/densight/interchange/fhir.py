@@ -17,6 +17,7 @@ from densight.interchange.codes import (
     BREAST_COMPOSITION,
     COMPOSITIONS,
     MAMMOGRAPHY,
+    OWN_SCHEME,
     PERCENT_FIBROGLANDULAR,
     SIDES,
     Coded,
@@ -30,7 +31,7 @@ __all__ = ["make_fhir"]
 _SYSTEMS = {
     "SCT": "http://snomed.info/sct",
     "DCM": "http://dicom.nema.org/resources/ontology/DCM",
-    "99DENSIGHT": "urn:densight:codes",
+    OWN_SCHEME: "urn:densight:codes",
 }
 _UNITS = "http://unitsofmeasure.org"
 

@@ -10,6 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from densight.intake.dicom.kinds import FOR_PRESENTATION, FOR_PROCESSING
 from densight.intake.dicom.uids import stable_uid
 from densight.intake.dicom.views import VIEWS
 from densight.intake.mammogram import Mammogram
@@ -23,11 +24,9 @@ if TYPE_CHECKING:
 
 __all__ = ["write_dicom"]
 
-_FOR_PRESENTATION = "1.2.840.10008.5.1.4.1.1.1.2"
-_FOR_PROCESSING = "1.2.840.10008.5.1.4.1.1.1.2.1"
 _CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 
-_CLASS = {"display": _FOR_PRESENTATION, "raw": _FOR_PROCESSING, "film": _CAPTURE}
+_CLASS = {"display": FOR_PRESENTATION, "raw": FOR_PROCESSING, "film": _CAPTURE}
 BITS = {"display": 12, "raw": 14, "film": 8}
 """Bits of a pixel, by style."""
 

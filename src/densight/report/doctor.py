@@ -152,7 +152,7 @@ def _of_mammogram(mammogram: Mammogram, models: Models) -> Iterator[Step]:
     bundle = models.of(mammogram.projection, mammogram.path)
     prepared = prepare(mammogram, bundle.facts.preparation, anatomy)
     done = prepared.done[len(mammogram.assumed) :]
-    yield Step(f"What {bundle.label} sees", tuple(("done", words) for words in done), _unit(prepared.image))
+    yield Step(f"What {bundle.label} sees", tuple(("done", words) for words in done), _spread(prepared.image))
     said = examine_with(models, Seen(mammogram, prepared, anatomy)).assessment
     odds = tuple((label, f"{value:.3f}") for label, value in zip(said.classes, said.probabilities, strict=True))
     yield Step("What it says", (("density of this image", said.density), *odds))
@@ -214,11 +214,6 @@ def _spread(values: npt.NDArray[Any]) -> Picture:
     """The least value black, the greatest white."""
     low, high = float(values.min()), float(values.max())
     return _small(((values - low) * (255 / (high - low or 1))).astype(np.uint8))
-
-
-def _unit(image: npt.NDArray[np.float32]) -> Picture:
-    """Values as a network sees them, the least black and the greatest white."""
-    return _spread(image)
 
 
 def _small(pixels: npt.NDArray[Any]) -> Picture:

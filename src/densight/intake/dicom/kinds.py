@@ -14,7 +14,15 @@ from densight.vocabulary import DensightError
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
-__all__ = ["is_for_processing", "is_partial", "is_synthetic", "kind_name", "why_not_assessed"]
+__all__ = [
+    "FOR_PRESENTATION",
+    "FOR_PROCESSING",
+    "is_for_processing",
+    "is_partial",
+    "is_synthetic",
+    "kind_name",
+    "why_not_assessed",
+]
 
 FOR_PRESENTATION = "1.2.840.10008.5.1.4.1.1.1.2"
 FOR_PROCESSING = "1.2.840.10008.5.1.4.1.1.1.2.1"

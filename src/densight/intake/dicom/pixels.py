@@ -58,9 +58,10 @@ def decode(dataset: FileDataset, path: Path) -> tuple[Stored, tuple[str, ...]]:
         header says; if they are damaged, or what decodes them is not installed.
     """
     rows, columns = _check_header(dataset, path)
-    _check_length(dataset, rows, columns, path)
+    frame = _frame(dataset, path)
+    _check_size(dataset, frame, rows, columns, path)
     colour = text(dataset, "PhotometricInterpretation") in _COLOUR
-    values = _decoded(dataset, path, raw=not colour)
+    values = _decoded(dataset, frame, path, raw=not colour)
     if colour:
         grey, assumed = grey_of_channels(values, path)
         return grey.astype(np.int32), assumed
@@ -89,13 +90,9 @@ def _check_header(dataset: FileDataset, path: Path) -> tuple[int, int]:
     raise DensightError(fault, path, "give a grey image, MONOCHROME1 or MONOCHROME2")
 
 
-def _check_length(dataset: FileDataset, rows: int, columns: int, path: Path) -> None:
+def _check_size(dataset: FileDataset, frame: bytes | None, rows: int, columns: int, path: Path) -> None:
     """Refuse pixels that are cut off, and a compressed image that is larger than the header says."""
-    syntax = str(dataset.file_meta.get("TransferSyntaxUID", ""))
-    if syntax not in TRANSFER_SYNTAXES:
-        known = "not a known one" if not syntax else f"{syntax[:64]}, which is not read"
-        raise DensightError(f"the encoding of the pixels is {known}", path, "export it uncompressed")
-    if syntax in _NATIVE:
+    if frame is None:
         samples, size = integer(dataset, "SamplesPerPixel") or 1, (integer(dataset, "BitsAllocated") or 8) // 8
         expected = rows * columns * size * samples
         if text(dataset, "PhotometricInterpretation") == "YBR_FULL_422":
@@ -104,8 +101,7 @@ def _check_length(dataset: FileDataset, rows: int, columns: int, path: Path) -> 
             fault = f"the pixels are cut off: {len(dataset.PixelData)} of {expected} bytes are there"
             raise DensightError(fault, path, _EXPORT_AGAIN)
         return
-    frame = _frame(dataset, path)
-    said = None if frame is None else _size_in_codestream(frame)
+    said = _size_in_codestream(frame)
     if said is not None and said != (rows, columns):
         fault = f"the compressed pixels are {said[0]}×{said[1]}, the header says {rows}×{columns}"
         raise DensightError(fault, path, _EXPORT_AGAIN)
@@ -115,7 +111,10 @@ def _frame(dataset: FileDataset, path: Path) -> bytes | None:
     """The first frame of a compressed image; None of an uncompressed one."""
     from pydicom.encaps import get_frame
 
-    syntax = str(dataset.file_meta.TransferSyntaxUID)
+    syntax = str(dataset.file_meta.get("TransferSyntaxUID", ""))
+    if syntax not in TRANSFER_SYNTAXES:
+        known = "not a known one" if not syntax else f"{syntax[:64]}, which is not read"
+        raise DensightError(f"the encoding of the pixels is {known}", path, "export it uncompressed")
     if syntax in _NATIVE:
         return None
     try:
@@ -124,11 +123,10 @@ def _frame(dataset: FileDataset, path: Path) -> bytes | None:
         raise DensightError(f"the compressed pixels are damaged ({error})", path, _EXPORT_AGAIN) from error
 
 
-def _decoded(dataset: FileDataset, path: Path, *, raw: bool) -> npt.NDArray[Any]:
+def _decoded(dataset: FileDataset, frame: bytes | None, path: Path, *, raw: bool) -> npt.NDArray[Any]:
     from pydicom.pixels.utils import pixel_array
 
     try:
-        frame = _frame(dataset, path)
         return (
             pixel_array(dataset, index=0, raw=raw, correct_unused_bits=False)
             if frame is None

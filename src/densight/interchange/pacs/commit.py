@@ -19,9 +19,8 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]
 )
 
 from densight.interchange.pacs.address import Address, Security
-from densight.interchange.pacs.dimse import SUCCESS, TIMEOUT, associate
+from densight.interchange.pacs.dimse import SUCCESS, TIMEOUT, associate, serve
 from densight.interchange.pacs.pacs import unreachable
-from densight.vocabulary import DensightError
 
 __all__ = ["request_commitment"]
 
@@ -63,14 +62,7 @@ def request_commitment(
     handlers: list[Any] = [(evt.EVT_N_EVENT_REPORT, take)]
     entity = AE(own_title)
     entity.add_supported_context(StorageCommitmentPushModel, scu_role=True, scp_role=True)
-    try:
-        server = entity.start_server(
-            (bind, port), block=False, evt_handlers=handlers, ssl_context=security.context(serving=True)
-        )
-    except OSError as error:
-        fault = f"port {port} of {bind} cannot be had ({error.strerror})"
-        raise DensightError(fault, remedy="choose another with --listen") from error
-    assert server is not None
+    server = serve(entity, bind, port, handlers, security)
     try:
         asking = AE(own_title)
         asking.add_requested_context(StorageCommitmentPushModel)

@@ -15,12 +15,14 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]
     StudyRootQueryRetrieveInformationModelFind,
     StudyRootQueryRetrieveInformationModelGet,
 )
+from pynetdicom.transport import ThreadedAssociationServer
 
 from densight.interchange.pacs.address import Address, Security
 from densight.interchange.pacs.pacs import Deliver, Query, unreachable
 from densight.interchange.pacs.syntaxes import IMAGES, SYNTAXES, file_of
+from densight.vocabulary import DensightError
 
-__all__ = ["SUCCESS", "TIMEOUT", "DimsePacs", "associate"]
+__all__ = ["SUCCESS", "TIMEOUT", "DimsePacs", "associate", "serve"]
 
 SUCCESS, PENDING = 0x0000, (0xFF00, 0xFF01)
 TIMEOUT = 60
@@ -154,6 +156,25 @@ def associate(entity: AE, address: Address, security: Security, **more: Any) -> 
     finally:
         if association.is_established:
             association.release()
+
+
+def serve(entity: AE, bind: str, port: int, handlers: list[Any], security: Security) -> ThreadedAssociationServer:
+    """Listen in the background; ``shutdown()`` ends it.
+
+    Raises
+    ------
+    DensightError
+        If the port cannot be had.
+    """
+    context = security.context(serving=True)
+    try:
+        server = entity.start_server((bind, port), block=False, evt_handlers=handlers, ssl_context=context)
+    except OSError as error:
+        raise DensightError(
+            f"port {port} of {bind} cannot be had ({error.strerror})", remedy="choose another with --listen"
+        ) from error
+    assert server is not None
+    return server
 
 
 def _status(status: Dataset) -> str:

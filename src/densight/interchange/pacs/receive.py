@@ -7,7 +7,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from pydicom import dcmread
 from pynetdicom import AE, evt
@@ -19,6 +18,7 @@ from densight.intake.dicom.identity import read_identity
 from densight.intake.dicom.views import what_is_shown
 from densight.intake.pseudonyms import pseudonym
 from densight.interchange.pacs.address import Security
+from densight.interchange.pacs.dimse import serve
 from densight.interchange.pacs.queue import Queue
 from densight.interchange.pacs.syntaxes import IMAGES, SYNTAXES, file_of
 from densight.storage import write_bytes
@@ -119,13 +119,4 @@ def listen(
     for kind in IMAGES:
         entity.add_supported_context(kind, SYNTAXES)
     entity.add_supported_context(Verification)
-    handlers: list[Any] = [(evt.EVT_C_STORE, store)]
-    context = security.context(serving=True)
-    try:
-        server = entity.start_server((bind, port), block=False, evt_handlers=handlers, ssl_context=context)
-    except OSError as error:
-        raise DensightError(
-            f"port {port} of {bind} cannot be had ({error.strerror})", remedy="choose another with --listen"
-        ) from error
-    assert server is not None
-    return server
+    return serve(entity, bind, port, [(evt.EVT_C_STORE, store)], security)
