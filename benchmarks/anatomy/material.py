@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from densight.anatomy.breast import UPRIGHT, chest_wall, opened
+from densight.anatomy.breast import UPRIGHT, chest_wall, on_film
 from densight.geometry import set_upright
 
 __all__ = ["Known", "ddsm", "folds", "mias", "phantoms"]
@@ -57,7 +57,7 @@ def phantoms(*folders: Path) -> Iterator[Known]:
                 truth = np.load(path.with_suffix(".npz"))
                 grey = _read(path)
                 yield _known(
-                    opened(grey, grey[truth["breast"]]) if raw else grey,
+                    on_film(grey, grey[truth["breast"]]) if raw else grey,
                     truth["breast"],
                     truth["pectoral"],
                     truth["dense"],

@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from densight.anatomy.shapes import away_from, filled, grown, narrowed, opened, solidity, steepness
 from densight.intake.mammogram import Mammogram
 from densight.vocabulary import DensightError
 
@@ -22,8 +23,7 @@ __all__ = [
     "enlarge",
     "find",
     "locate",
-    "opened",
-    "solidity",
+    "on_film",
     "texture",
 ]
 
@@ -64,8 +64,8 @@ FRAME, FRAME_STEP, FRAME_LENGTH = 0.04, 0.15, 0.3
 """A film's bright edge: part of the image within which it ends, step of grey value at its end as a part of their range,
 part of the side along which that step is."""
 
-NEAR = 30
-"""Working pixels within which something is near a piece."""
+BESIDE, NEAR = 6, 30
+"""Working pixels from which on something is beside a piece, and within which it is near it."""
 
 RAW = 0.2
 """Grey value of the breast as a part of that of air, below which a negative is a detector's image before processing:
@@ -79,6 +79,13 @@ BLACK = 0.6
 
 LITTLE = 0.1
 """Part of the image that is beside the breast even when an image is cropped to it."""
+
+SURELY = 1.25
+"""Texture plus half the solidity of what stands out in an image, beyond which its negative need not be looked at.
+
+In 509 images of mini-MIAS, DDSM, the INFN test set, M-SYNTH and phantoms what stands out in the wrong one of the two
+has at most 1.04, in the right one 1.14 or more, and in 99.6 % of them more than this.
+"""
 
 SMALLEST = 0.02
 """Part of the image below which the largest bright piece is no breast."""
@@ -144,7 +151,8 @@ def find(mammogram: Mammogram) -> Located | None:
     """Find the breast and its chest wall, whatever the orientation and the photometric interpretation.
 
     Of an image and its negative, the one is taken in which what stands out has the more texture and is the more convex:
-    a breast has and is, the air around it has not and is not.
+    a breast has and is, the air around it has not and is not. Where it is clearly so in the image, its negative is not
+    looked at.
 
     Returns
     -------
@@ -161,8 +169,10 @@ def find(mammogram: Mammogram) -> Located | None:
     small = _smaller(mammogram)
     if min(small.shape) < NARROWEST:
         return None
-    found = []
+    found: list[tuple[float, bool, Image, Mask, float]] = []
     for inverted in (False, True):
+        if found and found[0][0] > SURELY:
+            break
         grey = _without_frame(small.max() - small if inverted else small)
         sought = _seek(grey)
         likely = 0.0 if sought is None else texture(grey, sought[0])
@@ -173,7 +183,7 @@ def find(mammogram: Mammogram) -> Located | None:
     positive, grey, breast, rival = max(found, key=lambda one: one[:2])[1:]
     raw = not positive and bool(np.median(small[breast]) < RAW * np.percentile(small, 99))
     if raw:
-        grey = np.asarray(opened(small, small[breast]), np.float32)
+        grey = np.asarray(on_film(small, small[breast]), np.float32)
     return Located(grey, breast, chest_wall(breast), not positive, raw, rival)
 
 
@@ -192,7 +202,7 @@ def brighter_denser(pixels: npt.NDArray[np.generic], *, raw: bool, inverted: boo
     return -values if inverted else values
 
 
-def opened(values: Image, inside: Image) -> Image:
+def on_film(values: Image, inside: Image) -> Image:
     """A detector's values as a film would show them: logarithm, and what is far thinner than the breast is black.
 
     Parameters
@@ -271,7 +281,6 @@ def _seek(grey: Image) -> tuple[Mask, float] | None:
     and at thin bridges, the largest piece is kept, and its holes are filled.
     """
     import cv2
-    from scipy import ndimage
 
     small = np.minimum(grey, np.percentile(grey, BRIGHTEST))
     if small.min() == small.max():
@@ -280,17 +289,17 @@ def _seek(grey: Image) -> tuple[Mask, float] | None:
     air, tissue = _air_and_tissue(smooth)
     skin = air + SKIN * (tissue - air)
     bright = smooth > skin
-    edges = ndimage.gaussian_gradient_magnitude(small, 1.0) > EDGE * (tissue - air)
-    edges &= ndimage.minimum_filter(small, 2 * EDGE_WIDTH + 1) < air + RIM * (tissue - air)
-    pieces = ndimage.binary_opening(np.pad(bright & ~edges, 8, mode="edge"), iterations=4)[8:-8, 8:-8]
-    labels, count = ndimage.label(pieces)
-    sizes = ndimage.sum_labels(pieces, labels, np.arange(1, count + 1))
-    if count == 0 or sizes.max() < SMALLEST * pieces.size:
+    edges = steepness(small, 1.0) > EDGE * (tissue - air)
+    edges &= cv2.erode(small, np.ones((2 * EDGE_WIDTH + 1,) * 2, np.uint8)) < air + RIM * (tissue - air)
+    pieces = opened(np.pad(bright & ~edges, 8, mode="edge"), 4)[8:-8, 8:-8]
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(pieces.astype(np.uint8), connectivity=4)
+    sizes = stats[1:, cv2.CC_STAT_AREA]
+    if count == 1 or sizes.max() < SMALLEST * pieces.size:
         return None
     piece = labels == 1 + int(np.argmax(sizes))
-    rim = ndimage.binary_dilation(piece, iterations=EDGE_WIDTH) & bright & (small > skin)
-    second = float(np.sort(sizes)[-2] / sizes.max()) if count > 1 else 0.0
-    return np.asarray(ndimage.binary_fill_holes(piece | rim), np.bool_), second
+    rim = grown(piece, EDGE_WIDTH) & bright & (small > skin)
+    second = float(np.sort(sizes)[-2] / sizes.max()) if sizes.size > 1 else 0.0
+    return filled(piece | rim), second
 
 
 def texture(grey: Image, piece: Mask) -> float:
@@ -298,30 +307,14 @@ def texture(grey: Image, piece: Mask) -> float:
 
     0 too if the piece is not brighter than what is near it.
     """
-    import cv2
-    from scipy import ndimage
-
-    mask = np.asarray(piece, np.uint8)
-    inside, outside = cv2.erode(mask, _disc(6)) > 0, cv2.dilate(mask, _disc(6)) == 0
-    near = outside & (cv2.dilate(mask, _disc(NEAR)) > 0)
+    away = away_from(piece)
+    inside, outside = narrowed(piece, BESIDE), away > BESIDE
+    near = outside & (away <= NEAR)
     if not inside.any() or not near.any() or np.median(grey[inside]) <= np.median(grey[near]):
         return 0.0
-    steep = ndimage.gaussian_gradient_magnitude(grey, 1.5)
+    steep = steepness(grey, 1.5)
     within, beside = float(np.median(steep[inside])), float(np.median(steep[near]))
     return (within + 1e-6) / (within + beside + 2e-6) * min(1.0, float(outside.mean()) / LITTLE)
-
-
-def solidity(piece: Mask) -> float:
-    """A piece's area as a part of that of its convex hull; about 1 if it is convex."""
-    import cv2
-
-    contours = cv2.findContours(np.asarray(piece, np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0]
-    return float(piece.sum() / max(cv2.contourArea(cv2.convexHull(np.concatenate(contours))), 1.0))
-
-
-def _disc(radius: int) -> npt.NDArray[np.uint8]:
-    away = np.arange(-radius, radius + 1)
-    return np.asarray(np.hypot(away, away[:, None]) <= radius, np.uint8)
 
 
 def _air_and_tissue(smooth: Image) -> tuple[float, float]:

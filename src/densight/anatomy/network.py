@@ -12,6 +12,8 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
+from densight.anatomy.shapes import RANKS, grey_levels
+from densight.folding import fold_batch_norm
 from densight.vocabulary import DensightError
 
 if TYPE_CHECKING:
@@ -36,7 +38,6 @@ WEIGHTS = ("free", "research")
 """The weights that are shipped, by what may be done with them; see the card beside them."""
 
 _WIDTHS = (16, 32, 64, 128)
-_QUANTILES = np.linspace(0, 1, 65)
 
 
 class TissueNetwork(nn.Module):
@@ -102,12 +103,12 @@ def network_input(grey: Image, breast: Mask) -> Image:
     >>> network_input(np.eye(4, dtype=np.float32), np.eye(4, dtype=np.float32) > 0).shape
     (3, 4, 4)
     """
-    levels = np.quantile(grey[breast], _QUANTILES)
+    levels = grey_levels(grey[breast])
     air = float(np.median(grey[~breast])) if not breast.all() else float(levels[0])
     span = max(float(levels[-2]) - air, 1e-6)
     linear = np.clip((grey - air) / span, -0.25, 1.25)
     # Equal levels would make ranks depend on which of them is found first.
-    ranks = np.interp(grey, levels + 1e-6 * span * np.arange(levels.size), _QUANTILES)
+    ranks = np.interp(grey, levels + 1e-6 * span * np.arange(levels.size), RANKS)
     return np.stack([linear, ranks, breast]).astype(np.float32) - np.float32(0.5)
 
 
@@ -128,7 +129,7 @@ def load_network(weights: str) -> TissueNetwork:
     """
     check_weights(weights)
     with as_file(files("densight.anatomy").joinpath("weights", f"{weights}.safetensors")) as path:
-        return read_network(path)
+        return fold_batch_norm(read_network(path), channels=3)
 
 
 def read_network(path: Path) -> TissueNetwork:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
 
 from densight.anatomy.breast import UPRIGHT, Located, Side, box_around, chest_wall, find
 from densight.anatomy.painted import painted_muscle
+from densight.anatomy.shapes import filled
 from densight.anatomy.verdict import Verdict, judge
 from densight.geometry import Geometry, set_back, set_upright
 from densight.intake.mammogram import Mammogram
@@ -66,6 +66,8 @@ class Anatomy:
         Whether the measurement can be trusted.
     weights : str
         Which weights found the tissue.
+    located : Located or None
+        What stood out from the background, before the network looked at it.
     """
 
     breast: Mask
@@ -79,6 +81,7 @@ class Anatomy:
     spacing: tuple[float, float] | None
     verdict: Verdict
     weights: str
+    located: Located | None
 
     @property
     def dense_probability(self) -> Image:
@@ -137,7 +140,7 @@ def read(mammogram: Mammogram, weights: str = "free") -> Anatomy:
 
 def read_with(network: TissueNetwork, mammogram: Mammogram, weights: str) -> Anatomy:
     """As `read`, with a network that is loaded."""
-    located = find(mammogram)
+    located = first = find(mammogram)
     if located is None:
         return _nothing(mammogram, weights)
     framed = _Framed.of(located)
@@ -157,8 +160,7 @@ def read_with(network: TissueNetwork, mammogram: Mammogram, weights: str) -> Ana
     agreed = np.count_nonzero(whole > 0.5) / np.count_nonzero(located.breast)
     verdict = judge(mammogram, located, agreed, muscle > 0.5, painted)
     breast, pectoral, tissue = (
-        cv2.resize(framed.set_back(part), mammogram.shape[::-1], interpolation=cv2.INTER_LINEAR) > 0.5
-        for part in (whole, muscle, dense)
+        _likelier_than_not(framed.set_back(part), mammogram.shape) for part in (whole, muscle, dense)
     )
     pectoral &= breast
     return Anatomy(
@@ -173,14 +175,15 @@ def read_with(network: TissueNetwork, mammogram: Mammogram, weights: str) -> Ana
         mammogram.spacing,
         verdict,
         weights,
+        first,
     )
 
 
 def _nothing(mammogram: Mammogram, weights: str) -> Anatomy:
-    none = np.zeros(mammogram.shape, bool)
+    none, unsure = np.zeros(mammogram.shape, bool), np.zeros((1, 1), np.float32)
     verdict = Verdict(("no breast stands out from the background",), ())
     return Anatomy(
-        none, none, none, np.zeros((1, 1), np.float32), None, "left", False, False, mammogram.spacing, verdict, weights
+        none, none, none, unsure, None, "left", False, False, mammogram.spacing, verdict, weights, located=None
     )
 
 
@@ -252,6 +255,12 @@ class _Framed:
         return row, column
 
 
+def _likelier_than_not(probability: Image, shape: tuple[int, int]) -> Mask:
+    """Where a probability, enlarged to a shape, is above one half; in steps of 1/255, which are enlarged quickest."""
+    steps = np.rint(255 * probability).astype(np.uint8)
+    return np.asarray(cv2.resize(steps, shape[::-1], interpolation=cv2.INTER_LINEAR) > 127, np.bool_)
+
+
 def _refined(located: Located, probability: Image) -> Located:
     """Without what the network is sure is no breast, a film's edges for instance, if that is a good part of it."""
     kept = located.breast & (cv2.GaussianBlur(probability, (0, 0), 2.0) > SURELY_NONE)
@@ -277,7 +286,7 @@ def _in_one_piece(probability: Image) -> Image:
     if count < 2:
         return probability
     largest = labels == 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))
-    holes = np.asarray(ndimage.binary_fill_holes(largest), np.bool_) & ~largest
+    holes = filled(largest) & ~largest
     return np.where(holes, 1, np.where(_with_rim(largest), probability, 0)).astype(np.float32)
 
 

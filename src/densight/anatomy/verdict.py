@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage, stats
 
-from densight.anatomy.breast import UPRIGHT, Located, solidity, texture
+from densight.anatomy.breast import UPRIGHT, Located, texture
+from densight.anatomy.shapes import filled, solidity, steepness
 from densight.geometry import set_upright
 from densight.intake.mammogram import Mammogram
 from densight.vocabulary import View
@@ -188,7 +189,7 @@ def _has_implant(grey: Image, breast: Mask, muscle: Mask) -> bool:
         return False
     air, most = np.median(grey[~breast]) if not breast.all() else grey.min(), np.percentile(grey[tissue], 99)
     smooth = cv2.GaussianBlur(grey, (0, 0), 2.0)
-    steep = ndimage.gaussian_gradient_magnitude(grey, 1.0) / max(float(most - air), 1e-6)
+    steep = steepness(grey, 1.0) / max(float(most - air), 1e-6)
     bright = ((smooth > air + BRIGHT * (most - air)) & (steep < EVEN) & tissue).astype(np.uint8)
     bright = cv2.morphologyEx(bright, cv2.MORPH_OPEN, np.ones((7, 7), np.uint8))
     count, labels, sizes, _ = cv2.connectedComponentsWithStats(bright)
@@ -197,7 +198,7 @@ def _has_implant(grey: Image, breast: Mask, muscle: Mask) -> bool:
     piece = labels == 1 + int(np.argmax(sizes[1:, cv2.CC_STAT_AREA]))
     if piece.sum() < IMPLANT * breast.sum():
         return False
-    filled = np.asarray(ndimage.binary_fill_holes(piece), np.uint8)
-    edge = (cv2.dilate(filled, np.ones((9, 9), np.uint8)) > filled) & tissue
-    bulging = solidity(filled > 0) > BULGING
+    whole = filled(piece)
+    edge = (cv2.dilate(whole.astype(np.uint8), np.ones((9, 9), np.uint8)) > whole) & tissue
+    bulging = solidity(whole) > BULGING
     return bool(bulging and edge.any() and np.median(steep[edge]) > RIM)

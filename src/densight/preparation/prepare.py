@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from densight.anatomy.breast import UPRIGHT, Side, box_around, brighter_denser, enlarge, locate
 from densight.anatomy.reading import Anatomy, read
+from densight.anatomy.shapes import RANKS, grey_levels
 from densight.geometry import Geometry, set_upright
 from densight.intake.mammogram import Mammogram
 from densight.vocabulary import DensightError
@@ -38,8 +39,6 @@ _SAID: dict[Side, str] = {
 
 DARKEST = 0.05
 """The least value of tissue in the preset ``breast``: 0 is what is hidden from the network."""
-
-_QUANTILES = np.linspace(0, 1, 65)
 
 DETECTOR_BITS = (8, 10, 12, 14, 16)
 """Bits a grey value that images come in."""
@@ -171,7 +170,10 @@ def frame(
     like = like or mammogram
     if preparation.preset == "tutorial":
         return _frame_tutorial(mammogram, preparation.shape, like)
-    seen = _Seen.of(like) if preparation.preset == "default" else _Seen.without_muscle(like, anatomy or read(like))
+    if preparation.preset == "default":
+        seen = _Seen.of(like, anatomy)
+    else:
+        seen = _Seen.without_muscle(like, anatomy or read(like))
     return _frame_upright(mammogram, preparation, like, seen)
 
 
@@ -190,9 +192,9 @@ def finish(image: Image, preparation: Preparation) -> Image:
     breast = image > 0
     if not breast.any():
         return np.full((3, *image.shape), -0.5, np.float32)
-    levels = np.quantile(image[breast], _QUANTILES)
+    levels = grey_levels(image[breast])
     # Equal levels would make ranks depend on which of them is found first.
-    ranks = np.interp(image, levels + 1e-6 * np.arange(levels.size), _QUANTILES)
+    ranks = np.interp(image, levels + 1e-6 * np.arange(levels.size), RANKS)
     return (np.stack([image, ranks * breast, breast]) - 0.5).astype(np.float32)
 
 
@@ -232,8 +234,8 @@ class _Seen:
     words: str
 
     @classmethod
-    def of(cls, mammogram: Mammogram) -> _Seen:
-        located = locate(mammogram)
+    def of(cls, mammogram: Mammogram, anatomy: Anatomy | None) -> _Seen:
+        located = (anatomy and anatomy.located) or locate(mammogram)
         breast = enlarge(located.breast, mammogram.shape)
         return cls(breast, located.side, located.inverted, located.raw, "the breast")
 
