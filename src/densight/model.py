@@ -11,6 +11,7 @@ from densight.assessment.models import Models, load_models
 from densight.explanation.explain import explain
 from densight.explanation.methods.methods import choose_methods
 from densight.intake.mammogram import Exam, Mammogram
+from densight.network.engine import Computing
 from densight.vocabulary import Projection
 
 if TYPE_CHECKING:
@@ -127,7 +128,9 @@ class Model:
         return explanations if isinstance(exam, Exam) else next(iter(explanations.values()))
 
 
-def load_model(source: str | Path | Sequence[str | Path], device: str = "cpu") -> Model:
+def load_model(
+    source: str | Path | Sequence[str | Path], device: str = "cpu", *, engine: str = "torch", precision: str = "fp32"
+) -> Model:
     """Load a model.
 
     Parameters
@@ -137,6 +140,10 @@ def load_model(source: str | Path | Sequence[str | Path], device: str = "cpu") -
         bundle folders, one a projection; a Keras ``.h5`` file whose name or folder tells its projection; or several
         of these.
     device : {"cpu", "cuda", "mps"}
+    engine : {"torch", "openvino"}
+        What runs the network's convolutions.
+    precision : {"fp32", "bf16", "auto"}
+        In which they are run; auto is bf16 where the processor has it. The first images are checked against fp32.
 
     Returns
     -------
@@ -145,9 +152,11 @@ def load_model(source: str | Path | Sequence[str | Path], device: str = "cpu") -
     Raises
     ------
     DensightError
-        If there is no bundle, it is damaged, the bundles do not go together, or the device is not there.
+        If there is no bundle, it is damaged, the bundles do not go together, the device is not there, or the engine
+        is not installed.
     """
-    return Model(load_models([source] if isinstance(source, str | Path) else source, device))
+    sources = [source] if isinstance(source, str | Path) else source
+    return Model(load_models(sources, device, computing=Computing(engine, precision)))
 
 
 def _mammograms(exam: Exam | Mammogram) -> list[Mammogram]:

@@ -129,7 +129,8 @@ def load_network(weights: str) -> TissueNetwork:
     """
     check_weights(weights)
     with as_file(files("densight.anatomy").joinpath("weights", f"{weights}.safetensors")) as path:
-        return fold_batch_norm(read_network(path), channels=3)
+        network = fold_batch_norm(read_network(path), channels=3)
+    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
 
 def read_network(path: Path) -> TissueNetwork:

@@ -42,11 +42,11 @@ def painted_muscle(mammogram: Mammogram, located: Located) -> Mask:
     rows, columns = located.breast.shape
     pixels = cv2.resize(mammogram.pixels, (columns, rows), interpolation=cv2.INTER_NEAREST)
     nothing = np.zeros((rows, columns), bool)
-    values, counts = np.unique(pixels[located.breast], return_counts=True)
+    counts = np.bincount(pixels[located.breast])
     most = int(np.argmax(counts))
-    if counts[most] < SHARE * counts.sum() or values[most] in (mammogram.pixels.max(), mammogram.pixels.min()):
+    if counts[most] < SHARE * counts.sum() or most in (mammogram.pixels.max(), mammogram.pixels.min()):
         return nothing
-    flat = cv2.morphologyEx((pixels == values[most]).astype(np.uint8), cv2.MORPH_OPEN, np.ones((5, 5), np.uint8))
+    flat = cv2.morphologyEx((pixels == most).astype(np.uint8), cv2.MORPH_OPEN, np.ones((5, 5), np.uint8))
     count, labels, stats, _ = cv2.connectedComponentsWithStats(flat)
     if count < 2:
         return nothing

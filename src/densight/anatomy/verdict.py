@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage, stats
 
-from densight.anatomy.breast import UPRIGHT, Located, texture
+from densight.anatomy.breast import UPRIGHT, Located
 from densight.anatomy.shapes import filled, solidity, steepness
 from densight.geometry import set_upright
 from densight.intake.mammogram import Mammogram
@@ -106,7 +106,7 @@ def judge(mammogram: Mammogram, located: Located, agreed: float, muscle: Mask, p
     faults = []
     if located.rival > RIVAL or (shape.straight < STRAIGHT and shape.solid > SOLID):
         faults.append("two breasts, or no straight chest wall")
-    unlikely = texture(located.grey, located.breast) < TEXTURE or agreed < AGREED
+    unlikely = located.texture < TEXTURE or agreed < AGREED
     if unlikely or shape.solid < SOLID or shape.long < LONG:
         faults.append("not a mammogram?")
     if shape.open_sides >= 3:
@@ -189,10 +189,12 @@ def _has_implant(grey: Image, breast: Mask, muscle: Mask) -> bool:
         return False
     air, most = np.median(grey[~breast]) if not breast.all() else grey.min(), np.percentile(grey[tissue], 99)
     smooth = cv2.GaussianBlur(grey, (0, 0), 2.0)
+    bright = (smooth > air + BRIGHT * (most - air)) & tissue
+    if bright.sum() < IMPLANT * breast.sum():
+        return False
     steep = steepness(grey, 1.0) / max(float(most - air), 1e-6)
-    bright = ((smooth > air + BRIGHT * (most - air)) & (steep < EVEN) & tissue).astype(np.uint8)
-    bright = cv2.morphologyEx(bright, cv2.MORPH_OPEN, np.ones((7, 7), np.uint8))
-    count, labels, sizes, _ = cv2.connectedComponentsWithStats(bright)
+    even = cv2.morphologyEx((bright & (steep < EVEN)).astype(np.uint8), cv2.MORPH_OPEN, np.ones((7, 7), np.uint8))
+    count, labels, sizes, _ = cv2.connectedComponentsWithStats(even)
     if count < 2:
         return False
     piece = labels == 1 + int(np.argmax(sizes[1:, cv2.CC_STAT_AREA]))

@@ -22,6 +22,8 @@ from densight.vocabulary import PROJECTIONS, DensightError, Laterality, Projecti
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from densight.network.engine import Engine
+
 __all__ = [
     "Assessment",
     "BreastAssessment",
@@ -179,7 +181,7 @@ def look_at(bundle: Bundle, mammogram: Mammogram) -> Seen:
     return Seen(mammogram, prepare(mammogram, bundle.facts.preparation, anatomy), anatomy)
 
 
-def examine(bundle: Bundle, seen: Seen, *, scaling: Scaling | None = None) -> Examined:
+def examine(bundle: Bundle, seen: Seen, *, scaling: Scaling | None = None, engine: Engine | None = None) -> Examined:
     """Run the network over one mammogram of known projection.
 
     Each image is a batch of its own, so that what is said of it does not depend on its neighbours.
@@ -192,6 +194,8 @@ def examine(bundle: Bundle, seen: Seen, *, scaling: Scaling | None = None) -> Ex
         What `look_at` made of it.
     scaling : Scaling, optional
         Of the network's probabilities; see `Models.calibration_of`.
+    engine : Engine, optional
+        What computes the feature map, if it is not the bundle's network as it is; see `Models.engines`.
 
     Raises
     ------
@@ -206,7 +210,7 @@ def examine(bundle: Bundle, seen: Seen, *, scaling: Scaling | None = None) -> Ex
     device = network.classifier.weight.device
     with torch.inference_mode():
         x = torch.from_numpy(prepared.tensor)[None].to(device, memory_format=torch.channels_last)
-        features = network.forward_features(x)
+        features = engine.features(x) if engine else network.forward_features(x)
         probabilities = network.forward_head(features).float().softmax(dim=1)[0].cpu().numpy()
     if not np.isfinite(probabilities).all():
         raise DensightError("the network's answer is not a number", mammogram.path, "check the model's weights")
@@ -293,7 +297,7 @@ def examine_with(models: Models, seen: Seen) -> Examined:
     bundle = models.of(seen.mammogram.projection, seen.mammogram.path)
     calibration = models.calibration_of(bundle)
     scaling = None if calibration is None else calibration.images
-    return examine(bundle, seen, scaling=scaling)
+    return examine(bundle, seen, scaling=scaling, engine=models.engines[bundle])
 
 
 def _mean_density(images: Sequence[ImageAssessment]) -> float | None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 from densight.assessment.calibration import Calibration, Fusion
 from densight.intake.mammogram import projection_unknown
 from densight.network.bundle import Bundle, read_bundle
+from densight.network.engine import Computing, Engine, build_engine
 from densight.network.shipped import is_shipped, model_folder
 from densight.vocabulary import PROJECTIONS, DensightError, Projection
 
@@ -28,6 +29,8 @@ class Models:
     bundles : tuple of Bundle
     calibrated : bool
         Whether they use the calibrations that they hold.
+    computing : Computing
+        How their networks are run.
 
     Raises
     ------
@@ -37,6 +40,7 @@ class Models:
 
     bundles: tuple[Bundle, ...]
     calibrated: bool = True
+    computing: Computing = field(default_factory=Computing)
 
     def __post_init__(self) -> None:
         if not self.bundles:
@@ -66,6 +70,19 @@ class Models:
         """The calibrations that are used."""
         held = [bundle for bundle in self.bundles if self.calibrated and bundle.facts.calibration is not None]
         return {bundle: _read_calibration(bundle) for bundle in held}
+
+    @cached_property
+    def engines(self) -> dict[Bundle, Engine]:
+        """What computes each bundle's feature maps."""
+        return {
+            bundle: build_engine(
+                bundle.network,
+                bundle.facts.architecture.channels,
+                bundle.facts.preparation.shape,
+                self.computing,
+            )
+            for bundle in self.bundles
+        }
 
     def calibration_of(self, bundle: Bundle) -> Calibration | None:
         """The calibration that a bundle holds, if it is used."""
@@ -127,7 +144,13 @@ class Models:
         )
 
 
-def load_models(sources: Sequence[str | Path], device: str = "cpu", *, calibrated: bool = True) -> Models:
+def load_models(
+    sources: Sequence[str | Path],
+    device: str = "cpu",
+    *,
+    calibrated: bool = True,
+    computing: Computing | None = None,
+) -> Models:
     """Load bundles and put their networks on a device.
 
     Parameters
@@ -139,6 +162,8 @@ def load_models(sources: Sequence[str | Path], device: str = "cpu", *, calibrate
     device : {"cpu", "cuda", "mps"}
     calibrated : bool
         Whether they shall use the calibrations that they hold.
+    computing : Computing, optional
+        How their networks shall be run.
 
     Raises
     ------
@@ -149,7 +174,9 @@ def load_models(sources: Sequence[str | Path], device: str = "cpu", *, calibrate
 
     if device not in DEVICES:
         raise DensightError(f"unknown device {device!r}", remedy=f"use one of {', '.join(DEVICES)}")
-    models = Models(tuple(bundle for source in sources for bundle in _read(Path(source))), calibrated)
+    models = Models(
+        tuple(bundle for source in sources for bundle in _read(Path(source))), calibrated, computing or Computing()
+    )
     try:
         for bundle in models.bundles:
             bundle.network.to(torch.device(device))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,13 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from densight.assessment.assess import Examined, Seen, examine_with, look_at
+from densight.assessment.assess import Examined, examine_with, look_at
 from densight.assessment.calibration import Fusion
 from densight.assessment.fusion import predicted_class, probability_columns
 from densight.assessment.journal import Journal
 from densight.assessment.models import Models
 from densight.assessment.predictions import write_predictions
 from densight.assessment.tables import ASSESSMENTS, BREASTS, EXAMS, write_assessments
+from densight.assessment.workers import workers_for
 from densight.intake.exam import group_exams, read_entry
 from densight.intake.failures import FAILURES, Failure, write_failures
 from densight.intake.naming import Entry
@@ -37,7 +39,8 @@ OnExam = Callable[[list[tuple[Entry, Examined]]], tuple[dict[Path, str], list[Fa
 """What is done with the examined images of an exam; gives for each file what its row has in the column ``maps``, and
 what could not be done."""
 
-_Loaded = Seen | Failure
+AHEAD = 2
+"""Images a worker that are taken up before the exam that is waited for is done: what bounds the memory."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,8 +75,9 @@ def assess_run(
 ) -> RunResult:
     """Assess the exams of an input and write ``run.json``, the tables and ``failures.csv`` into the run folder.
 
-    Exams are done one after the other; the next one is read and prepared meanwhile. Each is noted in the journal when
-    it is done. The same run again takes from there what has not changed, does what is new, and tries failures again.
+    Images are read and examined by several workers, some exams ahead; exams are noted in the journal in their order,
+    each when it is done. The same run again takes from there what has not changed, does what is new, and tries failures
+    again.
 
     Parameters
     ----------
@@ -106,8 +110,9 @@ def assess_run(
     resumed = done = len(entries) - sum(map(len, waiting))
     progress(done, len(entries))
     failures = list(known)
-    for exam, loaded in _ahead(waiting, models):
-        examined = _examine_exam(models, exam, loaded, failures)
+    for exam, said in _examined(waiting, models):
+        failures += [one for one in said if isinstance(one, Failure)]
+        examined = [(entry, one) for entry, one in zip(exam, said, strict=True) if isinstance(one, Examined)]
         if examined:
             maps, faults = on_exam(examined) if on_exam else ({}, [])
             failures += faults
@@ -116,7 +121,8 @@ def assess_run(
         progress(done, len(entries))
     rows = [_row(entry, journal, models) for entry in entries if journal.has_assessed(entry)]
     images = _write_tables(models, rows, failures, folder)
-    write_json(folder / RUN, facts | {"finished": _now()})
+    computed = [engine.said for engine in models.engines.values()]
+    write_json(folder / RUN, facts | {"computed": computed, "finished": _now()})
     return RunResult(images, failures, resumed)
 
 
@@ -184,41 +190,31 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def _ahead(exams: Sequence[list[Entry]], models: Models) -> Iterator[tuple[list[Entry], list[_Loaded]]]:
-    """The images of each exam, read and prepared one exam ahead of the network."""
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        coming: Future[list[_Loaded]] | None = None
-        for i, exam in enumerate(exams):
-            loading = coming or pool.submit(_load, exam, models)
-            coming = pool.submit(_load, exams[i + 1], models) if i + 1 < len(exams) else None
-            yield exam, loading.result()
+def _examined(exams: Sequence[list[Entry]], models: Models) -> Iterator[tuple[list[Entry], list[Examined | Failure]]]:
+    """The images of each exam, read and examined by as many workers as there are cores, some exams ahead."""
+    with workers_for(sum(map(len, exams))) as workers:
+        coming: deque[tuple[list[Entry], list[Future[Examined | Failure]]]] = deque()
+        for exam in exams:
+            coming.append((exam, [workers.pool.submit(_examine, entry, models) for entry in exam]))
+            while len(coming) > 1 and sum(len(futures) for _, futures in coming) > AHEAD * workers.count:
+                yield _finished(coming.popleft())
+        while coming:
+            yield _finished(coming.popleft())
 
 
-def _load(exam: list[Entry], models: Models) -> list[_Loaded]:
-    loaded: list[_Loaded] = []
-    for entry in exam:
-        try:
-            bundle = models.of(entry.projection, entry.path)
-            loaded.append(look_at(bundle, read_entry(entry)))
-        except DensightError as error:
-            loaded.append(Failure.of(error, entry.path))
-    return loaded
+def _finished(
+    one: tuple[list[Entry], list[Future[Examined | Failure]]],
+) -> tuple[list[Entry], list[Examined | Failure]]:
+    exam, futures = one
+    return exam, [future.result() for future in futures]
 
 
-def _examine_exam(
-    models: Models, exam: list[Entry], loaded: list[_Loaded], failures: list[Failure]
-) -> list[tuple[Entry, Examined]]:
-    """The examined images of an exam; those that cannot be go to ``failures``."""
-    examined = []
-    for entry, one in zip(exam, loaded, strict=True):
-        if isinstance(one, Failure):
-            failures.append(one)
-            continue
-        try:
-            examined.append((entry, examine_with(models, one)))
-        except DensightError as error:
-            failures.append(Failure.of(error, entry.path))
-    return examined
+def _examine(entry: Entry, models: Models) -> Examined | Failure:
+    try:
+        bundle = models.of(entry.projection, entry.path)
+        return examine_with(models, look_at(bundle, read_entry(entry)))
+    except DensightError as error:
+        return Failure.of(error, entry.path)
 
 
 def _row(entry: Entry, journal: Journal, models: Models) -> dict[str, object]:

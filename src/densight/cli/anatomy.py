@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from densight.cli.options import InputArgument, RunOption
-from densight.cli.terminal import INTERRUPTED, TABLE, count, keep_left_out, open_console, print_failures, print_line
+from densight.cli.terminal import (
+    INTERRUPTED,
+    TABLE,
+    count,
+    keep_left_out,
+    open_bar,
+    open_console,
+    print_failures,
+    print_line,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -38,8 +47,6 @@ def anatomy(
 
     densight anatomy exams/ -o run/
     """
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
     from densight.anatomy.network import check_weights
     from densight.anatomy.run import anatomy_run
     from densight.intake.exam import find_inputs
@@ -50,8 +57,7 @@ def anatomy(
     inputs = find_inputs(source)
     entries = inputs.entries
     base = source if source.is_dir() else source.parent
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+    with open_bar(console) as bar:
         task = bar.add_task("Reading", total=len(entries))
         try:
             rows, failures = anatomy_run(

@@ -9,9 +9,11 @@ import typer
 from densight.cli.options import (
     DeviceOption,
     DicomOption,
+    EngineOption,
     IdentifiedOption,
     InputArgument,
     ModelOption,
+    PrecisionOption,
     RunOption,
     SplitOption,
 )
@@ -25,6 +27,8 @@ def assess(
     output: RunOption = Path("run"),
     split: SplitOption = None,
     device: DeviceOption = "cpu",
+    engine: EngineOption = "torch",
+    precision: PrecisionOption = "fp32",
     dicom: DicomOption = False,
     identified: IdentifiedOption = False,
 ) -> None:
@@ -43,9 +47,17 @@ def assess(
     densight assess exams/ -o run/
     """
     from densight.cli.runs import run_input
+    from densight.network.engine import Computing
     from densight.network.shipped import DEFAULT
 
     failed = run_input(
-        source, model or [Path(DEFAULT)], output, split=split, device=device, dicom=dicom, identified=identified
+        source,
+        model or [Path(DEFAULT)],
+        output,
+        split=split,
+        device=device,
+        dicom=dicom,
+        identified=identified,
+        computing=Computing(engine, precision),
     )
     raise typer.Exit(1 if failed else 0)

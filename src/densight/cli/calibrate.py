@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -54,6 +53,8 @@ def calibrate(
 
     densight calibrate catalogue.csv --model models/ -o calibration/
     """
+    from importlib.metadata import version
+
     from densight.assessment.calibrate import FEWEST, fit_calibration, store_calibration
     from densight.assessment.conformal import check_coverage
     from densight.assessment.models import load_models

@@ -10,9 +10,11 @@ import typer
 from densight.cli.options import (
     DeviceOption,
     DicomOption,
+    EngineOption,
     IdentifiedOption,
     InputArgument,
     ModelOption,
+    PrecisionOption,
     RunOption,
     SplitOption,
     read_names,
@@ -39,6 +41,8 @@ def explain(
     ] = None,
     split: SplitOption = None,
     device: DeviceOption = "cpu",
+    engine: EngineOption = "torch",
+    precision: PrecisionOption = "fp32",
     dicom: DicomOption = False,
     identified: IdentifiedOption = False,
 ) -> None:
@@ -59,6 +63,7 @@ def explain(
     densight explain exams/ --method grad-cam,deep-lift
     """
     from densight.cli.runs import run_input
+    from densight.network.engine import Computing
     from densight.network.shipped import DEFAULT
 
     failed = run_input(
@@ -71,5 +76,6 @@ def explain(
         layer=layer,
         dicom=dicom,
         identified=identified,
+        computing=Computing(engine, precision),
     )
     raise typer.Exit(1 if failed else 0)

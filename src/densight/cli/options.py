@@ -10,10 +10,12 @@ import typer
 __all__ = [
     "DeviceOption",
     "DicomOption",
+    "EngineOption",
     "IdentifiedOption",
     "InputArgument",
     "ModelOption",
     "OwnModelOption",
+    "PrecisionOption",
     "RunOption",
     "SplitOption",
     "read_classes",
@@ -67,6 +69,14 @@ SplitOption = Annotated[
     typer.Option(metavar="NAME", help="Only the images of this split: train, validation or test.", show_default=False),
 ]
 DeviceOption = Annotated[str, typer.Option(metavar="NAME", help="Where the network runs: cpu, cuda or mps.")]
+
+EngineOption = Annotated[
+    str, typer.Option(metavar="NAME", help="What runs the network's convolutions: torch or openvino.")
+]
+PrecisionOption = Annotated[
+    str,
+    typer.Option(metavar="NAME", help="In which precision: fp32, bf16, or auto, bf16 where the processor has it."),
+]
 
 
 def read_names(texts: list[str] | None) -> list[str]:

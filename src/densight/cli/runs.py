@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from densight.cli.terminal import INTERRUPTED, count, keep_left_out, open_console, print_failures, print_line
+from densight.cli.terminal import INTERRUPTED, count, keep_left_out, open_bar, open_console, print_failures, print_line
 from densight.vocabulary import SPLITS, DensightError
 
 if TYPE_CHECKING:
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
 
     from densight.assessment.run import OnExam, RunResult
     from densight.intake.naming import Entry
+    from densight.network.engine import Computing
 
 __all__ = ["run_input"]
 
@@ -40,6 +40,7 @@ def run_input(
     dicom: bool = False,
     identified: bool = False,
     calibrated: bool = True,
+    computing: Computing | None = None,
 ) -> bool:
     """Assess, and where methods are named explain, the exams of an input; tell whether any image failed, or all did."""
     from densight.anatomy.projection import told_by_pictures
@@ -55,7 +56,7 @@ def run_input(
         raise DensightError(f"unknown split {split!r}", remedy=f"use one of {', '.join(SPLITS)}")
     if identified and not dicom:
         raise DensightError("--identified goes with --dicom alone", remedy="give both, or neither")
-    models = load_models(model, device, calibrated=calibrated)
+    models = load_models(model, device, calibrated=calibrated, computing=computing)
     console = open_console()
     inputs = find_labelled(source, split, models.classes)
     entries = told_by_pictures(inputs.entries)
@@ -97,8 +98,7 @@ def run_input(
             "models": [str(one) if is_shipped(one) else _beside(one, output) for one in model],
         },
     }
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+    with open_bar(console) as bar:
         task = bar.add_task("Explaining" if methods else "Assessing", total=len(entries))
 
         def show(done: int, total: int) -> None:

@@ -11,10 +11,11 @@ from rich.box import SIMPLE_HEAD
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.progress import Progress
 
     from densight.intake.failures import Failure, LeftOut
 
-__all__ = ["INTERRUPTED", "TABLE", "count", "keep_left_out", "open_console", "print_failures", "print_line"]
+__all__ = ["INTERRUPTED", "TABLE", "count", "keep_left_out", "open_bar", "open_console", "print_failures", "print_line"]
 
 TABLE: dict[str, Any] = {"title_justify": "left", "caption_justify": "left", "box": SIMPLE_HEAD, "pad_edge": False}
 """The look of every table."""
@@ -30,6 +31,14 @@ def open_console() -> Console:
     from rich.console import Console
 
     return Console(markup=False, emoji=False, highlight=False)
+
+
+def open_bar(console: Console) -> Progress:
+    """A bar of how many are done, of how many, and for how long still; nothing where the output is no terminal."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
 def print_line(console: Console, text: str) -> None:

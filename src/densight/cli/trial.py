@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from densight.cli.options import DeviceOption, read_names
-from densight.cli.terminal import INTERRUPTED, TABLE, count, open_console, print_line
+from densight.cli.terminal import INTERRUPTED, TABLE, count, open_bar, open_console, print_line
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -68,8 +67,7 @@ def trial(
 
     console = open_console()
     names = read_names(methods)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+    with open_bar(console) as bar:
         task = bar.add_task("")
 
         def show(what: str, done: int, total: int) -> None:

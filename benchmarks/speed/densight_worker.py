@@ -1,0 +1,139 @@
+"""densight: assess, explain and fit, from files and without; and what the processor can do at best.
+
+    python benchmarks/speed/densight_worker.py FOLDER
+
+FOLDER holds ``images/*.png``, ``dicom/*.dcm``, ``train/<CLASS>/*.png`` and ``model.h5``.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from peak import peak_tasks
+from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
+from worker import serve
+
+from densight.assessment.assess import Examined
+from densight.assessment.models import Models
+from densight.assessment.run import assess_run
+from densight.assessment.workers import workers_for
+from densight.explanation.explain import explain
+from densight.intake.exam import find_inputs, read_entry
+from densight.intake.failures import Failure
+from densight.intake.image import read_mammogram
+from densight.intake.naming import Entry
+from densight.network.architecture import Architecture, build_network
+from densight.network.engine import Computing
+from densight.network.keras import read_keras_bundle
+from densight.preparation.prepare import frame, prepare
+from densight.training.data import FramedImages
+from densight.training.fit import fit, open_device
+from densight.training.recipe import read_recipe
+from densight.vocabulary import BIRADS, PROJECTIONS
+
+
+def prepared(models: Models, entries: Sequence[Entry]) -> list[Tensor]:
+    """What the network sees of images."""
+    preparation = models.bundles[0].facts.preparation
+    return [torch.from_numpy(prepare(read_entry(entry), preparation).tensor)[None] for entry in entries]
+
+
+def assessing(models: Models, entries: list[Entry], run: Path, *, maps: bool = False) -> Callable[[], list[float]]:
+    """A task that assesses images from their files into a run folder, and makes the maps of every class of each."""
+
+    def on_exam(examined: list[tuple[Entry, Examined]]) -> tuple[dict[Path, str], list[Failure]]:
+        for _, one in examined:
+            explanation = explain(one)
+            for label in BIRADS:
+                explanation.framed(label)
+        return {}, []
+
+    def task() -> list[float]:
+        shutil.rmtree(run, ignore_errors=True)
+        found = assess_run(models, entries, run, {}, base=run.parent, on_exam=on_exam if maps else None)
+        assert found.images is not None
+        assert len(found.images) == len(entries)
+        return [float(p) for p in found.images[[f"p_{label}" for label in BIRADS]].to_numpy().ravel()]
+
+    return task
+
+
+def passing(models: Models, inputs: Sequence[Tensor]) -> Callable[[], None]:
+    """A task that runs the network alone over prepared images, shared among the workers of a run."""
+    bundle = models.bundles[0]
+    engine = models.engines[bundle]
+
+    def one(x: Tensor) -> None:
+        with torch.inference_mode():
+            x = x.to(memory_format=torch.channels_last)
+            bundle.network.forward_head(engine.features(x)).softmax(dim=1)
+
+    def task() -> None:
+        with workers_for(len(inputs)) as workers:
+            list(workers.pool.map(one, inputs))
+
+    return task
+
+
+def fitting(folder: Path, run: Path) -> Callable[[], None]:
+    """A task that learns from every image once, as the recipe ``tutorial`` has it."""
+    recipe = replace(read_recipe("tutorial"), epochs=1)
+    paths = sorted((folder / "train").glob("*/*.png"))
+    images: list[Any] = [frame(read_mammogram(path), recipe.prepared()).image.astype(np.uint8) for path in paths]
+    labels = np.array([BIRADS.index(path.parent.name) for path in paths], np.int64)
+
+    def task() -> None:
+        shutil.rmtree(run, ignore_errors=True)
+        run.mkdir(parents=True)
+        torch.manual_seed(1)
+        network = build_network(Architecture(recipe.network, len(BIRADS), 3))
+        fit(
+            network,
+            FramedImages(images, labels, recipe, 1),
+            FramedImages(images[:1], labels[:1], recipe, None),
+            recipe,
+            fabric=open_device("cpu", recipe.precision),
+            seed=1,
+            fingerprint="",
+            state_path=run / "state.safetensors",
+            on_batch=lambda *_: None,
+            on_epoch=lambda _: None,
+        )
+
+    return task
+
+
+def main() -> None:
+    """Serve the tasks."""
+    folder, run = Path(sys.argv[1]), Path(sys.argv[1]) / "run"
+    images, dicom = (list(find_inputs(folder / name).entries) for name in ("images", "dicom"))
+    bundle = read_keras_bundle(folder / "model.h5", projections=PROJECTIONS)
+    tasks: dict[str, Callable[[], object]] = dict(peak_tasks())
+    for engine in ("torch", "openvino"):
+        models = Models((bundle,), computing=Computing(engine))
+        inputs = prepared(models, images)
+        tasks |= {
+            f"{engine}: network": passing(models, inputs),
+            f"{engine}: assess": assessing(models, images, run),
+            f"{engine}: assess and maps": assessing(models, images, run, maps=True),
+            f"{engine}: assess from DICOM": assessing(models, dicom, run),
+        }
+    tasks["densight fit"] = fitting(folder, run)
+    counter = FlopCounterMode(display=False)
+    with counter, torch.no_grad():
+        bundle.network(inputs[0])
+    versions = [f"{name} {version(name)}" for name in ("densight", "torch", "openvino", "onnxruntime")]
+    serve([*versions, f"gflop {counter.get_total_flops() / 1e9:.2f}"], tasks)
+
+
+if __name__ == "__main__":
+    main()
