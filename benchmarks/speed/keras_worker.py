@@ -2,8 +2,8 @@
 
     python benchmarks/speed/keras_worker.py FOLDER
 
-Reads and writes in FOLDER, which the driver has filled: ``images/<EXAM>/*.png`` to assess, ``train/<CLASS>/*.png``. Writes
-``model.h5`` with random weights, which the others read, if it is not there.
+FOLDER holds ``images/<EXAM>/*.png`` to assess and ``train/<CLASS>/*.png``. Writes ``model.h5`` there, with random
+weights, which the others read, if it is not there.
 """
 
 from __future__ import annotations

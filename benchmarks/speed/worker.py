@@ -14,18 +14,19 @@ from collections.abc import Callable
 
 __all__ = ["serve"]
 
+# What libraries print, at import already, must not be taken for answers.
+_ANSWERS = os.fdopen(os.dup(1), "w")
+os.dup2(2, 1)
+
 
 def serve(versions: list[str], tasks: dict[str, Callable[[], object]]) -> None:
     """Answer each line of the standard input, the name of a task, with a line of JSON: seconds, and peak memory in MB.
 
     What a task returns, if it is a list of numbers, is in the answer's ``values``, by which programs are compared.
     """
-    # What libraries print must not be taken for answers.
-    answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)
 
     def say(content: dict[str, object]) -> None:
-        print(json.dumps(content), file=answers, flush=True)
+        print(json.dumps(content), file=_ANSWERS, flush=True)
 
     say({"versions": versions, "tasks": sorted(tasks)})
     for line in sys.stdin:

@@ -137,7 +137,7 @@ class Located:
         """How much it looks like a breast: its texture and half its solidity, up to about 1.5."""
         return self.texture + 0.5 * solidity(self.breast)
 
-    @property
+    @cached_property
     def air(self) -> float:
         """The grey value beside the breast; the darkest if nothing is beside it."""
         beside = self.grey[~self.breast]

@@ -46,6 +46,7 @@ def run_input(
     from densight.anatomy.projection import told_by_pictures
     from densight.assessment.models import load_models
     from densight.assessment.run import assess_run
+    from densight.explanation.drawing import painters_for
     from densight.explanation.run import Explainer
     from densight.intake.exam import find_labelled
     from densight.interchange.write import DicomWriter
@@ -69,56 +70,57 @@ def run_input(
         among = f"{count(learnt_from, 'image')} of the splits train and validation"
         print_line(console, f"note: the input has {among}; --split test leaves them out")
     base = source if source.is_dir() else source.parent
-    explainer = Explainer.of(output, entries, base, models, methods, layer) if methods else None
-    on_exam: OnExam | None = explainer
-    said = [explainer.said] if explainer else []
-    writer: DicomWriter | None = None
-    if dicom:
-        on_exam = writer = DicomWriter.of(
-            output,
-            models,
-            entries,
-            identified=identified,
-            explainer=explainer,
-            method=explainer.methods[0] if explainer else "",
-            layer=layer,
-        )
-        said.append(writer.said)
-    facts: dict[str, Any] = {
-        "densight": version("densight"),
-        "command": "explain" if methods else "assess",
-        "input": source.resolve().name,
-        "split": split,
-        "device": device,
-        "methods": list(explainer.methods) if explainer else [],
-        "layer": layer,
-        "dicom": writer.said if writer else "",
-        "sources": {
-            "input": _beside(source, output),
-            "models": [str(one) if is_shipped(one) else _beside(one, output) for one in model],
-        },
-    }
-    with open_bar(console) as bar:
-        task = bar.add_task("Explaining" if methods else "Assessing", total=len(entries))
-
-        def show(done: int, total: int) -> None:
-            bar.update(task, completed=done, total=total)
-
-        try:
-            result = assess_run(
+    with painters_for(len(entries) if methods else 0) as paint:
+        explainer = Explainer.of(output, entries, base, models, methods, layer, paint) if methods else None
+        on_exam: OnExam | None = explainer
+        said = [explainer.said] if explainer else []
+        writer: DicomWriter | None = None
+        if dicom:
+            on_exam = writer = DicomWriter.of(
+                output,
                 models,
                 entries,
-                output,
-                facts,
-                base=base,
-                known=inputs.failures,
-                on_exam=on_exam,
-                explained="; ".join(said),
-                progress=show,
+                identified=identified,
+                explainer=explainer,
+                method=explainer.methods[0] if explainer else "",
+                layer=layer,
             )
-        except KeyboardInterrupt:
-            print_line(console, "Stopped. The same command goes on with the exams that are left.")
-            raise typer.Exit(INTERRUPTED) from None
+            said.append(writer.said)
+        facts: dict[str, Any] = {
+            "densight": version("densight"),
+            "command": "explain" if methods else "assess",
+            "input": source.resolve().name,
+            "split": split,
+            "device": device,
+            "methods": list(explainer.methods) if explainer else [],
+            "layer": layer,
+            "dicom": writer.said if writer else "",
+            "sources": {
+                "input": _beside(source, output),
+                "models": [str(one) if is_shipped(one) else _beside(one, output) for one in model],
+            },
+        }
+        with open_bar(console) as bar:
+            task = bar.add_task("Explaining" if methods else "Assessing", total=len(entries))
+
+            def show(done: int, total: int) -> None:
+                bar.update(task, completed=done, total=total)
+
+            try:
+                result = assess_run(
+                    models,
+                    entries,
+                    output,
+                    facts,
+                    base=base,
+                    known=inputs.failures,
+                    on_exam=on_exam,
+                    explained="; ".join(said),
+                    progress=show,
+                )
+            except KeyboardInterrupt:
+                print_line(console, "Stopped. The same command goes on with the exams that are left.")
+                raise typer.Exit(INTERRUPTED) from None
     _tell(console, result, output)
     _compare(console, result, entries, output)
     keep_left_out(console, inputs.left_out, output)

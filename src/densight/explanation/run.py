@@ -2,39 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from densight.assessment.assess import Examined
 from densight.assessment.calibration import Fusion
-from densight.assessment.fusion import mean_of
 from densight.assessment.models import Models
 from densight.assessment.run import read_fusion
+from densight.explanation.drawing import Painters, Task, in_turn, save_exam, save_image
 from densight.explanation.explain import explain
-from densight.explanation.explanation import EXPECTED, Explanation
-from densight.explanation.film import save_film
-from densight.explanation.hanging import draw_hanging
+from densight.explanation.explanation import Explanation
 from densight.explanation.methods.methods import choose_methods
-from densight.explanation.naming import EXAM_PICTURES, MAPS, exam_picture_name, image_names
-from densight.explanation.overlay import make_overlays
-from densight.explanation.pictures import draw_classes, draw_methods, read_raw, save_raw, save_tutorial_pictures
+from densight.explanation.naming import MAPS, image_names
+from densight.explanation.pictures import read_raw
 from densight.explanation.trial.card import read_trials
 from densight.intake.failures import Failure
 from densight.intake.image import read_mammogram
 from densight.intake.mammogram import Mammogram
 from densight.intake.naming import Entry
-from densight.storage import replacing
 from densight.vocabulary import DensightError, Projection
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.figure import Figure
 
 __all__ = ["Explainer", "hang_again"]
-
-DOTS_PER_INCH = 150
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +52,8 @@ class Explainer:
         What earlier trials of the run found against the first method, to be written on the exams' drawings.
     fusion : Fusion
         How the images' probabilities become the exam's.
+    paint : callable
+        What does the drawing; see `densight.explanation.drawing.painters_for`.
     """
 
     folder: Path
@@ -67,6 +62,7 @@ class Explainer:
     layer: str | None
     warning: str
     fusion: Fusion
+    paint: Painters = in_turn
 
     @classmethod
     def of(
@@ -77,6 +73,7 @@ class Explainer:
         models: Models,
         methods: Sequence[str],
         layer: str | None,
+        paint: Painters = in_turn,
     ) -> Explainer:
         """Check what is asked for before anything is done.
 
@@ -90,6 +87,8 @@ class Explainer:
         models : Models
         methods : sequence of str
         layer : str or None
+        paint : callable
+            What does the drawing.
 
         Raises
         ------
@@ -101,7 +100,7 @@ class Explainer:
             _check_layer(models, layer)
         trials = (read_trials(folder) or {}).get("cards", {})
         warning = trials.get(chosen[0], {}).get("warning", "")
-        return cls(folder, image_names(entries, base), chosen, layer, warning, models.fusion)
+        return cls(folder, image_names(entries, base), chosen, layer, warning, models.fusion, paint)
 
     @property
     def said(self) -> str:
@@ -112,6 +111,7 @@ class Explainer:
         """Explain the images of an exam; give what each one's row has in the column ``maps``, and what failed."""
         maps: dict[Path, str] = {}
         failures: list[Failure] = []
+        tasks: list[Task] = []
         views: dict[Projection, list[tuple[Mammogram, Explanation]]] = {}
         for entry, one in examined:
             made: list[Explanation] = []
@@ -122,31 +122,17 @@ class Explainer:
                     failures.append(Failure(entry.path, f"{method}: {error.fault}", error.remedy or ""))
             if not made:
                 continue
-            maps[entry.path] = self._save_image(self.names[entry.path], one, made)
+            name, first = self.names[entry.path], self.methods[0]
+            tasks.append((save_image, (self.folder, name, one.mammogram, one.prepared.image, made, first)))
+            maps[entry.path] = f"{MAPS}/{one.assessment.projection}/{made[0].predicted}_{name}"
             if made[0].method == self.methods[0]:
                 views.setdefault(one.assessment.projection, []).append((one.mammogram, made[0]))
         if views:
             entry = examined[0][0]
-            _save_exam(self.folder, entry.patient_id, entry.exam_id, views, self.fusion, self.warning)
+            given = (self.folder, entry.patient_id, entry.exam_id, views, self.fusion, self.warning)
+            tasks.append((save_exam, given))
+        self.paint(tasks)
         return maps, failures
-
-    def _save_image(self, name: str, examined: Examined, made: Sequence[Explanation]) -> str:
-        """Write the pictures of one image; give what their paths in the run folder begin with."""
-        mammogram, projection = examined.mammogram, examined.assessment.projection
-        overlays = [make_overlays(mammogram, one, (*one.classes, EXPECTED)) for one in made]
-        for explanation, of_one in zip(made, overlays, strict=True):
-            place = self.folder / MAPS / projection
-            if explanation.method != self.methods[0]:
-                place /= explanation.method
-            save_tutorial_pictures(mammogram, examined.prepared.image, explanation, place, name)
-            save_raw(explanation, place, name)
-            drawn = draw_classes(mammogram, explanation, of_one)
-            _save_figure(place / f"{explanation.predicted}_{name}_classes.png", drawn)
-        start = f"{made[0].predicted}_{name}"
-        save_film(mammogram, made, self.folder / MAPS / projection / start, overlays)
-        if len(made) > 1:
-            _save_figure(self.folder / MAPS / projection / f"{start}_methods.png", draw_methods(mammogram, made))
-        return f"{MAPS}/{projection}/{start}"
 
 
 def _check_layer(models: Models, layer: str) -> None:
@@ -180,36 +166,4 @@ def hang_again(run: Path, base: Path, table: pd.DataFrame, warning: str) -> None
             projection = Projection.of(row["view"], row["laterality"])
             mammogram = read_mammogram(base / str(row["path"]), projection)
             views.setdefault(projection, []).append((mammogram, read_raw(run / f"{row['maps']}_raw.json")))
-        _save_exam(run, str(patient), str(exam), views, fusion, warning)
-
-
-def _save_exam(
-    folder: Path,
-    patient: str,
-    exam: str,
-    views: Mapping[Projection, list[tuple[Mammogram, Explanation]]],
-    fusion: Fusion,
-    warning: str,
-) -> None:
-    """Hang the first image of each projection; the probabilities are the exam's, of all images."""
-    said = {
-        projection: mean_of([explanation.probabilities for _, explanation in images])
-        for projection, images in views.items()
-    }
-    first = [images[0] for images in views.values()]
-    figure = draw_hanging(
-        first,
-        title=f"Exam {exam}",
-        probabilities=fusion.of_views(said),
-        label=EXPECTED if first[0][1].method == "expected-class" else None,
-        warning=warning,
-    )
-    _save_figure(folder / EXAM_PICTURES / exam_picture_name(patient, exam), figure)
-
-
-def _save_figure(path: Path, figure: Figure) -> None:
-    """Write a drawing as PNG."""
-    with replacing(path) as temporary:
-        # The first level of compression: the others take many times as long for a tenth of the size.
-        quickly = {"compress_level": 1}
-        figure.savefig(temporary, dpi=DOTS_PER_INCH, facecolor=figure.get_facecolor(), pil_kwargs=quickly)
+        save_exam(run, str(patient), str(exam), views, fusion, warning)

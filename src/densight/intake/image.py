@@ -207,7 +207,7 @@ def _grey(image: ImageFile.ImageFile, content: bytes, path: Path) -> tuple[Pixel
     turned = image.getexif().get(_ORIENTATION, 1) != 1
     inverted = getattr(image, "tag_v2", {}).get(_PHOTOMETRIC) == _WHITE_IS_ZERO
     image.load()
-    upright = ImageOps.exif_transpose(image)
+    upright = ImageOps.exif_transpose(image) if turned else image
     assumed = ["turned as its orientation tag says"] if turned else []
     if upright.mode == "L" or upright.mode.startswith("I"):
         pixels = _integers(np.asarray(upright), path)

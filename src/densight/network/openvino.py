@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import warnings
 from collections.abc import Callable
@@ -41,11 +42,11 @@ def compile_features(
     DensightError
         If the extra is not installed.
     """
+    # OpenVINO reports its use to a server, unless the package by which it does so cannot be imported.
+    sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
     try:
         import openvino as ov
         from openvino.frontend import FrontEndManager
-
-        # Not openvino.convert_model, which reports its use to a server.
         from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
     except ImportError as error:
         raise DensightError(

@@ -29,6 +29,11 @@ def _batch_norm(channels: int) -> nn.BatchNorm2d:
     return nn.BatchNorm2d(channels, eps=1e-3, momentum=0.01)
 
 
+def _leaky_relu(x: Tensor) -> Tensor:
+    """LeakyReLU of what nothing else looks at: written over it where no gradient is asked for."""
+    return functional.leaky_relu(x, SLOPE, inplace=not torch.is_grad_enabled())
+
+
 class Bottleneck(nn.Module):
     """1×1 to ``inner``, 3×3 carrying the stride, 1×1 to ``outer``, added to the shortcut.
 
@@ -48,8 +53,8 @@ class Bottleneck(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """``(B, channels, rows, columns)`` to ``(B, outer, rows/stride, columns/stride)``."""
-        y = functional.leaky_relu(self.reduce_norm(self.reduce(x)), SLOPE)
-        y = functional.leaky_relu(self.conv_norm(self.conv(y)), SLOPE)
+        y = _leaky_relu(self.reduce_norm(self.reduce(x)))
+        y = _leaky_relu(self.conv_norm(self.conv(y)))
         y = self.expand_norm(self.expand(y))
         if self.shortcut is not None and self.shortcut_norm is not None:
             x = self.shortcut_norm(self.shortcut(x))
@@ -97,9 +102,9 @@ class TutorialResNet(DensityNetwork):
 
     def forward_features(self, x: Tensor) -> Tensor:
         """The tutorial's ``add_12``, ``(B, 256, 21, 21)`` for 650×650."""
-        x = self.pool(functional.leaky_relu(self.stem_norm(self.stem(x)), SLOPE))
+        x = self.pool(_leaky_relu(self.stem_norm(self.stem(x))))
         for i, block in enumerate(self.blocks):
-            x = block(functional.leaky_relu(x, SLOPE) if i else x)
+            x = block(_leaky_relu(x) if i else x)
         return x
 
     def forward_head(self, features: Tensor) -> Tensor:

@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from densight.explanation import drawing
+from densight.explanation.drawing import painters_for
+from densight.vocabulary import DensightError
+from tests.examples import write_exam, write_model
+from tests.indexing import densight
+
+
+def write_word(path: Path, word: str) -> None:
+    path.write_text(f"{word} {os.getpid()}")
+
+
+def refuse(path: Path) -> None:
+    raise DensightError("no space left on the disk", path, "free some space")
+
+
+def end(_: Path) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.fixture
+def two_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1}, raising=False)
+
+
+@pytest.mark.usefixtures("two_cores")
+def test_many_images_are_drawn_by_other_processes_and_few_by_this_one(tmp_path: Path) -> None:
+    for images, elsewhere in ((drawing.FEW, False), (drawing.FEW + 1, True)):
+        with painters_for(images) as paint:
+            paint([(write_word, (tmp_path / word, word)) for word in "abc"])
+        said = [(tmp_path / word).read_text().split() for word in "abc"]
+        assert [word for word, _ in said] == list("abc")
+        assert all((int(process) != os.getpid()) == elsewhere for _, process in said)
+
+
+@pytest.mark.usefixtures("two_cores")
+def test_what_goes_wrong_in_another_process_is_told_as_it_is() -> None:
+    with painters_for(100) as paint, pytest.raises(DensightError) as caught:
+        paint([(refuse, (Path("maps/a.png"),))])
+    assert (caught.value.path, caught.value.remedy) == (Path("maps/a.png"), "free some space")
+
+
+@pytest.mark.usefixtures("two_cores")
+def test_a_process_that_is_killed_is_told_and_nothing_hangs() -> None:
+    with painters_for(100) as paint, pytest.raises(DensightError, match="a process that draws was ended"):
+        paint([(end, (Path("a"),)), (end, (Path("b"),))])
+
+
+@pytest.mark.usefixtures("two_cores")
+def test_the_same_files_whoever_draws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_exam(tmp_path / "exams" / "E1", 1, 0.3)
+    model = write_model(tmp_path / "all")
+    for name, few in (("alone", 100), ("together", 1)):
+        monkeypatch.setattr(drawing, "FEW", few)
+        assert densight("explain", str(tmp_path / "exams"), "-m", str(model), "-o", str(tmp_path / name)).status == 0
+    alone, together = (
+        {p.relative_to(tmp_path / name): p.read_bytes() for p in (tmp_path / name).rglob("maps/**/*.*")}
+        for name in ("alone", "together")
+    )
+    assert len(alone) > 40
+    assert alone == together
+
+
+WAITING = """
+import os, sys, time
+from densight.explanation.drawing import painters_for
+
+os.sched_getaffinity = lambda _: {0, 1}
+
+def say(place):
+    open(place, "w").write(str(os.getpid()))
+    time.sleep(300)
+
+if __name__ == "__main__":
+    with painters_for(100) as paint:
+        paint([(say, (sys.argv[1],))])
+"""
+
+
+def runs(process: int) -> bool:
+    stat = Path(f"/proc/{process}/stat")
+    return stat.is_file() and stat.read_text().split()[2] != "Z"
+
+
+def test_no_process_outlives_the_one_that_began_it(tmp_path: Path) -> None:
+    script, said = tmp_path / "waiting.py", tmp_path / "pid"
+    script.write_text(WAITING)
+    deadline = time.monotonic() + 60
+    with subprocess.Popen([sys.executable, str(script), str(said)]) as process:
+        while not said.is_file() or not said.read_text():
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        process.kill()
+    while runs(int(said.read_text())):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
