@@ -1,19 +1,23 @@
 # make demo   the whole job on phantom exams, into demo/
 # make test   every check: format, lint, types, import directions, tests with coverage
-# Both make their environment, .venv, from requirements.lock.
+# make bench  densight beside other programs, into benchmarks/RESULTS.md; makes environments for them in build/bench
+# All make their environment, .venv, from requirements.lock.
 
 PYTHON ?= python3
 DENSIGHT_DATA ?= ../shared/data
 export DENSIGHT_DATA
 BIN := .venv/bin
 
-.PHONY: demo test lint lock clean
+.PHONY: demo test bench lint lock clean
 
 demo: .venv/ready
 	$(BIN)/densight demo -o demo
 
 test: lint
 	$(BIN)/pytest -n 2 --dist worksteal --cov --cov-report=term
+
+bench: .venv/ready
+	$(BIN)/python benchmarks/speed/bench.py
 
 lint: .venv/ready
 	$(BIN)/ruff format --check .

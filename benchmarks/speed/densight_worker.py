@@ -27,6 +27,7 @@ from densight.assessment.models import Models
 from densight.assessment.run import assess_run
 from densight.assessment.workers import workers_for
 from densight.explanation.explain import explain
+from densight.explanation.methods.gradcam import grad_cam
 from densight.intake.exam import find_inputs, read_entry
 from densight.intake.failures import Failure
 from densight.intake.image import read_mammogram
@@ -84,6 +85,25 @@ def passing(models: Models, inputs: Sequence[Tensor]) -> Callable[[], None]:
     return task
 
 
+def bare(models: Models, entries: Sequence[Entry]) -> Callable[[], None]:
+    """A task that does from each file just what the other programs do: no anatomy, no run folder."""
+    bundle = models.bundles[0]
+    engine, preparation = models.engines[bundle], bundle.facts.preparation
+
+    def one(entry: Entry) -> None:
+        with torch.inference_mode():
+            x = torch.from_numpy(prepare(read_entry(entry), preparation).tensor)[None]
+            features = engine.features(x.to(memory_format=torch.channels_last))
+            bundle.network.forward_head(features).softmax(dim=1)
+            torch.nn.functional.interpolate(grad_cam(bundle.network, features), preparation.shape, mode="bilinear")
+
+    def task() -> None:
+        with workers_for(len(entries)) as workers:
+            list(workers.pool.map(one, entries))
+
+    return task
+
+
 def fitting(folder: Path, run: Path) -> Callable[[], None]:
     """A task that learns from every image once, as the recipe ``tutorial`` has it."""
     recipe = replace(read_recipe("tutorial"), epochs=1)
@@ -125,6 +145,7 @@ def main() -> None:
             f"{engine}: network": passing(models, inputs),
             f"{engine}: assess": assessing(models, images, run),
             f"{engine}: assess and maps": assessing(models, images, run, maps=True),
+            f"{engine}: no more than the others": bare(models, images),
             f"{engine}: assess from DICOM": assessing(models, dicom, run),
         }
     tasks["densight fit"] = fitting(folder, run)
