@@ -33,8 +33,10 @@ from densight.intake.failures import Failure
 from densight.intake.image import read_mammogram
 from densight.intake.naming import Entry
 from densight.network.architecture import Architecture, build_network
+from densight.network.bundle import Bundle
 from densight.network.engine import Computing
 from densight.network.keras import read_keras_bundle
+from densight.network.onnx import write_onnx
 from densight.preparation.prepare import frame, prepare
 from densight.training.data import FramedImages
 from densight.training.fit import fit, open_device
@@ -81,6 +83,22 @@ def passing(models: Models, inputs: Sequence[Tensor]) -> Callable[[], None]:
     def task() -> None:
         with workers_for(len(inputs)) as workers:
             list(workers.pool.map(one, inputs))
+
+    return task
+
+
+def by_onnxruntime(bundle: Bundle, inputs: Sequence[Tensor], file: Path) -> Callable[[], None]:
+    """A task that runs what `densight convert` exports, probabilities and maps, by ONNX Runtime, shared likewise."""
+    import onnxruntime
+
+    write_onnx(bundle, file, grad_cam)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
+
+    def task() -> None:
+        with workers_for(len(inputs)) as workers:
+            list(workers.pool.map(lambda x: session.run(None, {"image": x.numpy()}), inputs))
 
     return task
 
@@ -148,6 +166,7 @@ def main() -> None:
             f"{engine}: no more than the others": bare(models, images),
             f"{engine}: assess from DICOM": assessing(models, dicom, run),
         }
+    tasks["onnxruntime: network"] = by_onnxruntime(bundle, inputs, folder / "model.onnx")
     tasks["densight fit"] = fitting(folder, run)
     counter = FlopCounterMode(display=False)
     with counter, torch.no_grad():

@@ -120,6 +120,9 @@ def _of_the_processor(numbers: _Numbers) -> list[str]:
         + " | ".join(f"{numbers.rate(engine) / rates[best]:.0%}" for engine in OURS)
         + " | ≥ 80 % |",
     ]
+    other = numbers.rate("onnxruntime")
+    lines.insert(3, f"The same network exported by `densight convert`, by ONNX Runtime: {other:.0f} GFLOP/s.")
+    lines.insert(4, "")
     for task, aim in (("assess", "≥ 85 %"), ("assess from DICOM", "≥ 60 %")):
         parts = [numbers.median(f"{engine}: network") / numbers.median(f"{engine}: {task}") for engine in OURS]
         source = "DICOM" if "DICOM" in task else "PNG"

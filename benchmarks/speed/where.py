@@ -90,7 +90,7 @@ def draw(found: dict[str, dict[str, float]], path: Path) -> None:
 
     figure = Figure(figsize=(8, 1.1 + 0.55 * len(found)), dpi=150, layout="constrained")
     axes = figure.add_subplot()
-    for row, (source, steps) in enumerate(found.items()):
+    for row, steps in enumerate(found.values()):
         left = 0.0
         for step, colour in COLOURS.items():
             bar = axes.barh(row, steps[step], left=left, color=colour, label=step if row == 0 else None)

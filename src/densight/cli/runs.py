@@ -50,7 +50,6 @@ def run_input(
     from densight.explanation.run import Explainer
     from densight.intake.exam import find_labelled
     from densight.interchange.write import DicomWriter
-    from densight.network.shipped import is_shipped
     from densight.report.report import write_report
 
     if split not in (None, *SPLITS):
@@ -61,14 +60,9 @@ def run_input(
     console = open_console()
     inputs = find_labelled(source, split, models.classes)
     entries = told_by_pictures(inputs.entries)
-    if inputs.remark:
-        print_line(console, f"note: {inputs.remark}")
-    for words in models.said:
-        print_line(console, f"note: {words}")
-    learnt_from = sum(entry.split in ("train", "validation") for entry in entries)
-    if learnt_from and split is None:
-        among = f"{count(learnt_from, 'image')} of the splits train and validation"
-        print_line(console, f"note: the input has {among}; --split test leaves them out")
+    for words in (inputs.remark, *models.said, _learnt_from(entries) if split is None else ""):
+        if words:
+            print_line(console, f"note: {words}")
     base = source if source.is_dir() else source.parent
     with painters_for(len(entries) if methods else 0) as paint:
         explainer = Explainer.of(output, entries, base, models, methods, layer, paint) if methods else None
@@ -86,20 +80,8 @@ def run_input(
                 layer=layer,
             )
             said.append(writer.said)
-        facts: dict[str, Any] = {
-            "densight": version("densight"),
-            "command": "explain" if methods else "assess",
-            "input": source.resolve().name,
-            "split": split,
-            "device": device,
-            "methods": list(explainer.methods) if explainer else [],
-            "layer": layer,
-            "dicom": writer.said if writer else "",
-            "sources": {
-                "input": _beside(source, output),
-                "models": [str(one) if is_shipped(one) else _beside(one, output) for one in model],
-            },
-        }
+        asked = {"split": split, "device": device, "layer": layer, "dicom": writer.said if writer else ""}
+        facts = _facts(source, model, output, explainer.methods if explainer else ()) | asked
         with open_bar(console) as bar:
             task = bar.add_task("Explaining" if methods else "Assessing", total=len(entries))
 
@@ -127,6 +109,29 @@ def run_input(
     if result.images is not None:
         print_line(console, f"Report: {write_report(output)}")
     return bool(result.failures) or result.images is None
+
+
+def _learnt_from(entries: Sequence[Entry]) -> str:
+    """A warning where images are among those that a model may have learnt from."""
+    learnt_from = sum(entry.split in ("train", "validation") for entry in entries)
+    among = f"{count(learnt_from, 'image')} of the splits train and validation"
+    return f"the input has {among}; --split test leaves them out" if learnt_from else ""
+
+
+def _facts(source: Path, model: Sequence[Path], output: Path, methods: Sequence[str]) -> dict[str, Any]:
+    """What ``run.json`` says of what is asked for, so that other verbs go on with it."""
+    from densight.network.shipped import is_shipped
+
+    return {
+        "densight": version("densight"),
+        "command": "explain" if methods else "assess",
+        "input": source.resolve().name,
+        "methods": list(methods),
+        "sources": {
+            "input": _beside(source, output),
+            "models": [str(one) if is_shipped(one) else _beside(one, output) for one in model],
+        },
+    }
 
 
 def _compare(console: Console, result: RunResult, entries: Sequence[Entry], output: Path) -> None:
