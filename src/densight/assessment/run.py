@@ -20,7 +20,7 @@ from densight.assessment.journal import Journal
 from densight.assessment.models import Models
 from densight.assessment.predictions import write_predictions
 from densight.assessment.tables import ASSESSMENTS, BREASTS, EXAMS, write_assessments
-from densight.assessment.workers import workers_for
+from densight.assessment.workers import Workers, workers_for
 from densight.intake.exam import group_exams, read_entry
 from densight.intake.failures import FAILURES, Failure, write_failures
 from densight.intake.naming import Entry
@@ -110,15 +110,16 @@ def assess_run(
     resumed = done = len(entries) - sum(map(len, waiting))
     progress(done, len(entries))
     failures = list(known)
-    for exam, said in _examined(waiting, models):
-        failures += [one for one in said if isinstance(one, Failure)]
-        examined = [(entry, one) for entry, one in zip(exam, said, strict=True) if isinstance(one, Examined)]
-        if examined:
-            maps, faults = on_exam(examined) if on_exam else ({}, [])
-            failures += faults
-            journal.note(examined, maps, {one.path for one in faults})
-        done += len(exam)
-        progress(done, len(entries))
+    with workers_for(len(entries) - resumed) as workers:
+        for exam, said in _examined(waiting, models, workers):
+            failures += [one for one in said if isinstance(one, Failure)]
+            examined = [(entry, one) for entry, one in zip(exam, said, strict=True) if isinstance(one, Examined)]
+            if examined:
+                maps, faults = on_exam(examined) if on_exam else ({}, [])
+                failures += faults
+                journal.note(examined, maps, {one.path for one in faults})
+            done += len(exam)
+            progress(done, len(entries))
     rows = [_row(entry, journal, models) for entry in entries if journal.has_assessed(entry)]
     images = _write_tables(models, rows, failures, folder)
     computed = [engine.said for engine in models.engines.values()]
@@ -190,16 +191,17 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def _examined(exams: Sequence[list[Entry]], models: Models) -> Iterator[tuple[list[Entry], list[Examined | Failure]]]:
-    """The images of each exam, read and examined by as many workers as there are cores, some exams ahead."""
-    with workers_for(sum(map(len, exams))) as workers:
-        coming: deque[tuple[list[Entry], list[Future[Examined | Failure]]]] = deque()
-        for exam in exams:
-            coming.append((exam, [workers.pool.submit(_examine, entry, models) for entry in exam]))
-            while len(coming) > 1 and sum(len(futures) for _, futures in coming) > AHEAD * workers.count:
-                yield _finished(coming.popleft())
-        while coming:
+def _examined(
+    exams: Sequence[list[Entry]], models: Models, workers: Workers
+) -> Iterator[tuple[list[Entry], list[Examined | Failure]]]:
+    """The images of each exam, read and examined, some exams ahead."""
+    coming: deque[tuple[list[Entry], list[Future[Examined | Failure]]]] = deque()
+    for exam in exams:
+        coming.append((exam, [workers.pool.submit(_examine, entry, models) for entry in exam]))
+        while len(coming) > 1 and sum(len(futures) for _, futures in coming) > AHEAD * workers.count:
             yield _finished(coming.popleft())
+    while coming:
+        yield _finished(coming.popleft())
 
 
 def _finished(

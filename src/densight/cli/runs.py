@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -81,7 +82,7 @@ def run_input(
             )
             said.append(writer.said)
         asked = {"split": split, "device": device, "layer": layer, "dicom": writer.said if writer else ""}
-        facts = _facts(source, model, output, explainer.methods if explainer else ()) | asked
+        facts = _facts(source, model, output, explainer.methods if explainer else ()) | asked | asdict(models.computing)
         with open_bar(console) as bar:
             task = bar.add_task("Explaining" if methods else "Assessing", total=len(entries))
 

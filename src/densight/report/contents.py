@@ -30,6 +30,9 @@ __all__ = ["Contents", "ExamRow", "FailureRow", "ImageRow", "read_contents"]
 _PATHS = re.compile(r"(?<![\w.])(?:[A-Za-z]:\\(?:[^\s\\]+\\)*|/(?:[^\s/]+/)+)")
 """The folders of an absolute path within a sentence."""
 
+_OPTIONS = {"split": "", "layer": "", "device": "", "engine": "torch", "precision": "fp32"}
+"""Options of a run that its command names, and what need not be named."""
+
 
 @dataclass(frozen=True)
 class ImageRow:
@@ -164,9 +167,10 @@ class Contents:
             words += ["--model", model.get("name") or "MODEL"]
         for method in self.run.get("methods") or []:
             words += ["--method", method]
-        for option in ("split", "layer", "device"):
-            if self.run.get(option):
-                words += [f"--{option}", self.run[option]]
+        for option, usual in _OPTIONS.items():
+            value = self.run.get(option)
+            if value and value != usual:
+                words += [f"--{option}", value]
         if self.run.get("dicom"):
             words += ["--dicom", *(["--identified"] if "identified" in self.run["dicom"] else [])]
         return shlex.join([*map(str, words), "-o", "run/"])

@@ -41,7 +41,7 @@ _TRIALS = {
     "values": "Every image's value in each trial, by method, with the means and chance",
 }
 _FURTHER = ("fusions", "scalings", "sets", "against", "drift", "readers", "groups", "over")
-_FACTS = ("densight", "calibration", "input", "split", "device", "methods", "layer", "started", "finished")
+_FACTS = ("densight", "calibration", "input", "split", "device", "computed", "methods", "layer", "started", "finished")
 
 
 def write_report(run: str | Path) -> Path:
