@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from densight.explanation.methods.gradcam import grad_cam, grad_cam_by_differentiation
+from densight.network import blocks
 from densight.network.architecture import ARCHITECTURES, Architecture, build_network
 from densight.network.blocks import DensityNetwork, SameConv2d, SameMaxPool2d, feature_centres, same_padding
 from densight.network.resnet import TutorialResNet
@@ -217,3 +218,30 @@ def test_what_breastnet_says_is_of_the_breast_alone() -> None:
         network.forward_features(image)
     handle.remove()
     torch.testing.assert_close(features[..., inside], 6 * mixed[0][..., inside])
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.integers(1, 3),
+    st.tuples(st.integers(5, 20), st.integers(5, 20)),
+    st.sampled_from([(3, 1), (3, 2), (1, 1)]),
+    st.integers(0, 1000),
+)
+def test_gradients_by_planes_are_those_of_pytorch(
+    batch: int, size: tuple[int, int], kernel_and_stride: tuple[int, int], seed: int
+) -> None:
+    torch.manual_seed(seed)
+    kernel, stride = kernel_and_stride
+    convolution = SameConv2d(3, 4, kernel, stride).to(memory_format=torch.channels_last).train()
+    gradients = []
+    for by_planes in (False, True):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(blocks, "_learns_by_planes", lambda _, asked=by_planes: asked)
+            torch.manual_seed(seed + 1)
+            x = torch.randn(batch, 3, *size).to(memory_format=torch.channels_last).requires_grad_()
+            convolution.zero_grad()
+            y = convolution(x)
+            (y * torch.cos(y)).sum().backward()
+            gradients.append([y.detach(), x.grad, convolution.weight.grad, convolution.bias.grad])
+    for plain, by_planes_too in zip(*gradients, strict=True):
+        torch.testing.assert_close(by_planes_too, plain, rtol=1e-4, atol=1e-4)

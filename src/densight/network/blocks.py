@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -100,7 +101,45 @@ class SameConv2d(nn.Conv2d):
         """``(B, channels_in, rows, columns)`` to ``(B, channels_out, ceil(rows/stride), ceil(columns/stride))``."""
         if self.stride[0] > 1:
             x = _pad_same(x, self.kernel_size[0], self.stride[0], 0.0)
+        if self.training and self.kernel_size[0] > 1 and _learns_by_planes(x):
+            convolve: Any = _ByPlanes.apply
+            convolved: Tensor = convolve(x, self.weight, self.bias, self.stride[0], self.padding[0])
+            return convolved
         return super().forward(x)
+
+
+def _learns_by_planes(x: Tensor) -> bool:
+    """Whether `_ByPlanes` is faster: on processors with AVX2 and no more."""
+    plain = x.device.type == "cpu" and x.dtype == torch.float32 and not torch.is_autocast_enabled("cpu")
+    return plain and torch.backends.cpu.get_cpu_capability() == "AVX2"
+
+
+class _ByPlanes(torch.autograd.Function):
+    """A convolution channels-last whose weights' gradient is computed channel by channel.
+
+    PyTorch's library, oneDNN, computes that gradient with AVX2 two to four times as fast so, and all else faster
+    channels-last: see ``docs/performance.md``.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, stride: int, padding: int) -> Tensor:
+        ctx.save_for_backward(x, weight)
+        ctx.stride, ctx.padding, ctx.biased = stride, padding, bias is not None
+        return functional.conv2d(x, weight, bias, stride, padding)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        (gradient,), (x, weight) = gradients, ctx.saved_tensors
+        two = ([ctx.stride] * 2, [ctx.padding] * 2, [1, 1], False, [0, 0], 1)
+        sizes = [weight.shape[0]] if ctx.biased else None
+        of_x = of_weight = of_bias = None
+        if ctx.needs_input_grad[0]:
+            of_x = torch.ops.aten.convolution_backward(gradient, x, weight, sizes, *two, [True, False, False])[0]
+        if ctx.needs_input_grad[1]:
+            planes = (one.contiguous(memory_format=torch.contiguous_format) for one in (gradient, x, weight))
+            asked = [False, True, ctx.biased]
+            of_weight, of_bias = torch.ops.aten.convolution_backward(*planes, sizes, *two, asked)[1:]
+        return of_x, of_weight, of_bias, None, None
 
 
 class SameMaxPool2d(nn.Module):

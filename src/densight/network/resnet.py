@@ -29,9 +29,9 @@ def _batch_norm(channels: int) -> nn.BatchNorm2d:
     return nn.BatchNorm2d(channels, eps=1e-3, momentum=0.01)
 
 
-def _leaky_relu(x: Tensor) -> Tensor:
-    """LeakyReLU of what nothing else looks at: written over it where no gradient is asked for."""
-    return functional.leaky_relu(x, SLOPE, inplace=not torch.is_grad_enabled())
+def _leaky_relu(x: Tensor, *, training: bool) -> Tensor:
+    """LeakyReLU of what nothing else looks at: written over it, but where gradients may be looked at layer by layer."""
+    return functional.leaky_relu(x, SLOPE, inplace=training or not torch.is_grad_enabled())
 
 
 class Bottleneck(nn.Module):
@@ -53,8 +53,8 @@ class Bottleneck(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """``(B, channels, rows, columns)`` to ``(B, outer, rows/stride, columns/stride)``."""
-        y = _leaky_relu(self.reduce_norm(self.reduce(x)))
-        y = _leaky_relu(self.conv_norm(self.conv(y)))
+        y = _leaky_relu(self.reduce_norm(self.reduce(x)), training=self.training)
+        y = _leaky_relu(self.conv_norm(self.conv(y)), training=self.training)
         y = self.expand_norm(self.expand(y))
         if self.shortcut is not None and self.shortcut_norm is not None:
             x = self.shortcut_norm(self.shortcut(x))
@@ -102,9 +102,9 @@ class TutorialResNet(DensityNetwork):
 
     def forward_features(self, x: Tensor) -> Tensor:
         """The tutorial's ``add_12``, ``(B, 256, 21, 21)`` for 650×650."""
-        x = self.pool(_leaky_relu(self.stem_norm(self.stem(x))))
+        x = self.pool(_leaky_relu(self.stem_norm(self.stem(x)), training=self.training))
         for i, block in enumerate(self.blocks):
-            x = block(_leaky_relu(x) if i else x)
+            x = block(_leaky_relu(x, training=self.training) if i else x)
         return x
 
     def forward_head(self, features: Tensor) -> Tensor:

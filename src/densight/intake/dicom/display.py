@@ -48,7 +48,9 @@ def render(stored: Stored, dataset: Dataset) -> tuple[Pixels, tuple[str, ...]]:
     table, said = _table(np.arange(low, high + 1), dataset)
     most = 255 if (integer(dataset, "BitsStored") or 8) <= 8 else 65535
     table = np.rint(table * most)
-    pixels: Pixels = (table.astype(np.uint8) if most == 255 else table.astype(np.uint16))[stored - low]
+    pixels: Pixels = (table.astype(np.uint8) if most == 255 else table.astype(np.uint16))[
+        stored - low if low else stored
+    ]
     blank = padding(stored, dataset)
     if blank is not None and blank.any():
         pixels[blank] = 0
