@@ -19,6 +19,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from PIL import Image
 from tables import write_results
 
 HERE = Path(__file__).resolve().parent
@@ -36,6 +38,9 @@ ENVIRONMENTS = {
 """What is installed beside densight's own environment, step by step."""
 
 WORKERS = {"keras": "keras_worker.py", "peers": "torch_worker.py", "densight": "densight_worker.py"}
+LIMIT = 1e-3
+"""The greatest difference of a probability, in order of size, for what does the same."""
+
 SIZE, DICOM_SIZE = (2294, 1378), (3328, 2560)
 """Rows and columns of the exams: those of the tutorial's images, and of a usual unit's."""
 
@@ -105,10 +110,31 @@ def make_images(folder: Path, exams: int) -> None:
     for path in (folder / "dicom").rglob("*.dcm"):
         compress(path)
     images = sorted((folder / "all").rglob("*.png"))
+    for path in images:
+        in_eight_bits(path)
     for path in images[: 4 * exams]:
         copy(path, folder / "images" / path.parent.name / path.name)
     for i, path in enumerate(images[:16]):
         copy(path, folder / "train" / BIRADS[i % 4] / path.name)
+
+
+def in_eight_bits(path: Path) -> None:
+    """Write an image again with the bits of the tutorial's, which the other programs read as they are meant."""
+    from densight.intake.image import read_pixels
+
+    pixels = read_pixels(path)[0].astype(np.float32)
+    Image.fromarray(np.rint(255 * pixels / pixels.max()).astype(np.uint8)).save(path)
+
+
+def check_equal(answers: dict[str, list[dict[str, Any]]]) -> None:
+    """End if programs say something else of the same images: then they have not done the same."""
+    said = {task: np.array(told[0]["values"]) for task, told in answers.items() if told[0]["values"]}
+    said = {task: np.sort(values) for task, values in said.items() if "DICOM" not in task}
+    for task, values in said.items():
+        apart = float(np.abs(values - next(iter(said.values()))).max())
+        print(f"{task}: probabilities within {apart:.1e}", flush=True)
+        if apart > LIMIT:
+            sys.exit(f"{task} says something else than {next(iter(said))}, by {apart:.3f}")
 
 
 def copy(path: Path, into: Path) -> None:
@@ -145,6 +171,7 @@ def main() -> None:
             print(f"{number}/{options.rounds} {task}: {answer['seconds']:.2f} s", flush=True)
             if number:  # the first round only makes caches warm
                 answers[task].append(answer)
+    check_equal(answers)
     content = {
         "images": 4 * options.exams,
         "rounds": options.rounds,
