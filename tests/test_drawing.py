@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 
 from densight.explanation import drawing
 from densight.explanation.drawing import painters_for
@@ -30,7 +31,7 @@ def end(_: Path) -> None:
 
 @pytest.fixture
 def two_cores(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1}, raising=False)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
 
 
 @pytest.mark.usefixtures("two_cores")
@@ -73,15 +74,15 @@ def test_the_same_files_whoever_draws(tmp_path: Path, monkeypatch: pytest.Monkey
 
 WAITING = """
 import os, sys, time
+import torch
 from densight.explanation.drawing import painters_for
-
-os.sched_getaffinity = lambda _: {0, 1}
 
 def say(place):
     open(place, "w").write(str(os.getpid()))
     time.sleep(300)
 
 if __name__ == "__main__":
+    torch.set_num_threads(2)
     with painters_for(100) as paint:
         paint([(say, (sys.argv[1],))])
 """

@@ -143,6 +143,8 @@ def test_a_run_says_what_computed_and_another_engine_says_the_same(engine: str, 
     np.testing.assert_allclose(found, plain.probabilities, atol=1e-5)
     (said,) = json.loads((tmp_path / "run" / "run.json").read_text())["computed"]
     assert said.startswith(engine)
+    assert command(*given).status == 0  # nothing is left to do, and what computed is still said
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["computed"] == [said]
     report = (tmp_path / "run" / "report.html").read_text()
     assert f"<dd>{said}</dd>" in report
     assert ("--engine openvino" in report) == (engine == "openvino")

@@ -110,6 +110,8 @@ def assess_run(
     resumed = done = len(entries) - sum(map(len, waiting))
     progress(done, len(entries))
     failures = list(known)
+    # Made here, for workers would each begin to make them.
+    engines = models.engines if waiting else {}
     with workers_for(len(entries) - resumed) as workers:
         for exam, said in _examined(waiting, models, workers):
             failures += [one for one in said if isinstance(one, Failure)]
@@ -122,8 +124,8 @@ def assess_run(
             progress(done, len(entries))
     rows = [_row(entry, journal, models) for entry in entries if journal.has_assessed(entry)]
     images = _write_tables(models, rows, failures, folder)
-    computed = [engine.said for engine in models.engines.values()]
-    write_json(folder / RUN, facts | {"computed": computed, "finished": _now()})
+    computed = [*facts["computed"], *(engine.said for engine in engines.values())]
+    write_json(folder / RUN, facts | {"computed": list(dict.fromkeys(computed)), "finished": _now()})
     return RunResult(images, failures, resumed)
 
 
@@ -160,7 +162,7 @@ def _begin(models: Models, folder: Path, facts: dict[str, Any]) -> dict[str, Any
         }
         for bundle in models.bundles
     ]
-    started = _now()
+    earlier: dict[str, Any] = {}
     if (folder / RUN).is_file():
         earlier = read_json(folder / RUN)
         if _identities(earlier.get("models")) != _identities(described):
@@ -169,13 +171,13 @@ def _begin(models: Models, folder: Path, facts: dict[str, Any]) -> dict[str, Any
                 folder,
                 "choose another folder with -o",
             )
-        started = earlier.get("started", started)
     facts = facts | {
         "classes": list(models.classes),
         "models": described,
         "fusion": models.fusion.to_json(),
         "calibration": models.said,
-        "started": started,
+        "started": earlier.get("started", _now()),
+        "computed": earlier.get("computed", []),
     }
     write_json(folder / RUN, facts)
     return facts

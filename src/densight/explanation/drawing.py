@@ -67,7 +67,9 @@ def painters_for(images: int) -> Iterator[Painters]:
     DensightError
         When tasks are done: as they raise it, and if a process was ended from outside.
     """
-    count = min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, MOST)
+    import torch
+
+    count = min(torch.get_num_threads(), MOST)
     if images <= FEW or count < 2:
         yield in_turn
         return
