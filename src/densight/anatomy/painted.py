@@ -9,6 +9,7 @@ import numpy.typing as npt
 from densight.anatomy.breast import UPRIGHT, Located
 from densight.geometry import set_upright
 from densight.intake.mammogram import Mammogram
+from densight.shapes import largest_piece
 
 __all__ = ["painted_muscle"]
 
@@ -47,10 +48,9 @@ def painted_muscle(mammogram: Mammogram, located: Located) -> Mask:
     if counts[most] < SHARE * counts.sum() or most in (mammogram.pixels.max(), mammogram.pixels.min()):
         return nothing
     flat = cv2.morphologyEx((pixels == most).astype(np.uint8), cv2.MORPH_OPEN, np.ones((5, 5), np.uint8))
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(flat)
-    if count < 2:
+    largest = largest_piece(flat > 0)
+    if not largest.any():
         return nothing
-    largest = labels == 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))
     turns, mirrored = UPRIGHT[located.side]
     columns_with = [set_upright(mask, turns, mirrored).any(axis=0) for mask in (located.breast, largest)]
     at_wall = int(np.argmax(columns_with[1])) - int(np.argmax(columns_with[0])) < AT_WALL * columns

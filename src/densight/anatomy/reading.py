@@ -11,10 +11,10 @@ import numpy.typing as npt
 
 from densight.anatomy.breast import UPRIGHT, Located, Side, box_around, chest_wall, find
 from densight.anatomy.painted import painted_muscle
-from densight.anatomy.shapes import filled
 from densight.anatomy.verdict import Verdict, judge
 from densight.geometry import Geometry, set_back, set_upright
 from densight.intake.mammogram import Mammogram
+from densight.shapes import filled, largest_piece, pieces_of
 from densight.vocabulary import View
 
 if TYPE_CHECKING:
@@ -163,10 +163,12 @@ def read_with(network: TissueNetwork, mammogram: Mammogram, weights: str) -> Ana
         _likelier_than_not(framed.set_back(part), mammogram.shape) for part in (whole, muscle, dense)
     )
     pectoral &= breast
+    tissue &= breast
+    np.greater(tissue, pectoral, out=tissue)
     return Anatomy(
         breast,
         pectoral,
-        tissue & breast & ~pectoral,
+        tissue,
         framed.set_back(dense),
         framed.peak(nipple, mammogram.shape),
         located.side,
@@ -259,8 +261,10 @@ def _likelier_than_not(probability: Image, shape: tuple[int, int]) -> Mask:
     """Where a probability, enlarged to a shape, is above one half."""
     if not (probability > 0.5).any():
         return np.zeros(shape, np.bool_)
-    steps = _in_steps(probability)
-    return np.asarray(cv2.resize(steps, shape[::-1], interpolation=cv2.INTER_LINEAR) > 127, np.bool_)
+    whole = cv2.resize(_in_steps(probability), shape[::-1], interpolation=cv2.INTER_LINEAR)
+    # In place, for new memory of an image's size costs more than what is done in it.
+    cv2.threshold(whole, 127, 1, cv2.THRESH_BINARY, dst=whole)
+    return whole.view(np.bool_)
 
 
 def _in_steps(probability: Image) -> npt.NDArray[np.uint8]:
@@ -271,11 +275,8 @@ def _in_steps(probability: Image) -> npt.NDArray[np.uint8]:
 def _refined(located: Located, probability: Image) -> Located:
     """Without what the network is sure is no breast, a film's edges for instance, if that is a good part of it."""
     kept = located.breast & (cv2.GaussianBlur(probability, (0, 0), 2.0) > SURELY_NONE)
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(kept.astype(np.uint8), connectivity=4)
-    if count < 2:
-        return located
-    largest = labels == 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))
-    if largest.sum() > (1 - CUT) * located.breast.sum():
+    largest = largest_piece(kept, connectivity=4)
+    if not largest.any() or largest.sum() > (1 - CUT) * located.breast.sum():
         return located
     return replace(located, breast=largest, side=chest_wall(largest))
 
@@ -289,10 +290,9 @@ def _outlined(dense: Image) -> Image:
 
 def _in_one_piece(probability: Image) -> Image:
     """The largest piece of what is likelier than not, its holes filled."""
-    count, labels, stats, _ = cv2.connectedComponentsWithStats((probability > 0.5).astype(np.uint8), connectivity=4)
-    if count < 2:
+    largest = largest_piece(probability > 0.5, connectivity=4)
+    if not largest.any():
         return probability
-    largest = labels == 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))
     holes = filled(largest) & ~largest
     return np.where(holes, 1, np.where(_with_rim(largest), probability, 0)).astype(np.float32)
 
@@ -308,15 +308,15 @@ def _main_muscle(probability: Image, breast: Mask) -> Image:
     A pectoral muscle is nowhere narrower than below: what of it lies above, between the chest wall and its edge, is
     filled where a fold of skin or its own structure was taken for something else.
     """
-    count, labels, stats, _ = cv2.connectedComponentsWithStats((probability > 0.5).astype(np.uint8))
+    labels, sizes = pieces_of(probability > 0.5)
     rows, columns = np.flatnonzero(breast.any(axis=1)), np.flatnonzero(breast.any(axis=0))
     middle, near = rows[0] + np.ptp(rows) // 2, columns[0] + max(2, np.ptp(columns) // 20)
     at_wall = set(np.unique(labels[:middle, : near + 1])) - {0}
     least = LEAST_MUSCLE * np.count_nonzero(breast)
-    pieces = [piece for piece in range(1, count) if piece in at_wall and stats[piece, cv2.CC_STAT_AREA] > least]
+    pieces = [piece for piece in at_wall if sizes[piece - 1] > least]
     if not pieces:
         return np.zeros_like(probability)
-    largest = max(pieces, key=lambda piece: stats[piece, cv2.CC_STAT_AREA])
+    largest = max(pieces, key=lambda piece: int(sizes[piece - 1]))
     piece = labels == largest
     ends = np.where(piece.any(axis=1), piece.shape[1] - np.argmax(piece[:, ::-1], axis=1), 0)
     widths = np.maximum.accumulate(ends[::-1])[::-1]

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage, stats
+from scipy import ndimage
 
 from densight.anatomy.breast import UPRIGHT, Located
-from densight.anatomy.shapes import filled, solidity, steepness
 from densight.geometry import set_upright
 from densight.intake.mammogram import Mammogram
+from densight.shapes import filled, largest_piece, quantiles, solidity, steepness
 from densight.vocabulary import View
 
 __all__ = ["Verdict", "judge"]
@@ -115,7 +115,7 @@ def judge(mammogram: Mammogram, located: Located, agreed: float, muscle: Mask, p
         faults.append("breast cut off")
     if located.side in ("top", "bottom"):
         faults.append(f"turned by 90°: the chest wall is at the {located.side}")
-    if _has_implant(grey, upright, muscle):
+    if _has_implant(grey, upright, muscle, located.air):
         faults.append("implant?")
     return Verdict(tuple(faults), tuple(_notes(mammogram, located, muscle, painted)))
 
@@ -171,7 +171,10 @@ class _Shape:
 def _straightness(begins: npt.NDArray[np.int64], step: float) -> float:
     """The part of rows that begin on one line, which may lean a little: a film lies askew in its scanner."""
     rows = np.linspace(0, begins.size - 1, min(begins.size, 80)).astype(int)
-    slope = float(np.clip(stats.theilslopes(begins[rows], rows)[0], -LEAN, LEAN))
+    first, second = np.triu_indices(rows.size, 1)
+    # The slope of Theil and Sen: the median of those between any two.
+    slopes = (begins[rows[second]] - begins[rows[first]]) / (rows[second] - rows[first])
+    slope = float(np.clip(np.median(slopes) if slopes.size else 0.0, -LEAN, LEAN))
     away = begins - slope * np.arange(begins.size)
     return float(np.mean(np.abs(away - np.median(away)) < step))
 
@@ -182,22 +185,19 @@ def _has_waist(widths: npt.NDArray[np.float64]) -> bool:
     return bool(widths[narrowest:].max() > WAIST * widths[narrowest])
 
 
-def _has_implant(grey: Image, breast: Mask, muscle: Mask) -> bool:
+def _has_implant(grey: Image, breast: Mask, muscle: Mask, air: float) -> bool:
     """Whether a large, smooth, bulging part of the breast is about as bright as its brightest."""
     tissue = cv2.erode((breast & ~muscle).astype(np.uint8), np.ones((9, 9), np.uint8)).astype(bool)
     if not tissue.any():
         return False
-    air, most = np.median(grey[~breast]) if not breast.all() else grey.min(), np.percentile(grey[tissue], 99)
+    most = float(quantiles(grey[tissue], 0.99))
     smooth = cv2.GaussianBlur(grey, (0, 0), 2.0)
     bright = (smooth > air + BRIGHT * (most - air)) & tissue
     if bright.sum() < IMPLANT * breast.sum():
         return False
-    steep = steepness(grey, 1.0) / max(float(most - air), 1e-6)
+    steep = steepness(grey, 1.0) / max(most - air, 1e-6)
     even = cv2.morphologyEx((bright & (steep < EVEN)).astype(np.uint8), cv2.MORPH_OPEN, np.ones((7, 7), np.uint8))
-    count, labels, sizes, _ = cv2.connectedComponentsWithStats(even)
-    if count < 2:
-        return False
-    piece = labels == 1 + int(np.argmax(sizes[1:, cv2.CC_STAT_AREA]))
+    piece = largest_piece(even > 0)
     if piece.sum() < IMPLANT * breast.sum():
         return False
     whole = filled(piece)

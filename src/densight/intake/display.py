@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Style", "blurred", "contrast", "distance", "enhance", "fade", "largest_piece"]
+__all__ = ["Style", "blurred", "contrast", "distance", "enhance", "fade"]
 
 Array = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
@@ -43,14 +43,6 @@ class Style:
     edges: tuple[tuple[float, float], ...]
     lift: float
     rim: float
-
-
-def largest_piece(where: Mask) -> Mask:
-    """The largest connected piece of a mask; none where it is empty."""
-    pieces, labels, stats, _ = cv2.connectedComponentsWithStats(where.astype(np.uint8))
-    if pieces < 2:
-        return np.zeros(where.shape, bool)
-    return np.asarray(labels == 1 + stats[1:, cv2.CC_STAT_AREA].argmax())
 
 
 def contrast(density: Array, style: Style) -> Array:

@@ -6,9 +6,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from densight.intake.display import Style, contrast, enhance, fade, largest_piece
+from densight.intake.display import Style, contrast, enhance, fade
 from densight.phantom.acquisition import FULL_SCALE, Raw, open_signal, transmission
 from densight.phantom.units import REFERENCE, UNITS, Exposure, scatter_to_primary
+from densight.shapes import largest_piece
 
 __all__ = ["BRIGHTEST", "render"]
 

@@ -9,9 +9,9 @@ import numpy.typing as npt
 
 from densight.anatomy.breast import UPRIGHT, Side, box_around, brighter_denser, enlarge, locate
 from densight.anatomy.reading import Anatomy, read
-from densight.anatomy.shapes import RANKS, grey_levels
 from densight.geometry import Geometry, set_upright
 from densight.intake.mammogram import Mammogram
+from densight.shapes import RANKS, grey_levels
 from densight.vocabulary import DensightError
 
 __all__ = ["PRESETS", "Framed", "Preparation", "Prepared", "finish", "frame", "prepare"]

@@ -17,7 +17,8 @@ import numpy.typing as npt
 from densight.intake.dicom.display import padding, stored_range
 from densight.intake.dicom.header import integer, number, text
 from densight.intake.dicom.pixels import Stored
-from densight.intake.display import Style, blurred, contrast, distance, enhance, fade, largest_piece
+from densight.intake.display import Style, blurred, contrast, distance, enhance, fade
+from densight.shapes import largest_piece
 from densight.vocabulary import DensightError
 
 if TYPE_CHECKING:
