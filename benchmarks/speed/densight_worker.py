@@ -25,7 +25,6 @@ from worker import serve
 from densight.assessment.assess import Examined
 from densight.assessment.models import Models
 from densight.assessment.run import assess_run
-from densight.assessment.workers import workers_for
 from densight.explanation.explain import explain
 from densight.explanation.methods.gradcam import grad_cam
 from densight.intake.exam import find_inputs, read_entry
@@ -42,6 +41,7 @@ from densight.training.data import FramedImages
 from densight.training.fit import fit, open_device
 from densight.training.recipe import read_recipe
 from densight.vocabulary import BIRADS, PROJECTIONS
+from densight.workers import workers_for
 
 
 def prepared(models: Models, entries: Sequence[Entry]) -> list[Tensor]:

@@ -15,6 +15,8 @@ from typing import Any
 from densight.vocabulary import DensightError
 
 __all__ = [
+    "append_csv",
+    "cannot_append",
     "checksum",
     "clear_leftovers",
     "delete",
@@ -161,6 +163,28 @@ def write_csv(path: str | Path, columns: Sequence[str], rows: Iterable[Mapping[s
         writer = csv.DictWriter(file, fieldnames=list(columns), restval="", lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
+
+
+def append_csv(path: str | Path, columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> None:
+    """Add rows to a table that `write_csv` wrote.
+
+    Raises
+    ------
+    DensightError
+        If the disk is full or the file cannot be written.
+    """
+    path = Path(path)
+    try:
+        with path.open("a", newline="", encoding="utf-8") as file:
+            csv.DictWriter(file, fieldnames=list(columns), restval="", lineterminator="\n").writerows(rows)
+    except OSError as error:
+        raise cannot_append(path, error) from error
+
+
+def cannot_append(path: Path, error: OSError) -> DensightError:
+    """What is said where a line cannot be added to what a run has done."""
+    why = f"cannot be written ({error.strerror})"
+    return DensightError(why, path, "free some space; the same command then goes on")
 
 
 def write_list(path: str | Path, columns: Sequence[str], rows: Sequence[Mapping[str, object]]) -> None:

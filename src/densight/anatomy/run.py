@@ -11,17 +11,21 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from densight.anatomy.reading import Anatomy, read
+from densight.anatomy.network import load_network
+from densight.anatomy.reading import Anatomy, read_with
 from densight.intake.exam import read_entry
 from densight.intake.failures import FAILURES, Failure, write_failures
 from densight.intake.files import modified
 from densight.intake.mammogram import Mammogram
 from densight.intake.naming import Entry
-from densight.storage import write_bytes, write_csv
+from densight.storage import append_csv, write_bytes, write_csv
 from densight.vocabulary import DensightError
+from densight.workers import workers_for
 
 if TYPE_CHECKING:
     import numpy.typing as npt
+
+    from densight.anatomy.network import TissueNetwork
 
 __all__ = ["ANATOMY", "COLUMNS", "LABELS", "anatomy_run"]
 
@@ -51,9 +55,6 @@ COLUMNS = (
     "mask",
     "picture",
 )
-
-OFTEN = 10
-"""After so many images the table is written: so many a run that is killed loses at most."""
 
 LABELS = {"background": 0, "breast": 1, "dense": 2, "pectoral": 3}
 """Grey values of a mask file: fat is what is only ``breast``."""
@@ -95,33 +96,41 @@ def anatomy_run(
     DensightError
         If the folder cannot be written.
     """
-    known = _known(folder, weights)
-    rows: list[dict[str, object]] = []
+    network = load_network(weights)
+    earlier = _known(folder, weights)
+    known: dict[str, dict[str, object]] = {
+        key: dict(earlier[key])
+        for entry in entries
+        if (key := _key(entry, base)) in earlier and _is_newer(folder, earlier[key], entry.path)
+    }
+    waiting = [entry for entry in entries if _key(entry, base) not in known]
+    done = len(entries) - len(waiting)
+    progress(done, len(entries))
     failures = list(failures)
-    for done, entry in enumerate(entries):
-        progress(done, len(entries))
-        key = _key(entry, base)
-        earlier = known.get(key)
-        if earlier is not None and _is_newer(folder, earlier, entry.path):
-            rows.append(dict(earlier))
-            continue
-        try:
-            mammogram = read_entry(entry)
-        except DensightError as error:
-            failures.append(Failure.of(error, entry.path))
-            continue
-        rows.append(_keep(folder, key, entry, mammogram, read(mammogram, weights)))
-        if len(rows) % OFTEN == 0:
-            write_csv(folder / ANATOMY, COLUMNS, [*rows, *_later(entries[done + 1 :], base, known)])
-    progress(len(entries), len(entries))
-    write_csv(folder / ANATOMY, COLUMNS, rows)
+    table = folder / ANATOMY
+    write_csv(table, COLUMNS, known.values())
+    with workers_for(len(waiting)) as workers:
+        for one in workers.in_order(lambda entry: _look(folder, _key(entry, base), entry, network, weights), waiting):
+            if isinstance(one, Failure):
+                failures.append(one)
+            else:
+                append_csv(table, COLUMNS, [one])
+                known[str(one["path"])] = one
+            done += 1
+            progress(done, len(entries))
+    rows = [known[key] for entry in entries if (key := _key(entry, base)) in known]
+    write_csv(table, COLUMNS, rows)
     write_failures(folder / FAILURES, failures)
     return rows, failures
 
 
-def _later(entries: Sequence[Entry], base: Path, known: dict[str, dict[str, str]]) -> list[dict[str, str]]:
-    """What an earlier run said of images that this one has not come to yet."""
-    return [known[key] for entry in entries if (key := _key(entry, base)) in known]
+def _look(folder: Path, key: str, entry: Entry, network: TissueNetwork, weights: str) -> dict[str, object] | Failure:
+    """Read an image and its anatomy, keep mask and picture, and give its row."""
+    try:
+        mammogram = read_entry(entry)
+    except DensightError as error:
+        return Failure.of(error, entry.path)
+    return _keep(folder, key, entry, mammogram, read_with(network, mammogram, weights))
 
 
 def _key(entry: Entry, base: Path) -> str:
@@ -138,7 +147,8 @@ def _known(folder: Path, weights: str) -> dict[str, dict[str, str]]:
         reader = csv.DictReader(table)
         if tuple(reader.fieldnames or ()) != COLUMNS:
             return {}
-        return {row["path"]: row for row in reader if row["weights"] == weights}
+        # A run that was killed while it wrote leaves a row that ends early.
+        return {row["path"]: row for row in reader if row["picture"] and row["weights"] == weights}
 
 
 def _is_newer(folder: Path, row: dict[str, str], path: Path) -> bool:

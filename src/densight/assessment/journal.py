@@ -10,7 +10,7 @@ from typing import Any
 from densight.assessment.assess import Examined
 from densight.intake.files import stamp
 from densight.intake.naming import Entry
-from densight.vocabulary import DensightError
+from densight.storage import cannot_append
 
 __all__ = ["JOURNAL", "Journal"]
 
@@ -90,9 +90,7 @@ class Journal:
             with self.path.open("a", encoding="utf-8") as file:
                 file.write("\n" * self._broken + json.dumps(said) + "\n")
         except OSError as error:
-            raise DensightError(
-                f"cannot be written ({error.strerror})", self.path, "free some space; the same command then goes on"
-            ) from error
+            raise cannot_append(self.path, error) from error
         self._broken = False
         self._said |= said
 

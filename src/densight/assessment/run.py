@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,12 +20,12 @@ from densight.assessment.journal import Journal
 from densight.assessment.models import Models
 from densight.assessment.predictions import write_predictions
 from densight.assessment.tables import ASSESSMENTS, BREASTS, EXAMS, write_assessments
-from densight.assessment.workers import Workers, workers_for
 from densight.intake.exam import group_exams, read_entry
 from densight.intake.failures import FAILURES, Failure, write_failures
 from densight.intake.naming import Entry
 from densight.storage import delete, read_json, write_json
 from densight.vocabulary import PROJECTIONS, DensightError
+from densight.workers import workers_for
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,9 +38,6 @@ RUN = "run.json"
 OnExam = Callable[[list[tuple[Entry, Examined]]], tuple[dict[Path, str], list[Failure]]]
 """What is done with the examined images of an exam; gives for each file what its row has in the column ``maps``, and
 what could not be done."""
-
-AHEAD = 2
-"""Images a worker that are taken up before the exam that is waited for is done: what bounds the memory."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +72,7 @@ def assess_run(
 ) -> RunResult:
     """Assess the exams of an input and write ``run.json``, the tables and ``failures.csv`` into the run folder.
 
-    Images are read and examined by several workers, some exams ahead; exams are noted in the journal in their order,
+    Images are read and examined by several workers, some images ahead; exams are noted in the journal in their order,
     each when it is done. The same run again takes from there what has not changed, does what is new, and tries failures
     again.
 
@@ -113,7 +110,9 @@ def assess_run(
     # Made here, for workers would each begin to make them.
     engines = models.engines if waiting else {}
     with workers_for(len(entries) - resumed) as workers:
-        for exam, said in _examined(waiting, models, workers):
+        found = workers.in_order(partial(_examine, models=models), chain.from_iterable(waiting))
+        for exam in waiting:
+            said = list(islice(found, len(exam)))
             failures += [one for one in said if isinstance(one, Failure)]
             examined = [(entry, one) for entry, one in zip(exam, said, strict=True) if isinstance(one, Examined)]
             if examined:
@@ -193,27 +192,8 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def _examined(
-    exams: Sequence[list[Entry]], models: Models, workers: Workers
-) -> Iterator[tuple[list[Entry], list[Examined | Failure]]]:
-    """The images of each exam, read and examined, some exams ahead."""
-    coming: deque[tuple[list[Entry], list[Future[Examined | Failure]]]] = deque()
-    for exam in exams:
-        coming.append((exam, [workers.pool.submit(_examine, entry, models) for entry in exam]))
-        while len(coming) > 1 and sum(len(futures) for _, futures in coming) > AHEAD * workers.count:
-            yield _finished(coming.popleft())
-    while coming:
-        yield _finished(coming.popleft())
-
-
-def _finished(
-    one: tuple[list[Entry], list[Future[Examined | Failure]]],
-) -> tuple[list[Entry], list[Examined | Failure]]:
-    exam, futures = one
-    return exam, [future.result() for future in futures]
-
-
 def _examine(entry: Entry, models: Models) -> Examined | Failure:
+    """Read and examine one image."""
     try:
         bundle = models.of(entry.projection, entry.path)
         return examine_with(models, look_at(bundle, read_entry(entry)))

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import DataLoader
 
+from densight.memory import keep_freed_memory
 from densight.network.blocks import DensityNetwork, as_channels_last
 from densight.training.checkpoint import Epoch, State, load_state, save_state
 from densight.training.data import EpochSampler, FramedImages
@@ -112,6 +113,7 @@ def fit(
     DensightError
         If the loss is no longer a number, the state is of another training, or it cannot be written.
     """
+    keep_freed_memory()
     network = as_channels_last(network).to(fabric.device)
     optimizer = make_optimizer(network, recipe)
     state = State(fingerprint, recipe.learning_rate)
