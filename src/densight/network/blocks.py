@@ -65,6 +65,10 @@ class DensityNetwork(nn.Module):
         return self.forward_head(self.forward_features(x))
 
 
+Pair = tuple[int, int]
+"""Something of rows and of columns."""
+
+
 def same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
     """Padding before and after one axis, as Keras' ``padding="same"`` makes it.
 
@@ -82,30 +86,27 @@ def same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
     return total // 2, total - total // 2
 
 
-def _pad_same(x: Tensor, kernel: int, stride: int, value: float) -> Tensor:
-    top, bottom = same_padding(x.shape[-2], kernel, stride)
-    left, right = same_padding(x.shape[-1], kernel, stride)
-    if top == bottom == left == right == 0:
-        return x
-    return functional.pad(x, (left, right, top, bottom), value=value)
+def _pad_same(x: Tensor, kernel: int, stride: int, value: float) -> tuple[Tensor, Pair]:
+    """An image padded where that differs between two sides; else as it is, and how the layer is to pad it."""
+    rows, columns = (same_padding(size, kernel, stride) for size in x.shape[-2:])
+    if rows[0] == rows[1] and columns[0] == columns[1]:
+        return x, (rows[0], columns[0])
+    return functional.pad(x, (*columns, *rows), value=value), (0, 0)
 
 
 class SameConv2d(nn.Conv2d):
     """A convolution with bias and Keras' "same" padding."""
 
     def __init__(self, channels_in: int, channels_out: int, kernel: int, stride: int = 1) -> None:
-        symmetric = kernel // 2 if stride == 1 else 0
-        super().__init__(channels_in, channels_out, kernel, stride, padding=symmetric)
+        super().__init__(channels_in, channels_out, kernel, stride)
 
     def forward(self, x: Tensor) -> Tensor:
         """``(B, channels_in, rows, columns)`` to ``(B, channels_out, ceil(rows/stride), ceil(columns/stride))``."""
-        if self.stride[0] > 1:
-            x = _pad_same(x, self.kernel_size[0], self.stride[0], 0.0)
-        if self.training and self.kernel_size[0] > 1 and _learns_by_planes(x):
-            convolve: Any = _ByPlanes.apply
-            convolved: Tensor = convolve(x, self.weight, self.bias, self.stride[0], self.padding[0])
-            return convolved
-        return super().forward(x)
+        x, padding = _pad_same(x, self.kernel_size[0], self.stride[0], 0.0)
+        planes = self.training and self.kernel_size[0] > 1 and _learns_by_planes(x)
+        convolve: Any = _ByPlanes.apply if planes else functional.conv2d
+        convolved: Tensor = convolve(x, self.weight, self.bias, self.stride, padding, self.dilation)
+        return convolved
 
 
 def _learns_by_planes(x: Tensor) -> bool:
@@ -122,15 +123,17 @@ class _ByPlanes(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, stride: int, padding: int) -> Tensor:
+    def forward(
+        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, stride: Pair, padding: Pair, dilation: Pair
+    ) -> Tensor:
         ctx.save_for_backward(x, weight)
-        ctx.stride, ctx.padding, ctx.biased = stride, padding, bias is not None
-        return functional.conv2d(x, weight, bias, stride, padding)
+        ctx.places, ctx.biased = (stride, padding, dilation), bias is not None
+        return functional.conv2d(x, weight, bias, stride, padding, dilation)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         (gradient,), (x, weight) = gradients, ctx.saved_tensors
-        two = ([ctx.stride] * 2, [ctx.padding] * 2, [1, 1], False, [0, 0], 1)
+        two = (*ctx.places, False, [0, 0], 1)
         sizes = [weight.shape[0]] if ctx.biased else None
         of_x = of_weight = of_bias = None
         if ctx.needs_input_grad[0]:
@@ -139,7 +142,7 @@ class _ByPlanes(torch.autograd.Function):
             planes = (one.contiguous(memory_format=torch.contiguous_format) for one in (gradient, x, weight))
             asked = [False, True, ctx.biased]
             of_weight, of_bias = torch.ops.aten.convolution_backward(*planes, sizes, *two, asked)[1:]
-        return of_x, of_weight, of_bias, None, None
+        return of_x, of_weight, of_bias, None, None, None
 
 
 class SameMaxPool2d(nn.Module):
@@ -151,7 +154,8 @@ class SameMaxPool2d(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Pool ``(B, channels, rows, columns)``."""
-        return functional.max_pool2d(_pad_same(x, self.kernel, self.stride, -math.inf), self.kernel, self.stride)
+        x, padding = _pad_same(x, self.kernel, self.stride, -math.inf)
+        return functional.max_pool2d(x, self.kernel, self.stride, padding)
 
 
 def keras_initialise(network: nn.Module) -> None:

@@ -16,7 +16,7 @@ from densight.vocabulary import DensightError
 
 if TYPE_CHECKING:
     import torch
-    from torch import Tensor
+    from torch import Tensor, nn
 
     from densight.network.blocks import DensityNetwork
 
@@ -142,9 +142,23 @@ def build_engine(network: DensityNetwork, channels: int, shape: tuple[int, int],
             raise DensightError("OpenVINO runs on the CPU here", remedy="use --device cpu, or --engine torch")
         return Engine("openvino", precision, compile_features(folded, channels, shape, precision), network)
     if precision == "fp32":
+        _by_onednn(folded)
         return Engine("torch", precision, folded.forward_features, network)
     half = folded.to(torch.bfloat16)
     return Engine("torch", precision, lambda x: half.forward_features(x.to(torch.bfloat16)).float(), network)
+
+
+def _by_onednn(network: nn.Module) -> None:
+    """Have 1×1 convolutions computed by the library that computes the others, which is a fifth quicker.
+
+    PyTorch gives them to another one where it has one thread, but not if they are dilated, which changes nothing in a
+    kernel of one pixel: ``use_mkldnn`` in PyTorch's ``aten/src/ATen/native/Convolution.cpp``.
+    """
+    from torch import nn
+
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d) and module.kernel_size == (1, 1):
+            module.dilation = (2, 2)
 
 
 def _has_bf16(device: torch.device) -> bool:
