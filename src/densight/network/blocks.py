@@ -88,7 +88,7 @@ def same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
 
 def _pad_same(x: Tensor, kernel: int, stride: int, value: float) -> tuple[Tensor, Pair]:
     """An image padded where that differs between two sides; else as it is, and how the layer is to pad it."""
-    rows, columns = (same_padding(size, kernel, stride) for size in x.shape[-2:])
+    rows, columns = (same_padding(int(size), kernel, stride) for size in x.shape[-2:])
     if rows[0] == rows[1] and columns[0] == columns[1]:
         return x, (rows[0], columns[0])
     return functional.pad(x, (*columns, *rows), value=value), (0, 0)

@@ -207,14 +207,16 @@ def _frame_tutorial(mammogram: Mammogram, shape: tuple[int, int], like: Mammogra
     """
     from PIL import Image as PillowImage
 
-    pixels, done = mammogram.pixels, ["preset tutorial", f"stretched to {shape[0]}×{shape[1]}, nearest pixel"]
-    if pixels.dtype == np.uint16:
-        bits = next(bits for bits in DETECTOR_BITS if max(pixels.max(), like.pixels.max()) < 1 << bits)
-        pixels = (pixels >> (bits - 8)).astype(np.uint8)
-        done.append(f"grey values up to {mammogram.pixels.max()} taken as of {bits} bits, divided by {1 << (bits - 8)}")
-    resized = PillowImage.fromarray(pixels).resize((shape[1], shape[0]), PillowImage.Resampling.NEAREST)
-    image = np.asarray(resized, np.float32)
-    return Framed(image, Geometry.stretched(mammogram.shape, shape), tuple(done))
+    done = ["preset tutorial", f"stretched to {shape[0]}×{shape[1]}, nearest pixel"]
+    whole = PillowImage.fromarray(mammogram.pixels)
+    image = np.asarray(whole.resize((shape[1], shape[0]), PillowImage.Resampling.NEAREST))
+    if image.dtype == np.uint16:
+        greatest = mammogram.pixels.max()
+        most = greatest if like is mammogram else max(greatest, like.pixels.max())
+        bits = next(bits for bits in DETECTOR_BITS if most < 1 << bits)
+        image = image >> (bits - 8)
+        done.append(f"grey values up to {greatest} taken as of {bits} bits, divided by {1 << (bits - 8)}")
+    return Framed(image.astype(np.float32), Geometry.stretched(mammogram.shape, shape), tuple(done))
 
 
 def _brightness_said(*, raw: bool, inverted: bool) -> tuple[str, ...]:

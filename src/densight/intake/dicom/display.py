@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -28,7 +29,7 @@ def render(stored: Stored, dataset: Dataset) -> tuple[Pixels, tuple[str, ...]]:
 
     Parameters
     ----------
-    stored : ndarray of int32, shape (rows, columns)
+    stored : ndarray of uint16 or int16, shape (rows, columns)
     dataset : pydicom.Dataset
 
     Returns
@@ -46,16 +47,21 @@ def render(stored: Stored, dataset: Dataset) -> tuple[Pixels, tuple[str, ...]]:
     low, high = stored_range(dataset)
     # Every stored value is shown alike wherever it is, so that a table of all of them is enough.
     table, said = _table(np.arange(low, high + 1), dataset)
-    most = 255 if (integer(dataset, "BitsStored") or 8) <= 8 else 65535
-    table = np.rint(table * most)
-    pixels: Pixels = (table.astype(np.uint8) if most == 255 else table.astype(np.uint16))[
-        stored - low if low else stored
-    ]
+    kind: Any = np.uint8 if (integer(dataset, "BitsStored") or 8) <= 8 else np.uint16
+    # OpenCV wants a table of all that 16 bits can be.
+    whole = np.zeros(1 << 16, kind)
+    whole[: table.size] = np.rint(table * np.iinfo(kind).max)
+    pixels: Pixels = np.asarray(cv2.LUT(_above(stored, low), whole), kind)
     blank = padding(stored, dataset)
     if blank is not None and blank.any():
         pixels[blank] = 0
         said = (*said, "padding shown as black")
     return pixels, said
+
+
+def _above(stored: Stored, low: int) -> npt.NDArray[np.uint16]:
+    """How much more than the least a pixel's value is."""
+    return np.asarray(stored if low == 0 else stored.astype(np.int32) - low, np.uint16)
 
 
 def stored_range(dataset: Dataset) -> tuple[int, int]:

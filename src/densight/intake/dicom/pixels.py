@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["TRANSFER_SYNTAXES", "Stored", "decode"]
 
-Stored = npt.NDArray[np.int32]
+Stored = npt.NDArray[np.uint16] | npt.NDArray[np.int16]
 
 _EXPORT_AGAIN = "export it from the PACS again"
 _NATIVE = ("1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.2")
@@ -47,7 +47,7 @@ def decode(dataset: FileDataset, path: Path) -> tuple[Stored, tuple[str, ...]]:
 
     Returns
     -------
-    stored : ndarray of int32, shape (rows, columns)
+    stored : ndarray of uint16 or int16, shape (rows, columns)
         The values between the lowest bit and the high bit, with their sign (DICOM PS3.5, section 8.1.1).
     assumed : tuple of str
 
@@ -64,7 +64,7 @@ def decode(dataset: FileDataset, path: Path) -> tuple[Stored, tuple[str, ...]]:
     values = _decoded(dataset, frame, path, raw=not colour)
     if colour:
         grey, assumed = grey_of_channels(values, path)
-        return grey.astype(np.int32), assumed
+        return grey.astype(np.uint16), assumed
     if values.shape != (rows, columns):
         shape = "×".join(map(str, values.shape))
         raise DensightError(f"the pixels are {shape}, the header says {rows}×{columns}", path, _EXPORT_AGAIN)
@@ -166,11 +166,11 @@ def _between_bits(values: npt.NDArray[Any], dataset: FileDataset) -> Stored:
     high = integer(dataset, "HighBit")
     signed = integer(dataset, "PixelRepresentation") == 1
     above = 0 if high is None else max(0, high - stored + 1)
-    bits = values.astype(np.int32) >> above
-    bits &= (1 << stored) - 1
+    bits = values.astype(np.uint16, copy=False)
     if signed:
-        bits -= (bits & (1 << (stored - 1))) << 1
-    return bits
+        # To the upper end, and with their sign down again.
+        return (bits << (16 - stored - above)).view(np.int16) >> (16 - stored)
+    return (bits >> above if above else bits) & np.uint16((1 << stored) - 1)
 
 
 def _size_in_codestream(frame: bytes) -> tuple[int, int] | None:

@@ -109,7 +109,8 @@ def _attenuation(stored: Stored, dataset: Dataset) -> tuple[Array, tuple[str, ..
     if relationship not in ("LIN", "LOG"):
         said.append("pixel intensity taken as linear, for the file does not say so")
     low, high = stored_range(dataset)
-    signal = (stored - low if sign == 1 else high - stored).astype(np.float32)
+    values = stored.astype(np.float32)
+    signal = values - low if sign == 1 else high - values
     air = np.float32(np.percentile(signal[::8, ::8], 99.5))
     if relationship == "LOG":
         attenuation = air - signal

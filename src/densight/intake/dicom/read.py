@@ -34,7 +34,7 @@ class DicomImage:
     ----------
     dataset : pydicom.FileDataset
         Everything that the file says.
-    stored : ndarray of int32, shape (stored rows, stored columns)
+    stored : ndarray of uint16 or int16, shape (stored rows, stored columns)
         The pixels' values as stored.
     shown : ndarray of uint8 or uint16, shape (stored rows, stored columns)
         What a display shows of them.
