@@ -1,25 +1,28 @@
-# make demo   the whole job on phantom exams, into demo/
-# make test   every check: format, lint, types, import directions, tests with coverage
-# make bench  densight beside other programs, into benchmarks/RESULTS.md; makes environments for them in build/bench
-# All make their environment, .venv, from requirements.lock.
+# Every target makes the environment, .venv, from requirements.lock. `make` lists them.
 
 PYTHON ?= python3
 DENSIGHT_DATA ?= ../shared/data
 export DENSIGHT_DATA
 BIN := .venv/bin
 
-.PHONY: demo test bench lint lock clean
+.PHONY: help demo test coverage bench lint lock clean
 
-demo: .venv/ready
+help:  # this list
+	@sed -n 's/^\([a-z]*\):.*  # /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
+
+demo: .venv/ready  # the whole job on phantom exams, into demo/
 	$(BIN)/densight demo -o demo
 
-test: lint
+test: lint  # every check: format, lint, types, import directions, tests
+	$(BIN)/pytest -n 2 --dist worksteal
+
+coverage: .venv/ready  # the tests, and which lines they run
 	$(BIN)/pytest -n 2 --dist worksteal --cov --cov-report=term
 
-bench: .venv/ready
+bench: .venv/ready  # densight beside other programs, into benchmarks/RESULTS.md; their environments in build/bench
 	$(BIN)/python benchmarks/speed/bench.py
 
-lint: .venv/ready
+lint: .venv/ready  # the quick checks
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -35,11 +38,11 @@ lint: .venv/ready
 	@touch $@
 
 # Resolves the newest versions that pyproject.toml allows; torch stays at the release that is tested.
-lock: .venv/ready
+lock: .venv/ready  # requirements.lock anew
 	$(BIN)/pip-compile --quiet --strip-extras --no-emit-index-url --no-emit-trusted-host --no-emit-find-links \
 		--no-annotate --no-header --extra dicom --extra onnx --extra openvino --extra tensorboard --extra dev --constraint constraints.txt \
 		--output-file requirements.lock pyproject.toml
 	sed -i 's/^\(torch==[0-9.]*\)+cpu$$/\1/' requirements.lock
 
-clean:
+clean:  # away with all that was made
 	rm -rf .venv demo build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
