@@ -186,7 +186,8 @@ def finish(image: Image, preparation: Preparation) -> Image:
     if preparation.preset == "tutorial":
         x = np.repeat((image * np.float32(1.0 / 255))[:, :, None], 3, axis=2)
         x -= np.mean(x, keepdims=True)
-        return np.ascontiguousarray(x.transpose(2, 0, 1))
+        # Left as it lies in memory, which is how PyTorch wants it channels-last.
+        return x.transpose(2, 0, 1)
     if preparation.preset == "default":
         return ((image - 0.5) / 0.25).astype(np.float32)[None]
     breast = image > 0
