@@ -83,7 +83,7 @@ def test_mini_mias_is_known_by_its_table(data: Path, tmp_path: Path) -> None:
     part.to_csv(tmp_path / "mias" / "manifest.csv", index=False)
     done = index(tmp_path / "mias", "-o", tmp_path / "c.csv", "--split", "50,0,50")
     assert done.status == 0
-    assert "layout mias" in done.said
+    assert "layout mini-mias" in done.said
     catalogue = read_catalogue(tmp_path / "c.csv")
     assert catalogue.classes == ("F", "G", "D")
     assert catalogue.table["image_id"].tolist() == part["image_id"].tolist()

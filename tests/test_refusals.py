@@ -218,8 +218,7 @@ def test_a_folder_whose_names_tell_no_projection(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "fault", "remedy"),
     [
-        (["--dataset", "ddsm"], "unknown data set 'ddsm'", "use one of tutorial, mias, catalogue, loose"),
-        (["--dataset", "mias"], "the data set mias has its table here, but there is none", "check the folder"),
+        (["--dataset", "ddsm"], "unknown data set 'ddsm'", "use one of tutorial, mini-mias, vindr-mammo,"),
         (["--dataset", "catalogue"], "there is no catalogue.csv or catalogue.parquet", "put one into it"),
         (["--classes", "A"], "not an ordered set of at least two different labels", "name them from the least"),
         (["--split", "60,50"], "do not split a data set", "give training, validation and test"),

@@ -30,7 +30,11 @@ def index(
     ],
     dataset: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Its layout: tutorial, mias, catalogue or loose. Detected where not given."),
+        typer.Option(
+            metavar="NAME",
+            help="Its layout, detected where not given: tutorial, catalogue, loose, or a public data set: mini-mias, "
+            "vindr-mammo, inbreast, cbis-ddsm, rsna-breast-cancer, embed, csaw-cc, cmmd.",
+        ),
     ] = None,
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="FILE", help="The catalogue to write, .csv or .parquet.")

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from densight.intake.catalogue import Catalogue, read_catalogue
-from densight.intake.datasets import DATA_SETS
 from densight.intake.dicom.directory import list_directory
 from densight.intake.dicom.listing import list_dicom
 from densight.intake.failures import Failure, LeftOut
@@ -27,6 +26,7 @@ from densight.intake.naming import (
     read_tutorial_name,
     strip_projection,
 )
+from densight.intake.published import DATA_SETS
 from densight.vocabulary import BIRADS, DensightError, Projection
 
 __all__ = ["Entry", "Inputs", "entries_of", "find_inputs", "find_labelled", "group_exams", "read_entry", "read_exam"]

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from densight.intake.catalogue import Catalogue, read_catalogue
-from densight.intake.datasets import DATA_SETS, columns_of, list_manifest
+from densight.intake.datasets import list_data_set
 from densight.intake.dicom.identity import UID_COLUMNS, read_uids
 from densight.intake.dicom.listing import list_dicom
 from densight.intake.failures import Failure, LeftOut
@@ -29,6 +29,7 @@ from densight.intake.naming import (
     read_tutorial_name,
     strip_projection,
 )
+from densight.intake.published import AS_DICOM, DATA_SETS, data_set_in
 from densight.intake.split import FRACTIONS, check_fractions, split_by_patient
 from densight.vocabulary import (
     BIRADS,
@@ -47,7 +48,7 @@ __all__ = ["LAYOUTS", "detect", "index", "list_folder", "with_uids"]
 Progress = Callable[[int, int], None]
 
 
-LAYOUTS = ("tutorial", *DATA_SETS, "catalogue", "loose")
+LAYOUTS = ("tutorial", *DATA_SETS, *AS_DICOM, "catalogue", "loose")
 """What ``index`` understands, in the order in which it looks."""
 
 _UNDERSTOOD = (
@@ -57,6 +58,7 @@ _UNDERSTOOD = (
 
 _UNKNOWN = "the projection is not known"
 _INHERITED = "split taken from the patient's other images"
+_HELD_BACK = "validation taken from the data set's own training part"
 
 
 def index(
@@ -76,8 +78,8 @@ def index(
         ``<PROJECTION>/[train|validation|test]/<CLASS>/*``. File names ``<exam>_<number>_<CLASS>_<PROJECTION>`` tell
         the exam, which is taken as the patient, too; of another name, what is left without its projection is the
         patient and the exam, of each class where that would give an exam one projection twice.
-    ``mias``
-        Mini-MIAS with a ``manifest.csv`` (path, patient_id, laterality, view, tissue); an exam a patient.
+    ``mini-mias``, ``vindr-mammo``, …
+        A published data set, by its own tables: see `densight.intake.published`.
     ``catalogue``
         A folder with a ``catalogue.csv`` or ``catalogue.parquet``; images that it does not list are left out.
     ``loose``
@@ -86,7 +88,8 @@ def index(
         what lies in it; otherwise the images have no label. See `read_names` for exams and patients.
 
     Files that are no images by their suffix and hidden ones are not looked at (see `find_images`). Where no image has
-    a split, the labelled patients are split; see `split_by_patient`. What was assumed is in the column ``assumed``.
+    a split, the labelled patients are split; see `split_by_patient`. Of a published data set that has training and test
+    alone, a part of the training's patients becomes validation. What was assumed is in the column ``assumed``.
 
     Parameters
     ----------
@@ -125,6 +128,8 @@ def index(
     readable = [not isinstance(reading, Failure) for reading in readings]
     table = _note(listing.table, ["" if isinstance(said, Failure) else "; ".join(said) for said in readings])
     table = table.loc[readable].reset_index(drop=True)
+    if (dataset or detect(folder)) in DATA_SETS:
+        table = _hold_back(table, listing.classes, fractions, seed)
     Catalogue(table, listing.classes, folder)
     divided = split_by_patient(table, listing.classes, fractions, seed)
     given = set(table.loc[table["split"] != "", "patient_id"])
@@ -132,6 +137,19 @@ def index(
     divided = _note(divided, [_INHERITED if row else "" for row in inherited])
     failures = sorted([*listing.failures, *faults], key=lambda failure: failure.path)
     return Catalogue(divided, listing.classes, folder), failures, listing.left_out
+
+
+def _hold_back(table: pd.DataFrame, classes: tuple[str, ...], fractions: Sequence[float], seed: int) -> pd.DataFrame:
+    """Where a data set is published in training and test alone, a part of the training's patients for validation."""
+    train = table["split"] == "train"
+    whole = fractions[0] + fractions[1]
+    if set(table["split"]) - {""} != {"train", "test"} or not fractions[1]:
+        return table
+    parts = (fractions[0] / whole, fractions[1] / whole, 0.0)
+    divided = split_by_patient(table[train].assign(split=""), classes, parts, seed)
+    held = train & (divided["split"].reindex(table.index) == "validation")
+    table = table.assign(split=table["split"].mask(held, "validation"))
+    return _note(table, [_HELD_BACK if row else "" for row in held])
 
 
 def with_uids(catalogue: Catalogue) -> Catalogue:
@@ -163,10 +181,7 @@ def detect(folder: str | Path) -> str:
         return "loose"
     if any(child.is_dir() and is_projection(child.name) for child in folder.iterdir()):
         return "tutorial"
-    for name, dataset in DATA_SETS.items():
-        if set(dataset.columns.values()) <= columns_of(folder / dataset.manifest):
-            return name
-    return "catalogue" if _catalogue_in(folder) else "loose"
+    return data_set_in(folder) or ("catalogue" if _catalogue_in(folder) else "loose")
 
 
 def list_folder(folder: str | Path, dataset: str | None = None, classes: Sequence[str] | None = None) -> Listing:
@@ -183,7 +198,7 @@ def list_folder(folder: str | Path, dataset: str | None = None, classes: Sequenc
     if layout not in LAYOUTS:
         raise DensightError(f"unknown data set {layout!r}", folder, f"use one of {', '.join(LAYOUTS)}")
     if layout in DATA_SETS:
-        return list_manifest(folder, DATA_SETS[layout], labels)
+        return list_data_set(folder, DATA_SETS[layout], labels)
     if layout == "catalogue":
         return _list_catalogue(folder, labels)
     images = find_images(folder)
