@@ -68,7 +68,7 @@ def test_mini_mias_is_read_by_its_table(data: Path) -> None:
 
 def test_a_row_of_a_data_set_s_table_that_does_not_fit_is_said(tmp_path: Path) -> None:
     (tmp_path / "manifest.csv").write_text("path,patient_id,laterality,view,tissue\na.png,1,R,AP,F\n")
-    with pytest.raises(DensightError, match=r"a\.png: unknown view 'AP'.*correct it in manifest\.csv"):
+    with pytest.raises(DensightError, match=r"a\.png: unknown view 'AP'.*correct it in the data set's table"):
         find_inputs(tmp_path)
 
 

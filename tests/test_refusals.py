@@ -121,8 +121,8 @@ def test_a_row_of_mini_mias_that_does_not_fit(tmp_path: Path) -> None:
     (tmp_path / "in" / "manifest.csv").write_text("\n".join([header, *rows]) + "\n")
     assert index(tmp_path / "in", "-o", tmp_path / "c.csv").status == 1
     assert failures(tmp_path) == {
-        "b.png": ("unknown density 'X'", "correct it in manifest.csv"),
-        "c.png": ("unknown view 'AP'", "correct it in manifest.csv"),
+        "b.png": ("unknown density 'X'", "correct it in the data set's table"),
+        "c.png": ("unknown view 'AP'", "correct it in the data set's table"),
     }
 
 

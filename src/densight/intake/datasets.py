@@ -93,7 +93,7 @@ def list_data_set(root: Path, dataset: DataSet, labels: tuple[str, ...] | None) 
             for column in wrong[:1]
         ]
     table = table[good]
-    place = table[["exam_id", "laterality", "view"]].apply("|".join, axis=1)
+    place = table["exam_id"] + "|" + table["laterality"] + "|" + table["view"]
     first = dict(zip(place[::-1], table["path"][::-1], strict=True))
     repeats = place.duplicated()
     left_out += [
