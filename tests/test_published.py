@@ -74,6 +74,12 @@ def test_mini_mias_as_it_is_published(tmp_path: Path) -> None:
     assert found["assumed"].str.contains("film markers").all()
 
 
+def test_a_note_of_the_same_name_makes_no_mini_mias(tmp_path: Path) -> None:
+    write_image(tmp_path / "in" / "P1_CC_R.png")
+    (tmp_path / "in" / "Info.txt").write_text("exported on Monday")
+    assert "layout loose" in index(tmp_path / "in", "-o", tmp_path / "c.csv").said
+
+
 def test_vindr_mammo(tmp_path: Path) -> None:
     root, rows = tmp_path / "vindr-mammo", []
     for study, density, split in (("s1", "A", "training"), ("s2", "C", "training"), ("s3", "D", "test")):

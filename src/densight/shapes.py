@@ -9,9 +9,11 @@ import numpy.typing as npt
 __all__ = [
     "RANKS",
     "away_from",
+    "enlarge",
     "filled",
     "grey_levels",
     "grown",
+    "histogram",
     "largest_piece",
     "middle",
     "narrowed",
@@ -169,6 +171,26 @@ def middle(values: Image) -> float:
     2.5
     """
     return float(quantiles(values, 0.5))
+
+
+def histogram(grey: Image, bins: int, most: float) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float64]]:
+    """Counts and centres of equal bins from the least grey value to a greatest, which is in the last.
+
+    Examples
+    --------
+    >>> counts, centres = histogram(np.array([[0, 1, 4]], np.float32), 2, 4.0)
+    >>> counts.tolist(), centres.tolist()
+    ([2.0, 1.0], [1.0, 3.0])
+    """
+    least = float(grey.min())
+    ends = (least, float(np.nextafter(np.float32(most), np.float32(np.inf))))
+    counts = np.asarray(cv2.calcHist([grey], [0], None, [bins], ends), np.float32).ravel()
+    return counts, least + (np.arange(bins) + 0.5) * (most - least) / bins
+
+
+def enlarge(mask: Mask, shape: tuple[int, int]) -> Mask:
+    """A mask in another shape, as of the image that it was made of smaller."""
+    return cv2.resize(np.asarray(mask, np.uint8), shape[::-1], interpolation=cv2.INTER_LINEAR).astype(bool)
 
 
 def solidity(piece: Mask) -> float:

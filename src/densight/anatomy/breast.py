@@ -12,8 +12,10 @@ import numpy.typing as npt
 from densight.intake.mammogram import Mammogram
 from densight.shapes import (
     away_from,
+    enlarge,
     filled,
     grown,
+    histogram,
     middle,
     narrowed,
     opened,
@@ -32,7 +34,6 @@ __all__ = [
     "breast_mask",
     "brighter_denser",
     "chest_wall",
-    "enlarge",
     "find",
     "locate",
     "on_film",
@@ -267,13 +268,6 @@ def breast_mask(mammogram: Mammogram) -> Mask:
     return enlarge(locate(mammogram).breast, mammogram.shape)
 
 
-def enlarge(mask: Mask, shape: tuple[int, int]) -> Mask:
-    """A mask of working size in the shape of the image."""
-    import cv2
-
-    return cv2.resize(np.asarray(mask, np.uint8), shape[::-1], interpolation=cv2.INTER_LINEAR).astype(bool)
-
-
 def _smaller(mammogram: Mammogram) -> Image:
     import cv2
 
@@ -349,21 +343,11 @@ def _air_and_tissue(smooth: Image) -> tuple[float, float]:
     """The highest grey value of air and the typical one of tissue."""
     from skimage.filters import threshold_otsu
 
-    otsu = float(threshold_otsu(hist=_histogram(smooth, 256, float(smooth.max()))))  # type: ignore[no-untyped-call]
-    counts, centres = _histogram(smooth, 64, otsu)
+    otsu = float(threshold_otsu(hist=histogram(smooth, 256, float(smooth.max()))))  # type: ignore[no-untyped-call]
+    counts, centres = histogram(smooth, 64, otsu)
     shared = np.flatnonzero(counts >= min(AIR_SHARE * smooth.size, counts.max()))
     highest = centres[shared[-1]] + (centres[1] - centres[0]) / 2
     return float(highest), middle(smooth[smooth > otsu])
-
-
-def _histogram(grey: Image, bins: int, most: float) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float64]]:
-    """Counts and centres of equal bins from the least grey value to a greatest, which is in the last."""
-    import cv2
-
-    least = float(grey.min())
-    ends = (least, float(np.nextafter(np.float32(most), np.float32(np.inf))))
-    counts = np.asarray(cv2.calcHist([grey], [0], None, [bins], ends), np.float32).ravel()
-    return counts, least + (np.arange(bins) + 0.5) * (most - least) / bins
 
 
 def chest_wall(breast: Mask) -> Side:

@@ -43,7 +43,7 @@ class DataSet:
     name : str
         What ``--dataset`` calls it.
     marks : mapping of str to tuple of str
-        Tables by one of which it is known, and columns that such a table has.
+        Files by one of which it is known, and columns that such a file has if it is a table.
     read : callable
         From its folder to a table with the columns of a catalogue, `REASON`, perhaps ``assumed``, and further ones to
         be kept. Of an exam's images of one projection the first is used.

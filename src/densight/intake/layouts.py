@@ -122,13 +122,14 @@ def index(
     """
     folder = Path(folder)
     check_fractions(fractions)
-    listing = list_folder(folder, dataset, classes)
+    layout = dataset or detect(folder)
+    listing = list_folder(folder, layout, classes)
     readings = _read_all([folder / path for path in listing.table["path"]], progress)
     faults = [reading for reading in readings if isinstance(reading, Failure)]
     readable = [not isinstance(reading, Failure) for reading in readings]
     table = _note(listing.table, ["" if isinstance(said, Failure) else "; ".join(said) for said in readings])
     table = table.loc[readable].reset_index(drop=True)
-    if (dataset or detect(folder)) in DATA_SETS:
+    if layout in DATA_SETS:
         table = _hold_back(table, listing.classes, fractions, seed)
     Catalogue(table, listing.classes, folder)
     divided = split_by_patient(table, listing.classes, fractions, seed)

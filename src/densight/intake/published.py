@@ -22,6 +22,15 @@ _ONE_EXAM = "patient taken from the exam, for the data set names no patients"
 _VIEWS = ("CC", "MLO")
 
 
+def _side(told: pd.Series) -> pd.Series:
+    return told.map(lambda one: _SIDES.get(one.upper(), one))
+
+
+def _by_number(told: pd.Series) -> pd.Series:
+    """The class that a number from 1 to 4 stands for; none for others."""
+    return told.map(lambda one: _BY_NUMBER.get(one, ""))
+
+
 def _view_reason(view: pd.Series) -> pd.Series:
     """Why images of other views than CC and MLO are left out."""
     return view.map(lambda one: "" if one in _VIEWS else f"view {one or 'unknown'}")
@@ -106,7 +115,7 @@ def _inbreast(root: Path) -> pd.DataFrame:
             "exam_id": [f"{one}_{date}" for one, date in zip(patient, table["Acquisition date"], strict=True)],
             "laterality": table["Laterality"],
             "view": table["View"],
-            "density": table["ACR"].map(lambda acr: _BY_NUMBER.get(acr, "")),
+            "density": _by_number(table["ACR"]),
             REASON: _view_reason(table["View"]),
             "assumed": "ACR 1 to 4 taken as A to D",
         },
@@ -137,9 +146,9 @@ def _cbis_ddsm(root: Path) -> pd.DataFrame:
             "path": _cbis_files(root, list(table["image file path"])),
             "patient_id": table["patient_id"],
             "exam_id": table["patient_id"],
-            "laterality": table["left or right breast"].map(lambda side: _SIDES.get(side, side)),
+            "laterality": _side(table["left or right breast"]),
             "view": table["image view"],
-            "density": table["breast_density"].map(lambda density: _BY_NUMBER.get(density, "")),
+            "density": _by_number(table["breast_density"]),
             "split": table["part"].mask(both, "test"),
             "assumed": both.map({True: "taken as test, for other films of the patient are", False: ""}),
         },
@@ -209,7 +218,7 @@ def _embed(root: Path) -> pd.DataFrame:
             "exam_id": images["acc_anon"],
             "laterality": images["ImageLateralityFinal"],
             "view": images["ViewPosition"],
-            "density": tissue.map(lambda one: _BY_NUMBER.get(one, "")),
+            "density": _by_number(tissue),
             REASON: reason,
             "assumed": synthetic.map({True: "a synthetic image, computed from tomosynthesis", False: ""}),
         },
@@ -234,7 +243,7 @@ def _csaw_cc(root: Path) -> pd.DataFrame:
             "path": table["anon_filename"].map(lambda name: files.get(name, name)),
             "patient_id": table["anon_patientid"],
             "exam_id": table["anon_patientid"] + "_" + table["exam_year"],
-            "laterality": table["imagelaterality"].map(lambda side: _SIDES.get(side.upper(), side)),
+            "laterality": _side(table["imagelaterality"]),
             "view": table["viewposition"],
             REASON: _view_reason(table["viewposition"]),
         },
@@ -246,7 +255,7 @@ DATA_SETS: Mapping[str, DataSet] = {
     for one in (
         DataSet(
             "mini-mias",
-            {_MIAS: _MIAS_COLUMNS, "Info.txt": ()},
+            {_MIAS: _MIAS_COLUMNS, "mdb001.pgm": ()},
             _mini_mias,
             ("F", "G", "D"),
             "Suckling et al., The Mammographic Image Analysis Society digital mammogram database, 1994",

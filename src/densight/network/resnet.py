@@ -31,12 +31,16 @@ def _batch_norm(channels: int) -> nn.BatchNorm2d:
 
 def _leaky_relu(x: Tensor, *, training: bool) -> Tensor:
     """LeakyReLU of what nothing else looks at: written over it, but where gradients may be looked at layer by layer."""
-    return functional.leaky_relu(x, SLOPE, inplace=training or not torch.is_grad_enabled())
+    return functional.leaky_relu(x, SLOPE, inplace=_may_overwrite(training=training))
 
 
 def _add(x: Tensor, y: Tensor, *, training: bool) -> Tensor:
     """The sum, likewise written over ``y``."""
-    return y.add_(x) if training or not torch.is_grad_enabled() else x + y
+    return y.add_(x) if _may_overwrite(training=training) else x + y
+
+
+def _may_overwrite(*, training: bool) -> bool:
+    return training or not torch.is_grad_enabled()
 
 
 class Bottleneck(nn.Module):

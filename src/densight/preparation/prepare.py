@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from densight.anatomy.breast import UPRIGHT, Side, box_around, brighter_denser, enlarge, locate
+from densight.anatomy.breast import UPRIGHT, Side, box_around, brighter_denser, locate
 from densight.anatomy.reading import Anatomy, read
 from densight.geometry import Geometry, set_upright
 from densight.intake.mammogram import Mammogram
-from densight.shapes import RANKS, grey_levels
+from densight.shapes import RANKS, enlarge, grey_levels
 from densight.vocabulary import DensightError
 
 __all__ = ["PRESETS", "Framed", "Preparation", "Prepared", "finish", "frame", "prepare"]
