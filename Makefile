@@ -5,7 +5,7 @@ DENSIGHT_DATA ?= ../shared/data
 export DENSIGHT_DATA
 BIN := .venv/bin
 
-.PHONY: help demo test coverage bench lint lock clean
+.PHONY: help demo test coverage bench lint notebooks docs dist try lock clean
 
 help:  # this list
 	@sed -n 's/^\([a-z]*\):.*  # /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -28,6 +28,21 @@ lint: .venv/ready  # the quick checks
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
+notebooks: .venv/ready  # the notebooks run anew from their sources, with what they print
+	$(BIN)/python docs/_ext/execute.py
+
+docs: .venv/ready  # the documentation, strictly, into build/site
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs build/site
+
+dist: .venv/ready  # wheel and source archive, checked, into dist/
+	rm -rf dist
+	$(BIN)/python -m build --quiet
+	$(BIN)/twine check --strict dist/*
+	@du -h dist/*
+
+try: dist  # the wheel in an empty environment without a network
+	benchmarks/try_wheel.sh
+
 # The environment is made anew when the lock or the package's own metadata change.
 .venv/ready: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -45,4 +60,4 @@ lock: .venv/ready  # requirements.lock anew
 	sed -i 's/^\(torch==[0-9.]*\)+cpu$$/\1/' requirements.lock
 
 clean:  # away with all that was made
-	rm -rf .venv demo build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv demo build dist docs/reference .mypy_cache .ruff_cache .pytest_cache .hypothesis

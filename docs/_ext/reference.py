@@ -1,0 +1,138 @@
+"""The reference: a page a command, from what it says of itself, and a page a room of the package, from docstrings.
+
+Pages are written before a build into ``docs/reference``, which is not kept.
+"""
+
+from __future__ import annotations
+
+import pkgutil
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+
+ROOMS = {
+    "intake": "Reading images, folders, catalogues and DICOM files",
+    "phantom": "Women who never were",
+    "anatomy": "Breast, pectoral muscle, dense tissue",
+    "preparation": "What the network sees",
+    "network": "Networks, bundles, Keras and ONNX",
+    "training": "Recipes and training",
+    "assessment": "Probabilities of images, breasts and exams; calibration",
+    "figures": "Figures of merit",
+    "explanation": "Maps, and trials of maps",
+    "report": "The report",
+    "interchange": "DICOM results, FHIR, PACS",
+}
+"""The rooms of the package in the order of its flow; their modules' public names are documented, one page a room."""
+
+
+def commands() -> Iterator[tuple[str, Any]]:
+    """Every command with its full name, ``densight pacs pull`` for one."""
+    from typer.main import get_command
+
+    from densight.cli.main import app
+
+    def below(name: str, command: Any) -> Iterator[tuple[str, Any]]:
+        yield name, command
+        for word, one in getattr(command, "commands", {}).items():
+            yield from below(f"{name} {word}", one)
+
+    yield from below("densight", get_command(app))
+
+
+def modules(room: str) -> list[str]:
+    """The modules of a room that have public names, and it itself."""
+    from importlib import import_module
+
+    package = import_module(f"densight.{room}")
+    found = [package.__name__]
+    found += [one.name for one in pkgutil.walk_packages(package.__path__, f"{package.__name__}.") if not one.ispkg]
+    return [name for name in found if getattr(import_module(name), "__all__", None)]
+
+
+def _command_page(name: str, command: Any) -> str:
+    lines = [f"# {name}", ""]
+    help_text = (command.help or "").strip()
+    for paragraph in re.split(r"\n\s*\n", help_text):
+        text = paragraph.strip()
+        lines += ["```", text, "```", ""] if text.startswith("densight ") else [text, ""]
+    usage = " ".join(command.collect_usage_pieces(command.make_context(name, [], resilient_parsing=True)))
+    lines += ["```", f"{name} {usage}", "```", "", f"```{{program}} {name}", "```", ""]
+    shown = [parameter for parameter in command.params if not getattr(parameter, "hidden", False)]
+    for parameter in shown:
+        lines += _parameter(parameter)
+    below = getattr(command, "commands", {})
+    if below:
+        lines += ["```{toctree}", ":maxdepth: 1", "", *(_page_name(f"{name} {word}") for word in below), "```", ""]
+    return "\n".join(lines)
+
+
+def _parameter(parameter: Any) -> list[str]:
+    metavar = parameter.metavar or parameter.name.upper()
+    if parameter.param_type_name == "argument":
+        return [f"**{metavar}**", f": {parameter.help or ''}", ""]
+    names = ", ".join([*parameter.opts, *parameter.secondary_opts])
+    value = "" if parameter.is_flag else f" {metavar}"
+    text = parameter.help or ""
+    default = parameter.default
+    if parameter.show_default is not False and default not in (None, False, "", ()) and not callable(default):
+        text += f" By default {default}."
+    return [f"```{{option}} {names}{value}", text, "```", ""]
+
+
+def _page_name(name: str) -> str:
+    return "commands" if name == "densight" else name.removeprefix("densight ").replace(" ", "_")
+
+
+def _room_page(room: str, title: str) -> str:
+    heading = f"densight.{room}"
+    lines = [heading, "=" * len(heading), "", f"{title}.", ""]
+    for name in modules(room):
+        if name != heading:
+            lines += [name, "-" * len(name), ""]
+        lines += [f".. automodule:: {name}", "   :members:", ""]
+    return "\n".join(lines)
+
+
+def _python_page() -> str:
+    import densight
+
+    names = [name for name in densight.__all__ if name not in ("anatomy", "phantom")]
+    lines = ["Python", "======", "", ".. automodule:: densight", "   :no-members:", "", ".. currentmodule:: densight", ""]
+    for name in names:
+        one = getattr(densight, name)
+        kind = "class" if isinstance(one, type) else "function" if callable(one) else "data"
+        kind = "exception" if isinstance(one, type) and issubclass(one, Exception) else kind
+        lines += [f".. auto{kind}:: {name}", "   :members:" if kind in ("class", "exception") else "", ""]
+    lines += ["The rooms", "---------", "", "What is public in each: no more than is named here is promised.", ""]
+    lines += [".. toctree::", "   :maxdepth: 1", "", *(f"   {room}" for room in ("vocabulary", *ROOMS)), ""]
+    return "\n".join(lines)
+
+
+def write_pages(folder: Path) -> None:
+    """Write the pages of the reference."""
+    folder.mkdir(exist_ok=True)
+    pages = {f"{_page_name(name)}.md": _command_page(name, command) for name, command in commands()}
+    pages["python.rst"] = _python_page()
+    pages["vocabulary.rst"] = (
+        "densight.vocabulary\n===================\n\n.. automodule:: densight.vocabulary\n   :members:\n"
+    )
+    pages |= {f"{room}.rst": _room_page(room, title) for room, title in ROOMS.items()}
+    for name, text in pages.items():
+        path = folder / name
+        # What has not changed keeps its time, so that Sphinx builds nothing twice.
+        if not path.is_file() or path.read_text("utf-8") != text:
+            path.write_text(text, "utf-8")
+    for path in folder.iterdir():
+        if path.name not in pages:
+            path.unlink()
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Write the pages before Sphinx looks for them."""
+    write_pages(Path(app.srcdir) / "reference")
+    return {"parallel_read_safe": True}

@@ -1,0 +1,36 @@
+"""How the pages are built: ``make docs``, or ``sphinx-build -W docs build/site``. Nothing is fetched."""
+
+import sys
+from importlib.metadata import version as installed_version
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent / "_ext"))
+
+project = "densight"
+author = "The densight developers"
+version = release = installed_version("densight")
+html_title = f"densight {version}"
+
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_copybutton", "reference", "formulas"]
+exclude_patterns = ["_ext", "notebooks/*.py"]
+source_suffix = {".rst": "restructuredtext", ".md": "myst-nb", ".ipynb": "myst-nb"}
+
+myst_enable_extensions = ["colon_fence", "dollarmath"]
+myst_heading_anchors = 3
+# The notebooks hold what they printed when `make notebooks` ran them.
+nb_execution_mode = "off"
+
+default_role = "py:obj"
+napoleon_google_docstring = False
+napoleon_use_rtype = False
+autodoc_typehints = "none"
+autodoc_member_order = "bysource"
+python_use_unqualified_type_names = True
+
+html_theme = "furo"
+html_static_path = ["_static"]
+html_css_files = ["densight.css"]
+html_math_renderer = "mathml"
+html_copy_source = False
+html_show_sphinx = False
+copybutton_exclude = ".linenos, .gp, .go"

@@ -1,0 +1,213 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 4 · Class activation maps
+#
+# A network has said "C". *Which part of the picture made it say so?* The tutorial answers with Grad-CAM (Selvaraju et al.,
+# ICCV 2017), drawn by the library keras-vis. Here you
+#
+# 1. write Grad-CAM by hand, from the formula;
+# 2. find that for such a network the derivatives need not be computed at all;
+# 3. look at all classes, not only at the predicted one;
+# 4. draw the tutorial's pictures, and see what each of them does to the numbers.
+#
+# The network is `starter`, the model in the box. It has learnt from phantoms alone; the women below are none of those.
+
+# %%
+import os
+import tempfile
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+
+import densight
+from densight.preparation.prepare import prepare
+
+plt.rcParams.update({"figure.dpi": 80, "image.cmap": "gray"})
+os.chdir(tempfile.mkdtemp())
+
+model = densight.load_model("starter")
+exam = densight.phantom.exam(seed=21, density="C", shape=(512, 416), vendor="hologic-like")
+image = exam.mammograms[2]
+result = model.assess(exam)
+print(f"{image.projection}: it says {result.density}, {result.probabilities.round(2)}; the truth is {exam.density}")
+
+# %% [markdown]
+# ## 1. From the formula
+#
+# Let $A^k_{ij}$ be the $k$-th map of the last convolution, and $y^c$ the score of class $c$ *before* the softmax. Grad-CAM weighs
+# each map by the mean of its derivative,
+#
+# $$\alpha^c_k = \frac{1}{Z} \sum_{ij} \frac{\partial y^c}{\partial A^k_{ij}}, \qquad
+#   L^c_{ij} = \sum_k \alpha^c_k A^k_{ij},$$
+#
+# and keeps the positive part. Before the softmax, because behind it a score can rise only at the expense of the others, and where
+# the network is sure all derivatives vanish. PyTorch differentiates:
+
+# %%
+bundle = model.models.of(image.projection)
+network = bundle.network
+anatomy = densight.anatomy.read(image)
+x = torch.from_numpy(prepare(image, bundle.facts.preparation, anatomy).tensor)[None]
+
+features = network.forward_features(x).detach().requires_grad_()
+logits = network.forward_head(features)
+by_hand = []
+for score in logits[0]:
+    (slope,) = torch.autograd.grad(score, features, retain_graph=True)
+    alpha = slope.mean(dim=(2, 3), keepdim=True)
+    by_hand.append((alpha * features).sum(dim=1)[0].detach().numpy())
+by_hand = np.array(by_hand)
+print(f"{features.shape[1]} maps of {features.shape[2]} × {features.shape[3]} cells; a Grad-CAM for each of {len(by_hand)} classes")
+
+# %% [markdown]
+# ## 2. Without derivatives
+#
+# Behind the last map of this network, as of the tutorial's, come an activation, the mean over all places and a dense layer:
+#
+# $$y^c = b_c + \sum_k W_{ck} \frac{1}{Z} \sum_{ij} f(A^k_{ij}).$$
+#
+# Derive it on paper: $\partial y^c / \partial A^k_{ij} = W_{ck} f'(A^k_{ij}) / Z$. The mean of $f'$ is all that is missing, and
+# for ReLU that is *the share of cells above zero*. So the maps of **all classes** come from the forward pass that the assessment
+# has made anyway. That is what densight does.
+#
+# **Exercise 1.** Compute the maps that way, from `network.classifier.weight`, and compare.
+
+# %% tags=["hide-cell"] jupyter={"source_hidden": true, "outputs_hidden": true} cellView="form"
+# @title Solution
+with torch.no_grad():
+    share = network.activation_slope(features).mean(dim=(2, 3))[0]
+    cells = features.shape[2] * features.shape[3]
+    closed = torch.einsum("ck,k,kij->cij", network.classifier.weight, share / cells, features[0]).numpy()
+print("greatest difference, as a part of the peak:", np.abs(closed - by_hand).max() / np.abs(by_hand).max())
+
+# %% [markdown]
+# What densight gives is the same, at the resolution of the cells (`.cells`) and in the image's own pixels (`.map`):
+
+# %%
+explanation = model.explain(image)
+print("greatest difference:", np.abs(explanation.cells - by_hand).max() / np.abs(by_hand).max())
+print("cells", explanation.cells.shape, "-> image", explanation.map("C").shape)
+
+# %% [markdown]
+# ## 3. All classes
+#
+# The tutorial draws the map of the *predicted* class. But the classes compete: what speaks for C may speak for D even louder. A
+# map keeps its sign here, red for the class and blue against it, on one scale for all four.
+
+
+# %%
+def draw(axes, grey, values, title, scale):
+    axes.imshow(grey)
+    axes.imshow(values, cmap="bwr", vmin=-scale, vmax=scale, alpha=0.5)
+    axes.set(title=title, xticks=[], yticks=[])
+
+
+maps = [explanation.map(label) for label in "ABCD"]
+scale = max(np.abs(one).max() for one in maps)
+figure, axes = plt.subplots(1, 4, figsize=(10, 3.5), layout="constrained")
+for one, values, label, probability in zip(axes, maps, "ABCD", explanation.probabilities, strict=True):
+    draw(one, image.pixels, values, f"{label}: {probability:.2f}", scale)
+plt.show()
+
+# %% [markdown]
+# `starter` has one score behind all classes, so its four maps are one map with four weights: what speaks against A speaks for D.
+# One map is then enough, that of the **expected class** $E = \sum_k k\, p_k$ (0 for A to 3 for D): positive where the image makes
+# the answer denser, negative where fattier.
+
+# %%
+expected = explanation.map("expected class")
+truth = exam.truth.images[image.projection]
+figure, axes = plt.subplots(1, 3, figsize=(9, 4), layout="constrained")
+axes[0].imshow(image.pixels)
+axes[0].set_title("the image")
+draw(axes[1], image.pixels, expected, f"expected class {explanation.expected:.2f}", np.abs(expected).max())
+axes[2].imshow(truth.glandular, cmap="magma")
+axes[2].set_title("mm of gland, the truth")
+for one in axes:
+    one.set_axis_off()
+plt.show()
+
+# %% [markdown]
+# They look alike. *How* alike, and whether looking alike is enough, is the question of notebook 5.
+#
+# ## 4. The tutorial's pictures
+#
+# `densight explain` writes for each image the tutorial's four: what the network saw, the map, the overlay, the contours, with its
+# names (`C_..._overlay.png` begins with the predicted class).
+
+# %% language="sh"
+# densight phantom -n 1 --seed 21 --mix 0,0,100,0 --size 512x416 -o exams
+# densight explain exams -o run
+# ls run/maps/MLO_R
+
+# %%
+place = Path("run/maps/MLO_R")
+figure, axes = plt.subplots(1, 4, figsize=(10, 3.6), layout="constrained")
+for one, part in zip(axes, ("650", "map", "overlay", "contours"), strict=True):
+    (path,) = place.glob(f"*_{part}.png")
+    one.imshow(plt.imread(path))
+    one.set(title=path.name, xticks=[], yticks=[])
+    one.title.set_size(8)
+plt.show()
+
+# %% [markdown]
+# Three things happen on the way from numbers to such pictures, and each can deceive:
+#
+# - **The negative part is thrown away.** What speaks *against* the class cannot be seen.
+# - **The rest is stretched to its own maximum.** A map of strong evidence and one of nearly none come out equally red. densight
+#   keeps the raw map (`.npy`, `.tif`) and one scale an exam, and says so where there is no positive evidence.
+# - **Cells are smoothed to pixels.** The tutorial's map has 21 × 21 cells, 31 pixels of the network's frame each: a contour around
+#   one calcification would be a fiction.
+#
+# **Exercise 2.** Show the second point: the share of the map's peak in this image, and in the same woman's image with half of her
+# gland turned to fat, drawn first each on its own scale and then on one.
+
+# %% tags=["hide-cell"] jupyter={"source_hidden": true, "outputs_hidden": true} cellView="form"
+# @title Solution
+half = truth.dense.copy()
+half[: half.shape[0] // 2] = False
+changed = densight.phantom.intervene(exam, densight.phantom.Rays(image.projection, half), to="fat")
+later = next(one for one in changed if one.projection == image.projection)
+pair = [explanation.map("expected class"), model.explain(later).map("expected class")]
+figure, axes = plt.subplots(1, 4, figsize=(10, 3.4), layout="constrained")
+for i, (one, values) in enumerate(zip((image, later), pair, strict=True)):
+    draw(axes[i], one.pixels, values, "own scale", np.abs(values).max())
+    draw(axes[2 + i], one.pixels, values, "one scale", max(np.abs(each).max() for each in pair))
+plt.show()
+print("peaks:", [round(float(np.abs(values).max()), 3) for values in pair])
+
+# %% [markdown]
+# ## Other methods
+#
+# Grad-CAM is one of many ways to ask. They need not agree.
+
+# %%
+methods = ("grad-cam", "integrated-gradients", "deep-lift", "occlusion")
+figure, axes = plt.subplots(1, 4, figsize=(10, 3.5), layout="constrained")
+for one, method in zip(axes, methods, strict=True):
+    values = model.explain(image, method=method).map("expected class")
+    peak = np.quantile(np.abs(values), 0.998)
+    draw(one, image.pixels, values, method, peak)
+plt.show()
+
+# %% [markdown]
+# ## What to take along
+#
+# - Grad-CAM of a network with a linear head costs nothing beyond the assessment, for every class.
+# - Keep the sign, and keep the scale.
+# - A map has as many facts as cells.
+#
+# Next: [is the map true?](5_is_the_map_true.ipynb)

@@ -1,0 +1,27 @@
+"""The documentation's own list of commands and modules, from ``docs/_ext``."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+DOCS = Path(__file__).parents[1] / "docs"
+
+
+def load_reference() -> ModuleType:
+    """``docs/_ext/reference.py``."""
+    spec = importlib.util.spec_from_file_location("reference", DOCS / "_ext" / "reference.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def every_command() -> Iterator[tuple[str, Any]]:
+    """Every command of densight with its full name."""
+    found: Iterator[tuple[str, Any]] = load_reference().commands()
+    return found
