@@ -21,6 +21,8 @@ myst_heading_anchors = 3
 nb_execution_mode = "off"
 
 default_role = "py:obj"
+# Names such as Exam are in several rooms; a link from a docstring then leads to the first.
+suppress_warnings = ["ref.python"]
 napoleon_google_docstring = False
 napoleon_use_rtype = False
 autodoc_typehints = "none"

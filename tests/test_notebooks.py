@@ -28,7 +28,9 @@ def test_a_notebook_runs(source: Path, tmp_path: Path) -> None:
     # What `%%sh` calls is the densight of this environment.
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     notebook = jupytext.read(source)
-    client = NotebookClient(notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}})
+    client = NotebookClient(
+        notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}
+    )
     client.execute(env={**os.environ, "PATH": path})
     assert all(cell.get("execution_count") for cell in notebook.cells if cell.cell_type == "code")
 

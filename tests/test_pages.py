@@ -13,7 +13,9 @@ from tests.indexing import densight
 from tests.references import every_command
 
 ROOT = Path(__file__).parents[1]
-PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("docs/howto/*.md"), *ROOT.glob("docs/*/index.md")])
+PAGES = sorted(
+    [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("docs/howto/*.md"), *ROOT.glob("docs/*/index.md")]
+)
 NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
 
 

@@ -77,7 +77,11 @@ def undocumented(site: Path) -> list[str]:
 
     reference = load_reference()
     content = (site / "objects.inv").read_bytes()
-    known = {(kind.partition(":")[0], name) for kind, names in InventoryFile.loads(content, uri="").data.items() for name in names}
+    known = {
+        (kind.partition(":")[0], name)
+        for kind, names in InventoryFile.loads(content, uri="").data.items()
+        for name in names
+    }
     lacking = []
     for room in ("vocabulary", *reference.ROOMS):
         for module in reference.modules(room):

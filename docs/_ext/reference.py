@@ -1,6 +1,7 @@
 """The reference: a page a command, from what it says of itself, and a page a room of the package, from docstrings.
 
-Pages are written before a build into ``docs/reference``, which is not kept.
+Pages are written before a build into ``docs/reference``, which is not kept. So are pages of files that lie beside
+``docs``, to which its pages link as they lie in the repository.
 """
 
 from __future__ import annotations
@@ -28,6 +29,13 @@ ROOMS = {
     "interchange": "DICOM results, FHIR, PACS",
 }
 """The rooms of the package in the order of its flow; their modules' public names are documented, one page a room."""
+
+BESIDE = {
+    "benchmarks/RESULTS.md": "results.md",
+    "src/densight/network/models/starter/MODEL_CARD.md": "starter_card.md",
+    "CHANGELOG.md": "changelog.md",
+}
+"""Files beside the pages, and the pages of the reference that show them."""
 
 
 def commands() -> Iterator[tuple[str, Any]]:
@@ -67,7 +75,9 @@ def _command_page(name: str, command: Any) -> str:
         lines += _parameter(parameter)
     below = getattr(command, "commands", {})
     if below:
-        lines += ["```{toctree}", ":maxdepth: 1", "", *(_page_name(f"{name} {word}") for word in below), "```", ""]
+        pages = [_page_name(f"{name} {word}").removesuffix(".md") for word in below]
+        pages = [page if name == "densight" else Path(page).name for page in pages]
+        lines += ["```{toctree}", ":maxdepth: 1", "", *pages, "```", ""]
     return "\n".join(lines)
 
 
@@ -85,7 +95,8 @@ def _parameter(parameter: Any) -> list[str]:
 
 
 def _page_name(name: str) -> str:
-    return "commands" if name == "densight" else name.removeprefix("densight ").replace(" ", "_")
+    words = name.split()[1:]
+    return f"commands/{'_'.join(words)}.md" if words else "commands.md"
 
 
 def _room_page(room: str, title: str) -> str:
@@ -102,37 +113,50 @@ def _python_page() -> str:
     import densight
 
     names = [name for name in densight.__all__ if name not in ("anatomy", "phantom")]
-    lines = ["Python", "======", "", ".. automodule:: densight", "   :no-members:", "", ".. currentmodule:: densight", ""]
+    lines = ["# Python", "", "```{eval-rst}", ".. automodule:: densight", "   :no-members:", ""]
     for name in names:
         one = getattr(densight, name)
         kind = "class" if isinstance(one, type) else "function" if callable(one) else "data"
         kind = "exception" if isinstance(one, type) and issubclass(one, Exception) else kind
-        lines += [f".. auto{kind}:: {name}", "   :members:" if kind in ("class", "exception") else "", ""]
-    lines += ["The rooms", "---------", "", "What is public in each: no more than is named here is promised.", ""]
-    lines += [".. toctree::", "   :maxdepth: 1", "", *(f"   {room}" for room in ("vocabulary", *ROOMS)), ""]
-    return "\n".join(lines)
+        lines += [f".. auto{kind}:: densight.{name}", *(["   :members:"] if isinstance(one, type) else []), ""]
+    lines += ["```", "", "## The rooms", "", "What is public in each; no more than is named here is promised.", ""]
+    return "\n".join([*lines, "```{toctree}", ":maxdepth: 1", "", "python/vocabulary", *_rooms(), "```", ""])
+
+
+def _rooms() -> list[str]:
+    return [f"python/{room}" for room in ROOMS]
 
 
 def write_pages(folder: Path) -> None:
-    """Write the pages of the reference."""
-    folder.mkdir(exist_ok=True)
-    pages = {f"{_page_name(name)}.md": _command_page(name, command) for name, command in commands()}
-    pages["python.rst"] = _python_page()
-    pages["vocabulary.rst"] = (
+    """Write the pages of the reference, and delete those that it has no longer."""
+    pages = {_page_name(name): _command_page(name, command) for name, command in commands()}
+    pages["python.md"] = _python_page()
+    pages["python/vocabulary.rst"] = (
         "densight.vocabulary\n===================\n\n.. automodule:: densight.vocabulary\n   :members:\n"
     )
-    pages |= {f"{room}.rst": _room_page(room, title) for room, title in ROOMS.items()}
+    pages |= {f"python/{room}.rst": _room_page(room, title) for room, title in ROOMS.items()}
+    for source, page in BESIDE.items():
+        pages[page] = f"```{{include}} ../../{source}\n:relative-docs: docs/\n:relative-images:\n```\n"
     for name, text in pages.items():
         path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
         # What has not changed keeps its time, so that Sphinx builds nothing twice.
         if not path.is_file() or path.read_text("utf-8") != text:
             path.write_text(text, "utf-8")
-    for path in folder.iterdir():
-        if path.name not in pages:
+    for path in folder.rglob("*.*"):
+        if path.relative_to(folder).as_posix() not in pages:
             path.unlink()
+
+
+def lead_inside(app: Sphinx, name: str, source: list[str]) -> None:
+    """Let links to files beside the pages lead to the pages that show them."""
+    up = "../" * name.count("/")
+    for path, page in BESIDE.items():
+        source[0] = source[0].replace(f"]({up}../{path}", f"]({up}reference/{page}")
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Write the pages before Sphinx looks for them."""
     write_pages(Path(app.srcdir) / "reference")
+    app.connect("source-read", lead_inside)
     return {"parallel_read_safe": True}

@@ -13,9 +13,9 @@
 # %% [markdown]
 # # 1 · What is breast density?
 #
-# A mammogram is a shadow. Fat lets x rays pass and looks dark; fibroglandular tissue stops more of them and looks bright,
-# and so do cancers. How much of a breast is bright is its *density*. It matters twice: dense tissue hides cancers, and
-# women who have more of it fall ill more often ([what is known](../density.md)).
+# A mammogram is a shadow. Fat lets x rays pass and looks dark; fibroglandular tissue stops more of them and looks
+# bright, and so do cancers. How much of a breast is bright is its *density*. It matters twice: dense tissue hides
+# cancers, and women who have more of it fall ill more often ([what is known](../density.md)).
 #
 # In this notebook you make the shadow yourself. You will
 #
@@ -38,32 +38,40 @@ plt.rcParams.update({"figure.dpi": 80, "image.cmap": "gray", "axes.spines.top": 
 # %% [markdown]
 # ## 1. Why fat is dark
 #
-# Of $N_0$ photons of one energy, $N = N_0\, e^{-\mu x}$ pass through $x$ millimetres of a tissue (Beer and Lambert). The
-# attenuation $\mu$ depends on the tissue and, steeply, on the energy: below some 30 keV the photoelectric effect rules,
-# which goes about as $Z^3/E^3$. Glandular tissue holds more oxygen than fat, which is mostly carbon and hydrogen, and it is
-# denser.
+# Of $N_0$ photons of one energy, $N = N_0\, e^{-\mu x}$ pass through $x$ millimetres of a tissue (Beer and Lambert).
+# The attenuation $\mu$ depends on the tissue and, steeply, on the energy: below some 30 keV the photoelectric effect
+# rules, which goes about as $Z^3/E^3$. Glandular tissue holds more oxygen than fat, which is mostly carbon and
+# hydrogen, and it is denser.
 
 # %%
-keV = energies()
+energy = energies()
 beam = spectrum("hologic-like", "W/Rh 28 kV")
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.4), layout="constrained")
 for tissue in ("adipose", "glandular", "calcium"):
-    left.semilogy(keV, attenuation(tissue), label=tissue)
+    left.semilogy(energy, attenuation(tissue), label=tissue)
 left.set(xlabel="photon energy in keV", ylabel="attenuation in 1/mm", title="What tissues stop", xlim=(8, 35))
 left.legend(frameon=False)
-right.fill_between(keV, beam.photons, alpha=0.4)
-right.set(xlabel="photon energy in keV", ylabel="photons per mm² and mAs", title="Tungsten, rhodium filter, 28 kV", xlim=(8, 35))
+right.fill_between(energy, beam.photons, alpha=0.4)
+right.set(
+    xlabel="photon energy in keV",
+    ylabel="photons per mm² and mAs",
+    title="Tungsten, rhodium filter, 28 kV",
+    xlim=(8, 35),
+)
 plt.show()
 
-at_20 = np.abs(keV - 20).argmin()
+at_20 = np.abs(energy - 20).argmin()
 difference = attenuation("glandular")[at_20] - attenuation("adipose")[at_20]
-print(f"At 20 keV, gland stops {difference:.3f} per mm more than fat: 10 mm of it take {1 - np.exp(-10 * difference):.0%} of the photons.")
+print(
+    f"At 20 keV, gland stops {difference:.3f} per mm more than fat: "
+    f"10 mm of it take {1 - np.exp(-10 * difference):.0%} of the photons."
+)
 
 # %% [markdown]
-# A compressed breast is some 50 mm thick. Replace part of the fat on a ray by gland and watch what reaches the detector.
-# The curve is nearly straight in the logarithm: that is why a mammogram can be read as *millimetres of gland*, and why
-# makers' displays begin with a logarithm.
+# A compressed breast is some 50 mm thick. Replace part of the fat on a ray by gland and watch what reaches the
+# detector. The curve is nearly straight in the logarithm: that is why a mammogram can be read as *millimetres of
+# gland*, and why makers' displays begin with a logarithm.
 
 # %%
 gland = np.linspace(0, 50, 51, dtype=np.float32)
@@ -76,8 +84,8 @@ plt.show()
 print(f"All fat: {passed[0]:.2%} pass. All gland: {passed[-1]:.2%}.")
 
 # %% [markdown]
-# **Exercise 1.** Radiographers raise the tube voltage for thick breasts. Which price is paid? Compare the contrast of 10 mm
-# of gland in 50 mm of breast at 25 and at 34 kV.
+# **Exercise 1.** Radiographers raise the tube voltage for thick breasts. Which price is paid? Compare the contrast of
+# 10 mm of gland in 50 mm of breast at 25 and at 34 kV.
 
 # %% tags=["hide-cell"] jupyter={"source_hidden": true, "outputs_hidden": true} cellView="form"
 # @title Solution
@@ -88,7 +96,7 @@ for one in UNITS["hologic-like"].beams:
     photons = spectrum("hologic-like", str(one)).photons
     mm = {"adipose": np.float32([50, 40]), "glandular": np.float32([0, 10])}
     fat, mixed = mean_transmission(mm, photons)[0]
-    contrasts.append((str(one), 1 - mixed / fat, float(photons @ keV / photons.sum())))
+    contrasts.append((str(one), 1 - mixed / fat, float(photons @ energy / photons.sum())))
 for name, contrast, mean in contrasts:
     print(f"{name:<12} mean {mean:.1f} keV, contrast {contrast:.1%}")
 # The higher the voltage, the more photons pass (less dose for the same signal), and the less gland stands out.
@@ -96,8 +104,9 @@ for name, contrast, mean in contrasts:
 # %% [markdown]
 # ## 2. Four women
 #
-# `densight.phantom.exam` grows a breast in three dimensions, presses it for the CC and the MLO view, sends rays through it,
-# and shows the image as a maker's display would. The seed decides everything; here each class is asked for.
+# `densight.phantom.exam` grows a breast in three dimensions, presses it for the CC and the MLO view, sends rays
+# through it, and shows the image as a maker's display would. The seed decides everything; here each class is asked
+# for.
 
 # %%
 women = {density: densight.phantom.exam(seed=11, density=density, shape=(512, 416)) for density in "ABCD"}
@@ -113,9 +122,9 @@ plt.show()
 
 # %% [markdown]
 # The classes are those of BI-RADS, fifth edition: **A** almost entirely fatty, **B** scattered areas of fibroglandular
-# density, **C** heterogeneously dense, which may obscure small masses, **D** extremely dense, which lowers the sensitivity of
-# mammography. C and D are called *dense*. The fifth edition took the old quarters of area (25, 50, 75 %) out of the
-# definition on purpose: what counts is whether a cancer could hide.
+# density, **C** heterogeneously dense, which may obscure small masses, **D** extremely dense, which lowers the
+# sensitivity of mammography. C and D are called *dense*. The fifth edition took the old quarters of area (25, 50, 75
+# %) out of the definition on purpose: what counts is whether a cancer could hide.
 #
 # Of a phantom the truth lies beside the image: here the millimetres of gland on each ray.
 
@@ -131,12 +140,12 @@ plt.show()
 # %% [markdown]
 # ## 3. By volume, by area
 #
-# **Volumetric density** is the gland's part of the breast's volume. **Percent density** is the bright part of the breast's
-# *area*: what a reader outlines. A thin veil of gland over a wide area has little volume and much area.
+# **Volumetric density** is the gland's part of the breast's volume. **Percent density** is the bright part of the
+# breast's *area*: what a reader outlines. A thin veil of gland over a wide area has little volume and much area.
 
 # %%
 rows = []
-for seed in range(24):
+for seed in range(16):
     exam = densight.phantom.exam(seed=seed, mix=(0.25, 0.25, 0.25, 0.25), shape=(256, 208))
     measured = densight.anatomy.read(exam.mammograms[2])
     rows.append((exam.truth.volumetric_density, exam.truth.images["MLO_R"].percent_density, measured.percent_density))
@@ -144,7 +153,7 @@ volume, area, read = np.array(rows, float).T
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
 left.plot(volume, area, "o")
-left.set(xlabel="volumetric density in %", ylabel="percent density in %", title="Two truths of 24 women")
+left.set(xlabel="volumetric density in %", ylabel="percent density in %", title="Two truths of 16 women")
 for cut in (3.5, 7.5, 15.5):
     left.axvline(cut, color="0.8", zorder=0)
 right.plot(area, read, "o")
@@ -153,19 +162,23 @@ right.set(xlabel="percent density, known", ylabel="percent density, read from th
 plt.show()
 
 # %% [markdown]
-# The grey lines at 3.5, 7.5 and 15.5 % are where these phantoms' classes begin (the grades of the software Volpara). The
-# right plot is a measurement: `densight.anatomy.read` sees the picture alone.
+# The grey lines at 3.5, 7.5 and 15.5 % are where these phantoms' classes begin (the grades of the software Volpara).
+# The right plot is a measurement: `densight.anatomy.read` sees the picture alone.
 #
 # **Exercise 2.** Turn some gland into fat and image *the same woman* again, with the same noise:
-# `densight.phantom.intervene(exam, region, to="fat")`, where `region = densight.phantom.Ball("R", (30, 0, 0), 20)` is a ball
-# of 20 mm, 30 mm in front of the chest wall. How much do both densities fall? Show the difference of the two images.
+# `densight.phantom.intervene(exam, region, to="fat")`, where `region = densight.phantom.Ball("R", (30, 0, 0), 20)` is
+# a ball of 20 mm, 30 mm in front of the chest wall. How much do both densities fall? Show the difference of the two
+# images.
 
 # %% tags=["hide-cell"] jupyter={"source_hidden": true, "outputs_hidden": true} cellView="form"
 # @title Solution
 exam = women["C"]
 fattier = densight.phantom.intervene(exam, densight.phantom.Ball("R", (30, 0, 0), 20), to="fat")
 print(f"volume: {exam.truth.volumetric_density:.1f} -> {fattier.truth.volumetric_density:.1f} %")
-print(f"area of CC_R: {exam.truth.images['CC_R'].percent_density:.1f} -> {fattier.truth.images['CC_R'].percent_density:.1f} %")
+print(
+    f"area of CC_R: {exam.truth.images['CC_R'].percent_density:.1f} -> "
+    f"{fattier.truth.images['CC_R'].percent_density:.1f} %"
+)
 
 figure, axes = plt.subplots(1, 3, figsize=(9, 3.8), layout="constrained")
 before, after = (np.asarray(one.mammograms[0].pixels, float) for one in (exam, fattier))
@@ -178,8 +191,8 @@ plt.show()
 # %% [markdown]
 # ## 4. Readers who disagree
 #
-# A class is what a reader says, and readers differ. Each phantom woman has been read twice. Drawing women without imaging
-# them takes no time, so here are four thousand of a screening population.
+# A class is what a reader says, and readers differ. Each phantom woman has been read twice. Drawing women without
+# imaging them takes no time, so here are four thousand of a screening population.
 
 # %%
 from densight.figures.agreement import cohen_kappa
@@ -195,19 +208,34 @@ figure, axes = plt.subplots(figsize=(4, 3.6), layout="constrained")
 axes.imshow(table / table.sum(axis=1, keepdims=True), cmap="Blues", vmin=0, vmax=1)
 for i in range(4):
     for j in range(4):
-        axes.text(j, i, table[i, j], ha="center", va="center", color="white" if table[i, j] > 0.5 * table[i].sum() else "black")
-axes.set(xticks=range(4), yticks=range(4), xticklabels="ABCD", yticklabels="ABCD", xlabel="second reader", ylabel="first reader")
+        axes.text(
+            j,
+            i,
+            table[i, j],
+            ha="center",
+            va="center",
+            color="white" if table[i, j] > 0.5 * table[i].sum() else "black",
+        )
+axes.set(
+    xticks=range(4),
+    yticks=range(4),
+    xticklabels="ABCD",
+    yticklabels="ABCD",
+    xlabel="second reader",
+    ylabel="first reader",
+)
 plt.show()
 print(f"They give the same class to {accuracy(table):.0%} of the women, linear κ {cohen_kappa(table, 'linear'):.2f}.")
 print(f"The first calls {np.mean(first >= 2):.0%} dense, the second {np.mean(second >= 2):.0%}.")
 
 # %% [markdown]
-# Nearly all disagreement is between neighbours. **κ** takes away what chance would agree on, and with linear weights a step
-# of one class counts a third of a step of three. Real readers differ more than these two: among 83 American radiologists
-# the part of women called dense ran from 6 to 85 % (Sprague et al., Annals of Internal Medicine 165, 457, 2016).
+# Nearly all disagreement is between neighbours. **κ** takes away what chance would agree on, and with linear weights a
+# step of one class counts a third of a step of three. Real readers differ more than these two: among 83 American
+# radiologists the part of women called dense ran from 6 to 85 % (Sprague et al., Annals of Internal Medicine 165, 457,
+# 2016).
 #
-# Remember this when a network reaches an accuracy of 80 %: **no network can agree with a reader better than the truth is
-# defined.** Notebook 3 puts intervals around such numbers.
+# Remember this when a network reaches an accuracy of 80 %: **no network can agree with a reader better than the truth
+# is defined.** Notebook 3 puts intervals around such numbers.
 #
 # **Exercise 3.** What is the best accuracy that a *perfect* meter of volume could reach against the first reader?
 

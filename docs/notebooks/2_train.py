@@ -14,11 +14,11 @@
 # # 2 · Train a residual network
 #
 # The tutorial of Scapicchio, Lizzi and Fantacci trains a residual network for each projection with a script of Keras,
-# `Train_ResNet.py`. Here the script is taken apart piece by piece, each piece is run, and at the end a small sister of its
-# network learns from phantoms on your own computer.
+# `Train_ResNet.py`. Here the script is taken apart piece by piece, each piece is run, and at the end a small sister of
+# its network learns from phantoms on your own computer.
 #
-# densight has the script as the recipe `tutorial`, number for number ([the whole table](../tutorial.md)); what you run below is
-# what the script does.
+# densight has the script as the recipe `tutorial`, number for number ([the whole table](../tutorial.md)); what you run
+# below is what the script does.
 
 # %%
 import os
@@ -49,14 +49,14 @@ recipe
 #
 # Four choices, each with a price:
 #
-# - **650 × 650.** A network with a dense layer behind global average pooling could take any size, but a batch needs one. The
-#   image is *stretched* to a square, so a breast that is narrow looks wide.
-# - **The nearest pixel.** Keras resizes that way unless told otherwise: of a mammogram of 3328 × 2560 it looks at one pixel in
-#   twenty, and at none of the others.
-# - **Three channels.** The same grey three times, because networks for photographs have three. It costs the first layer two
-#   thirds of its work and gains nothing.
-# - **Samplewise centring.** From each image its own mean is taken. Fatter, larger breasts and smaller ones on a wide black
-#   ground end at different levels: how much of the picture is air decides what zero means.
+# - **650 × 650.** A network with a dense layer behind global average pooling could take any size, but a batch needs
+#   one. The image is *stretched* to a square, so a breast that is narrow looks wide.
+# - **The nearest pixel.** Keras resizes that way unless told otherwise: of a mammogram of 3328 × 2560 it looks at one
+#   pixel in twenty, and at none of the others.
+# - **Three channels.** The same grey three times, because networks for photographs have three. It costs the first
+#   layer two thirds of its work and gains nothing.
+# - **Samplewise centring.** From each image its own mean is taken. Fatter, larger breasts and smaller ones on a wide
+#   black ground end at different levels: how much of the picture is air decides what zero means.
 
 # %%
 from densight.preparation.prepare import Preparation, prepare
@@ -79,11 +79,11 @@ plt.show()
 print(f"tutorial: mean {seen.tensor.mean():+.4f}, from {seen.tensor.min():.2f} to {seen.tensor.max():.2f}")
 
 # %% [markdown]
-# densight's own recipe, `default`, turns every breast the same way, keeps its proportions and crops the air: the network need
-# not learn to ignore what says nothing of density.
+# densight's own recipe, `default`, turns every breast the same way, keeps its proportions and crops the air: the
+# network need not learn to ignore what says nothing of density.
 #
-# **Exercise 1.** What does samplewise centring do to two women with the same tissue but breasts of different size? Paste the
-# breast into a frame twice as large and compare the value of the *same* pixel.
+# **Exercise 1.** What does samplewise centring do to two women with the same tissue but breasts of different size?
+# Paste the breast into a frame twice as large and compare the value of the *same* pixel.
 
 # %% tags=["hide-cell"] jupyter={"source_hidden": true, "outputs_hidden": true} cellView="form"
 # @title Solution
@@ -91,7 +91,10 @@ grey = image.pixels.astype(np.float32) / image.pixels.max()
 wide = np.zeros((2 * grey.shape[0], 2 * grey.shape[1]), np.float32)
 wide[: grey.shape[0], : grey.shape[1]] = grey
 brightest = np.unravel_index(grey.argmax(), grey.shape)
-print(f"brightest pixel alone: {grey[brightest] - grey.mean():.2f}, in the larger frame: {wide[brightest] - wide.mean():.2f}")
+print(
+    f"brightest pixel alone: {grey[brightest] - grey.mean():.2f}, "
+    f"in the larger frame: {wide[brightest] - wide.mean():.2f}"
+)
 # The same tissue, another number: the network must learn the size of the breast to undo it.
 
 # %% [markdown]
@@ -101,9 +104,9 @@ print(f"brightest pixel alone: {grey[brightest] - grey.mean():.2f}, in the large
 # rotation_range=10, width_shift_range=0.2, height_shift_range=0.2, zoom_range=0.2, horizontal_flip=False
 # ```
 #
-# Each time an image is drawn it is turned, shifted and zoomed anew, so that a network cannot learn pictures by heart. No
-# flip, for each projection has its own network and a mirrored CC_R would be a CC_L. Note that `zoom_range` zooms rows and
-# columns *independently*: breasts are also squeezed.
+# Each time an image is drawn it is turned, shifted and zoomed anew, so that a network cannot learn pictures by heart.
+# No flip, for each projection has its own network and a mirrored CC_R would be a CC_L. Note that `zoom_range` zooms
+# rows and columns *independently*: breasts are also squeezed.
 
 # %%
 from densight.training.augmentation import augment
@@ -117,14 +120,14 @@ for one in axes:
 plt.show()
 
 # %% [markdown]
-# What comes in from outside is filled with the nearest pixel (`fill_mode='nearest'`, Keras' default): look for the smeared
-# edges. A network could learn to see that an image has been moved, but not its class by it.
+# What comes in from outside is filled with the nearest pixel (`fill_mode='nearest'`, Keras' default): look for the
+# smeared edges. A network could learn to see that an image has been moved, but not its class by it.
 #
 # ## 3. The network
 #
-# Twelve bottleneck blocks: a 1 × 1 convolution narrows, a 3 × 3 looks around, a 1 × 1 widens again, and the input is *added* to
-# the result. What a block learns is a correction to its input, the residual, so that gradients pass 41 convolutions unhurt.
-# Behind them: mean over all places, a dense layer, softmax.
+# Twelve bottleneck blocks: a 1 × 1 convolution narrows, a 3 × 3 looks around, a 1 × 1 widens again, and the input is
+# *added* to the result. What a block learns is a correction to its input, the residual, so that gradients pass 41
+# convolutions unhurt. Behind them: mean over all places, a dense layer, softmax.
 
 # %%
 from densight.network.resnet import TutorialResNet
@@ -136,12 +139,22 @@ with torch.no_grad():
 weights = sum(parameter.numel() for name, parameter in network.state_dict().items() if "num_batches" not in name)
 print(f"{weights:,} parameters; features of add_12: {tuple(features.shape)}; logits: {tuple(logits.shape)}")
 
-sides = {"input": 650, "stem": 325, "pool": 163, "blocks 1-3": 163, "blocks 4-6": 82, "blocks 7-9": 41, "blocks 10-12": 21}
-pd.DataFrame({"side": sides, "pixels of the input a cell": {name: round(650 / side, 1) for name, side in sides.items()}})
+sides = {
+    "input": 650,
+    "stem": 325,
+    "pool": 163,
+    "blocks 1-3": 163,
+    "blocks 4-6": 82,
+    "blocks 7-9": 41,
+    "blocks 10-12": 21,
+}
+pd.DataFrame(
+    {"side": sides, "pixels of the input a cell": {name: round(650 / side, 1) for name, side in sides.items()}}
+)
 
 # %% [markdown]
-# The last feature map has 21 × 21 cells. Everything that a class activation map can show is 21 × 21 numbers: remember it in
-# notebook 4.
+# The last feature map has 21 × 21 cells. Everything that a class activation map can show is 21 × 21 numbers: remember
+# it in notebook 4.
 #
 # ## 4. What its optimiser lines really do
 #
@@ -151,8 +164,9 @@ pd.DataFrame({"side": sides, "pixels of the input a cell": {name: round(650 / si
 # model.compile(optimizer='sgd', ...)
 # ```
 #
-# Two optimisers are made and neither is used. The *string* `'sgd'` makes a third: plain SGD, Keras' default rate of 0.01, no
-# momentum. Was that luck? The `decay` of the second counts steps, not epochs: $\eta_t = \eta_0 / (1 + 0.1\,t)$.
+# Two optimisers are made and neither is used. The *string* `'sgd'` makes a third: plain SGD, Keras' default rate of
+# 0.01, no momentum. Was that luck? The `decay` of the second counts steps, not epochs: $\eta_t = \eta_0 / (1 +
+# 0.1\,t)$.
 
 # %%
 steps = np.arange(1, 22_700)
@@ -166,37 +180,38 @@ axes.legend(frameon=False)
 plt.show()
 
 # %% [markdown]
-# After one epoch of 227 steps the unused one would learn at 0.004, after ten at 0.0004: it would have stopped before it had
-# begun. A line that is not run cannot be seen in the result, so write down *what ran*: densight keeps the whole recipe in the
-# model's record.
+# After one epoch of 227 steps the unused one would learn at 0.004, after ten at 0.0004: it would have stopped before
+# it had begun. A line that is not run cannot be seen in the result, so write down *what ran*: densight keeps the whole
+# recipe in the model's record.
 #
-# **Batch norm** has a trap of its own. Keras' running statistics move by 1 % a step. How many steps until they have forgotten
-# where they began?
+# **Batch norm** has a trap of its own. Keras' running statistics move by 1 % a step. How many steps until they have
+# forgotten where they began?
 
 # %%
 started = 0.99 ** np.array([38, 227, 500, 1000])
 print("part of the initial statistics left after 38, 227, 500, 1000 steps:", np.round(started, 3))
 
 # %% [markdown]
-# With a few hundred images and a few epochs, more than half of the statistics is still the initial zero and one, *at every one
-# of 41 layers*: in training (batch statistics) the accuracy rises, in validation (running statistics) the network says one class
-# for every image. If you ever see constant predictions, count your steps first.
+# With a few hundred images and a few epochs, more than half of the statistics is still the initial zero and one, *at
+# every one of 41 layers*: in training (batch statistics) the accuracy rises, in validation (running statistics) the
+# network says one class for every image. If you ever see constant predictions, count your steps first.
 #
 # ## 5. Train
 #
-# 650 × 650 pixels and 100 epochs take a night on a workstation. To see all of it in a minute we make a small sister: 64 phantom
-# women, 96 × 96 pixels, the same network, and let densight's own recipe drive it. A recipe is a file:
+# 650 × 650 pixels and 100 epochs take a night on a workstation. To see all of it in a minute we make a small sister:
+# 64 phantom women, 96 × 96 pixels, the same network, and let densight's own recipe drive it. A recipe is a file:
 
 # %%
 Path("small.yaml").write_text("""\
 base: default
 network: tutorial-resnet
-shape: [96, 64]
-epochs: 16
+shape: [64, 48]
+batch_size: 4
+epochs: 14
 """)
 
 # %% language="sh"
-# densight phantom -n 64 --seed 5 --mix 25,25,25,25 --size 192x156 -o exams
+# densight phantom -n 48 --seed 5 --mix 25,25,25,25 --size 192x156 -o exams
 # densight train exams/catalogue.csv --recipe small.yaml --projection all -o models
 
 # %%
@@ -208,11 +223,11 @@ right.axhline(0.25, color="0.8", zorder=0)
 plt.show()
 
 # %% [markdown]
-# The grey line is what guessing reaches. The loss does not go to zero, and is not meant to: the recipe's targets are *soft*, for a
-# reader who says C means B rather than A if not C.
+# The grey line is what guessing reaches. The loss does not go to zero, and is not meant to: the recipe's targets are
+# *soft*, for a reader who says C means B rather than A if not C.
 #
-# Now the women whom the network has never seen. Patients are split, not images: two breasts of one woman are nearly twins, and a
-# network that has seen the left one *knows* the right one.
+# Now the women whom the network has never seen. Patients are split, not images: two breasts of one woman are nearly
+# twins, and a network that has seen the left one *knows* the right one.
 
 # %% language="sh"
 # densight assess exams/catalogue.csv --split test --model models -o run
@@ -221,16 +236,24 @@ plt.show()
 # %% [markdown]
 # Look at the interval behind the accuracy before you look at the accuracy.
 #
-# **Exercise 2.** Try the batch norm trap: the recipe `tutorial` with `shape: [96, 96]` and `epochs: 2`. How many steps are
-# that? What are the accuracies of training and validation, and what does the network say of the validation images?
+# **Exercise 2.** Try the batch norm trap: the recipe `tutorial` with `shape: [96, 96]` and `epochs: 2`. How many steps
+# are that? What are the accuracies of training and validation, and what does the network say of the validation images?
 
 # %% tags=["hide-cell"] jupyter={"source_hidden": true, "outputs_hidden": true} cellView="form"
 # @title Solution
 import subprocess
 
 Path("trap.yaml").write_text("base: tutorial\nshape: [96, 96]\nepochs: 2\n")
-subprocess.run("densight train exams/catalogue.csv --recipe trap.yaml --projection all -o trap".split(), check=True, capture_output=True)
-subprocess.run("densight assess exams/catalogue.csv --split validation --model trap -o run_trap".split(), check=True, capture_output=True)
+subprocess.run(
+    ["densight", "train", "exams/catalogue.csv", "--recipe", "trap.yaml", "--projection", "all", "-o", "trap"],
+    check=True,
+    capture_output=True,
+)
+subprocess.run(
+    ["densight", "assess", "exams/catalogue.csv", "--split", "validation", "--model", "trap", "-o", "run_trap"],
+    check=True,
+    capture_output=True,
+)
 trap = pd.read_csv("trap/all/training/curves.csv")
 images = pd.read_csv("exams/catalogue.csv").query("split == 'train'")
 said = pd.read_csv("run_trap/assessments.csv")["predicted"].value_counts()
@@ -240,8 +263,9 @@ print("said of the validation images:", said.to_dict())
 # Few steps, statistics that are still half their initial values: one class for nearly everything.
 
 # %% [markdown]
-# **Exercise 3 (no solution, for an afternoon).** Train the whole thing: `densight demo` makes 160 exams and takes 7 minutes;
-# `densight train your_catalogue.csv --recipe tutorial --projection each -o models` is the tutorial itself, on your own images.
+# **Exercise 3 (no solution, for an afternoon).** Train the whole thing: `densight demo` makes 160 exams and takes 7
+# minutes; `densight train your_catalogue.csv --recipe tutorial --projection each -o models` is the tutorial itself, on
+# your own images.
 #
 # ## What to take along
 #

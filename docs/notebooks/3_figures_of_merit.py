@@ -14,8 +14,8 @@
 # # 3 · Figures of merit
 #
 # The tutorial tests its four networks on 128 exams, 14 of class A, 51 of B, 50 of C and 13 of D, takes the mean of the
-# probabilities of an exam's four images, and reports *accuracy 81 %, recall 81 %, precision 80 %*. In this notebook these
-# figures are computed again, and then asked what they are worth:
+# probabilities of an exam's four images, and reports *accuracy 81 %, recall 81 %, precision 80 %*. In this notebook
+# these figures are computed again, and then asked what they are worth:
 #
 # 1. the confusion matrix, and the three figures that come from it;
 # 2. the interval around each: what 128 exams can tell;
@@ -37,8 +37,8 @@ plt.rcParams.update({"figure.dpi": 80, "axes.spines.top": False, "axes.spines.ri
 # %% [markdown]
 # ## 1. One table
 #
-# This is the tutorial's confusion matrix of the exams. Rows are what the readers said, columns what the networks said. Everything
-# in this section follows from these sixteen numbers.
+# This is the tutorial's confusion matrix of the exams. Rows are what the readers said, columns what the networks said.
+# Everything in this section follows from these sixteen numbers.
 
 # %%
 confusion = np.array(
@@ -54,16 +54,18 @@ print(f"recall    {macro_recall(confusion):.4f}   of each row the diagonal's sha
 print(f"precision {macro_precision(confusion):.4f}   of each column, then the mean")
 
 # %% [markdown]
-# With your own copy of the tutorial's `Predictions` folder, one command gives these figures and those of each projection and
-# side:
+# With your own copy of the tutorial's `Predictions` folder, one command gives these figures and those of each
+# projection and side:
 #
 # ```
-# densight figures predictions_ccr.txt predictions_ccl.txt predictions_mlor.txt predictions_mlol.txt --labels labels.csv -o out
+# densight figures predictions_ccr.txt predictions_ccl.txt predictions_mlor.txt \
+#     predictions_mlol.txt --labels labels.csv -o out
 # ```
 #
 # ## 2. What 128 exams can tell
 #
-# Another 128 women would have given another number. Draw 128 exams *with replacement* from these, many times, and look:
+# Another 128 women would have given another number. Draw 128 exams *with replacement* from these, many times, and
+# look:
 
 # %%
 truth, said = (np.repeat(index.ravel(), confusion.ravel()) for index in np.indices(confusion.shape))
@@ -80,8 +82,8 @@ axes.set(xlabel="accuracy", yticks=[], title=f"bootstrap: 95 % between {low:.3f}
 plt.show()
 
 # %% [markdown]
-# densight gives every figure its interval. A share of independent exams has Wilson's; what is no share has a bootstrap over
-# *patients*, for two exams of one woman are not two women.
+# densight gives every figure its interval. A share of independent exams has Wilson's; what is no share has a bootstrap
+# over *patients*, for two exams of one woman are not two women.
 
 # %%
 merit = measure(truth, said, [str(i) for i in range(128)], 4)
@@ -94,17 +96,22 @@ pd.DataFrame(rows).T
 # %%
 pd.DataFrame(
     {
-        label: {"women": int(row.sum()), "recall": one.recall.value, "low": one.recall.interval[0], "high": one.recall.interval[1]}
+        label: {
+            "women": int(row.sum()),
+            "recall": one.recall.value,
+            "low": one.recall.interval[0],
+            "high": one.recall.interval[1],
+        }
         for label, row, one in zip("ABCD", confusion, merit.by_class, strict=True)
     }
 ).T
 
 # %% [markdown]
-# Of class D there are 13 women. Its recall of .77 is anything from .5 to .9. The mean over classes, the tutorial's recall, weighs
-# each class alike, so its interval is wider than that of the accuracy.
+# Of class D there are 13 women. Its recall of .77 is anything from .5 to .9. The mean over classes, the tutorial's
+# recall, weighs each class alike, so its interval is wider than that of the accuracy.
 #
-# **Exercise 1.** How many exams are needed for an interval of the accuracy no wider than 0.06 in all, where the accuracy is .81?
-# Use `densight.figures.intervals.wilson_interval(successes, n)`.
+# **Exercise 1.** How many exams are needed for an interval of the accuracy no wider than 0.06 in all, where the
+# accuracy is .81? Use `densight.figures.intervals.wilson_interval(successes, n)`.
 
 # %% tags=["hide-cell"] jupyter={"source_hidden": true, "outputs_hidden": true} cellView="form"
 # @title Solution
@@ -118,8 +125,8 @@ for n in (128, 256, 512, 640, 660, 1024):
 # %% [markdown]
 # ## 3. Chance, and how far a mistake goes
 #
-# Always saying B would be right in 51 of 128: 40 %. **κ** asks how much of what chance leaves over is reached. With *linear*
-# weights a mistake of one class counts a third of one of three; with *quadratic* weights a ninth.
+# Always saying B would be right in 51 of 128: 40 %. **κ** asks how much of what chance leaves over is reached. With
+# *linear* weights a mistake of one class counts a third of one of three; with *quadratic* weights a ninth.
 
 # %%
 always_b = np.zeros((4, 4), int)
@@ -129,8 +136,8 @@ for name, one in (("the tutorial's networks", confusion), ("always B", always_b)
     print(f"{name:<24} accuracy {accuracy(one):.3f}; κ {kappas}")
 
 # %% [markdown]
-# **Exercise 2.** Two networks are wrong equally often, but one errs to the neighbour and the other to the far end. Make both
-# matrices from `confusion` by moving the off-diagonal counts and compare accuracy, linear and quadratic κ.
+# **Exercise 2.** Two networks are wrong equally often, but one errs to the neighbour and the other to the far end.
+# Make both matrices from `confusion` by moving the off-diagonal counts and compare accuracy, linear and quadratic κ.
 
 # %% tags=["hide-cell"] jupyter={"source_hidden": true, "outputs_hidden": true} cellView="form"
 # @title Solution
@@ -141,15 +148,18 @@ for k in range(4):
     near[k, k + 1 if k < 3 else k - 1] += wrong[k]
     far[k, 3 if k < 2 else 0] += wrong[k]
 for name, one in (("neighbours", near), ("far ends", far)):
-    print(f"{name:<12} accuracy {accuracy(one):.3f}; linear κ {cohen_kappa(one, 'linear'):.3f}; quadratic κ {cohen_kappa(one, 'quadratic'):.3f}")
+    print(
+        f"{name:<12} accuracy {accuracy(one):.3f}; linear κ {cohen_kappa(one, 'linear'):.3f}; "
+        f"quadratic κ {cohen_kappa(one, 'quadratic'):.3f}"
+    )
 # Accuracy cannot tell them apart; for classes in an order, report a weighted κ.
 
 # %% [markdown]
 # ## 4. Do the probabilities mean what they say?
 #
-# A network that says "C, 90 %" should be right nine times of ten. To have thousands of exams, take phantom women, and for the
-# network a stand-in that sees the logarithm of density with some error and is *too sure* of itself, as networks are: it
-# believes its error to be half of what it is.
+# A network that says "C, 90 %" should be right nine times of ten. To have thousands of exams, take phantom women, and
+# for the network a stand-in that sees the logarithm of density with some error and is *too sure* of itself, as
+# networks are: it believes its error to be half of what it is.
 
 # %%
 from statistics import NormalDist
@@ -173,8 +183,8 @@ too_sure = classes_of(seen, error=0.13)
 too_sure /= too_sure.sum(axis=1, keepdims=True)
 
 # %% [markdown]
-# A **reliability diagram** sorts the exams by how sure the answer was, and looks how often it was right. On the diagonal,
-# probabilities are worth their word.
+# A **reliability diagram** sorts the exams by how sure the answer was, and looks how often it was right. On the
+# diagonal, probabilities are worth their word.
 
 # %%
 from densight.figures.calibration import log_losses, reliability
@@ -192,8 +202,8 @@ draw_reliability(axes, labels, too_sure, f"too sure: log score {log_losses(label
 plt.show()
 
 # %% [markdown]
-# **Temperature scaling** (Guo et al., 2017) divides the logits by one number, fitted on exams that the network has not learnt
-# from. The class stays; the sureness is mended. Fit it on the first third, look at another third.
+# **Temperature scaling** (Guo et al., 2017) divides the logits by one number, fitted on exams that the network has not
+# learnt from. The class stays; the sureness is mended. Fit it on the first third, look at another third.
 
 # %%
 from densight.assessment.scaling import fit_scaling
@@ -203,16 +213,24 @@ scaling = fit_scaling(too_sure[fit], labels[fit], "temperature")
 mended = scaling.apply(too_sure)
 
 figure, axes = plt.subplots(1, 2, figsize=(7.6, 3.6), layout="constrained")
-draw_reliability(axes[0], labels[other], too_sure[other], f"before: log score {log_losses(labels[other], too_sure[other]).mean():.3f}")
-draw_reliability(axes[1], labels[other], mended[other], f"after: log score {log_losses(labels[other], mended[other]).mean():.3f}")
+draw_reliability(
+    axes[0],
+    labels[other],
+    too_sure[other],
+    f"before: log score {log_losses(labels[other], too_sure[other]).mean():.3f}",
+)
+draw_reliability(
+    axes[1], labels[other], mended[other], f"after: log score {log_losses(labels[other], mended[other]).mean():.3f}"
+)
 plt.show()
 print(scaling.words)
 
 # %% [markdown]
 # ## 5. A set instead of a class
 #
-# Between B and C an honest answer is "B or C". A **conformal set** holds the true class in, say, 90 % of exams, whatever the
-# network, if only the new exams are like those that it was fitted on. No bell curve, no belief in the probabilities.
+# Between B and C an honest answer is "B or C". A **conformal set** holds the true class in, say, 90 % of exams,
+# whatever the network, if only the new exams are like those that it was fitted on. No bell curve, no belief in the
+# probabilities.
 
 # %%
 from densight.assessment.conformal import fit_sets
@@ -220,7 +238,8 @@ from densight.assessment.conformal import fit_sets
 names = [str(i) for i in range(len(labels))]
 sets = fit_sets(mended[other], labels[other], [names[i] for i in other], coverage=0.9)
 held = sets.of(mended[last])
-print(f"The true class is in {held[np.arange(len(last)), labels[last]].mean():.1%} of the sets of {len(last)} other exams.")
+kept = held[np.arange(len(last)), labels[last]].mean()
+print(f"The true class is in {kept:.1%} of the sets of {len(last)} other exams.")
 pd.Series([" ".join(np.array(list("ABCD"))[row]) for row in held]).value_counts().rename_axis("set").to_frame("exams")
 
 # %% [markdown]
@@ -230,7 +249,10 @@ pd.Series([" ".join(np.array(list("ABCD"))[row]) for row in held]).value_counts(
 # @title Solution
 rough = fit_sets(too_sure[other], labels[other], [names[i] for i in other], coverage=0.9).of(too_sure[last])
 for name, one in (("mended", held), ("too sure", rough)):
-    print(f"{name:<9} held {one[np.arange(len(last)), labels[last]].mean():.1%}, {one.sum(axis=1).mean():.2f} classes a set")
+    print(
+        f"{name:<9} held {one[np.arange(len(last)), labels[last]].mean():.1%}, "
+        f"{one.sum(axis=1).mean():.2f} classes a set"
+    )
 # The promise is kept all the same: it does not rest on the probabilities. How large the sets are does.
 
 # %% [markdown]

@@ -13,8 +13,8 @@
 # %% [markdown]
 # # 4 · Class activation maps
 #
-# A network has said "C". *Which part of the picture made it say so?* The tutorial answers with Grad-CAM (Selvaraju et al.,
-# ICCV 2017), drawn by the library keras-vis. Here you
+# A network has said "C". *Which part of the picture made it say so?* The tutorial answers with Grad-CAM (Selvaraju et
+# al., ICCV 2017), drawn by the library keras-vis. Here you
 #
 # 1. write Grad-CAM by hand, from the formula;
 # 2. find that for such a network the derivatives need not be computed at all;
@@ -47,14 +47,14 @@ print(f"{image.projection}: it says {result.density}, {result.probabilities.roun
 # %% [markdown]
 # ## 1. From the formula
 #
-# Let $A^k_{ij}$ be the $k$-th map of the last convolution, and $y^c$ the score of class $c$ *before* the softmax. Grad-CAM weighs
-# each map by the mean of its derivative,
+# Let $A^k_{ij}$ be the $k$-th map of the last convolution, and $y^c$ the score of class $c$ *before* the softmax.
+# Grad-CAM weighs each map by the mean of its derivative,
 #
 # $$\alpha^c_k = \frac{1}{Z} \sum_{ij} \frac{\partial y^c}{\partial A^k_{ij}}, \qquad
 #   L^c_{ij} = \sum_k \alpha^c_k A^k_{ij},$$
 #
-# and keeps the positive part. Before the softmax, because behind it a score can rise only at the expense of the others, and where
-# the network is sure all derivatives vanish. PyTorch differentiates:
+# and keeps the positive part. Before the softmax, because behind it a score can rise only at the expense of the
+# others, and where the network is sure all derivatives vanish. PyTorch differentiates:
 
 # %%
 bundle = model.models.of(image.projection)
@@ -70,18 +70,22 @@ for score in logits[0]:
     alpha = slope.mean(dim=(2, 3), keepdim=True)
     by_hand.append((alpha * features).sum(dim=1)[0].detach().numpy())
 by_hand = np.array(by_hand)
-print(f"{features.shape[1]} maps of {features.shape[2]} × {features.shape[3]} cells; a Grad-CAM for each of {len(by_hand)} classes")
+print(
+    f"{features.shape[1]} maps of {features.shape[2]} × {features.shape[3]} cells; "
+    f"a Grad-CAM for each of {len(by_hand)} classes"
+)
 
 # %% [markdown]
 # ## 2. Without derivatives
 #
-# Behind the last map of this network, as of the tutorial's, come an activation, the mean over all places and a dense layer:
+# Behind the last map of this network, as of the tutorial's, come an activation, the mean over all places and a dense
+# layer:
 #
 # $$y^c = b_c + \sum_k W_{ck} \frac{1}{Z} \sum_{ij} f(A^k_{ij}).$$
 #
-# Derive it on paper: $\partial y^c / \partial A^k_{ij} = W_{ck} f'(A^k_{ij}) / Z$. The mean of $f'$ is all that is missing, and
-# for ReLU that is *the share of cells above zero*. So the maps of **all classes** come from the forward pass that the assessment
-# has made anyway. That is what densight does.
+# Derive it on paper: $\partial y^c / \partial A^k_{ij} = W_{ck} f'(A^k_{ij}) / Z$. The mean of $f'$ is all that is
+# missing, and for ReLU that is *the share of cells above zero*. So the maps of **all classes** come from the forward
+# pass that the assessment has made anyway. That is what densight does.
 #
 # **Exercise 1.** Compute the maps that way, from `network.classifier.weight`, and compare.
 
@@ -104,8 +108,8 @@ print("cells", explanation.cells.shape, "-> image", explanation.map("C").shape)
 # %% [markdown]
 # ## 3. All classes
 #
-# The tutorial draws the map of the *predicted* class. But the classes compete: what speaks for C may speak for D even louder. A
-# map keeps its sign here, red for the class and blue against it, on one scale for all four.
+# The tutorial draws the map of the *predicted* class. But the classes compete: what speaks for C may speak for D even
+# louder. A map keeps its sign here, red for the class and blue against it, on one scale for all four.
 
 
 # %%
@@ -123,9 +127,9 @@ for one, values, label, probability in zip(axes, maps, "ABCD", explanation.proba
 plt.show()
 
 # %% [markdown]
-# `starter` has one score behind all classes, so its four maps are one map with four weights: what speaks against A speaks for D.
-# One map is then enough, that of the **expected class** $E = \sum_k k\, p_k$ (0 for A to 3 for D): positive where the image makes
-# the answer denser, negative where fattier.
+# `starter` has one score behind all classes, so its four maps are one map with four weights: what speaks against A
+# speaks for D. One map is then enough, that of the **expected class** $E = \sum_k k\, p_k$ (0 for A to 3 for D):
+# positive where the image makes the answer denser, negative where fattier.
 
 # %%
 expected = explanation.map("expected class")
@@ -145,8 +149,8 @@ plt.show()
 #
 # ## 4. The tutorial's pictures
 #
-# `densight explain` writes for each image the tutorial's four: what the network saw, the map, the overlay, the contours, with its
-# names (`C_..._overlay.png` begins with the predicted class).
+# `densight explain` writes for each image the tutorial's four: what the network saw, the map, the overlay, the
+# contours, with its names (`C_..._overlay.png` begins with the predicted class).
 
 # %% language="sh"
 # densight phantom -n 1 --seed 21 --mix 0,0,100,0 --size 512x416 -o exams
@@ -167,13 +171,13 @@ plt.show()
 # Three things happen on the way from numbers to such pictures, and each can deceive:
 #
 # - **The negative part is thrown away.** What speaks *against* the class cannot be seen.
-# - **The rest is stretched to its own maximum.** A map of strong evidence and one of nearly none come out equally red. densight
-#   keeps the raw map (`.npy`, `.tif`) and one scale an exam, and says so where there is no positive evidence.
-# - **Cells are smoothed to pixels.** The tutorial's map has 21 × 21 cells, 31 pixels of the network's frame each: a contour around
-#   one calcification would be a fiction.
+# - **The rest is stretched to its own maximum.** A map of strong evidence and one of nearly none come out equally red.
+#   densight keeps the raw map (`.npy`, `.tif`) and one scale an exam, and says so where there is no positive evidence.
+# - **Cells are smoothed to pixels.** The tutorial's map has 21 × 21 cells, 31 pixels of the network's frame each: a
+#   contour around one calcification would be a fiction.
 #
-# **Exercise 2.** Show the second point: the share of the map's peak in this image, and in the same woman's image with half of her
-# gland turned to fat, drawn first each on its own scale and then on one.
+# **Exercise 2.** Show the second point: the share of the map's peak in this image, and in the same woman's image with
+# half of her gland turned to fat, drawn first each on its own scale and then on one.
 
 # %% tags=["hide-cell"] jupyter={"source_hidden": true, "outputs_hidden": true} cellView="form"
 # @title Solution
@@ -195,7 +199,7 @@ print("peaks:", [round(float(np.abs(values).max()), 3) for values in pair])
 # Grad-CAM is one of many ways to ask. They need not agree.
 
 # %%
-methods = ("grad-cam", "integrated-gradients", "deep-lift", "occlusion")
+methods = ("grad-cam", "integrated-gradients", "occlusion", "kernel-shap")
 figure, axes = plt.subplots(1, 4, figsize=(10, 3.5), layout="constrained")
 for one, method in zip(axes, methods, strict=True):
     values = model.explain(image, method=method).map("expected class")

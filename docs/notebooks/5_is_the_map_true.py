@@ -13,8 +13,8 @@
 # %% [markdown]
 # # 5 · Is the map true?
 #
-# The tutorial concludes from its maps that "the network looks at the dense regions". A map over a mammogram looks convincing
-# whatever it shows. This notebook puts maps on trial:
+# The tutorial concludes from its maps that "the network looks at the dense regions". A map over a mammogram looks
+# convincing whatever it shows. This notebook puts maps on trial:
 #
 # 1. a network of which you *know* what it looks at: a planted short cut;
 # 2. why overlap with dense tissue proves little;
@@ -24,6 +24,7 @@
 # %%
 import os
 import tempfile
+from itertools import pairwise
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -33,7 +34,7 @@ import densight
 from densight.explanation.methods.gradcam import grad_cam
 from densight.explanation.trial import measures
 from densight.explanation.trial.planted import looks_at_dense_tissue, reads_marker
-from densight.geometry import map_to_frame
+from densight.preparation.prepare import Preparation, prepare
 
 plt.rcParams.update({"figure.dpi": 80, "image.cmap": "gray", "axes.spines.top": False, "axes.spines.right": False})
 os.chdir(tempfile.mkdtemp())
@@ -41,47 +42,51 @@ os.chdir(tempfile.mkdtemp())
 # %% [markdown]
 # ## 1. A planted short cut
 #
-# Two networks, built by hand. One answers by how much bright tissue there is. The other reads the lead letters beside the breast,
-# as a network may that has learnt from a hospital where dense breasts were imaged in one room and others in another. Give them the
-# same phantom.
+# Two networks, built by hand. One answers by how much bright tissue there is. The other reads the lead letters beside
+# the breast, as a network may that has learnt from a hospital where dense breasts were imaged in one room and others
+# in another. Give them the same phantom.
 
 # %%
 exam = densight.phantom.exam(seed=8, density="C", shape=(512, 416))
 image = exam.mammograms[2]
 truth = exam.truth.images[image.projection]
-x = torch.from_numpy(image.pixels.astype(np.float32) / image.pixels.max())[None, None]
 
-honest, cheat = looks_at_dense_tissue(), reads_marker()
+planted = {
+    "sees tissue": (looks_at_dense_tissue(), Preparation("default", (192, 128))),
+    "reads the marker": (reads_marker(), Preparation("tutorial", (650, 650))),
+}
 figure, axes = plt.subplots(1, 3, figsize=(9, 4), layout="constrained")
 axes[0].imshow(image.pixels)
 axes[0].set_title("the image")
 found = {}
-for one, (name, network) in zip(axes[1:], {"sees tissue": honest, "reads the marker": cheat}.items(), strict=True):
+for one, (name, (network, preparation)) in zip(axes[1:], planted.items(), strict=True):
+    prepared = prepare(image, preparation)
     with torch.no_grad():
-        cells = grad_cam(network, network.forward_features(x))[0, 3].numpy()
-    values = map_to_frame(cells, image.shape, (1.5, 1.5), (4.0, 4.0))
-    found[name] = values
+        cells = grad_cam(network, network.forward_features(torch.from_numpy(prepared.tensor)[None]))
+    step = float(network.stride)
+    values = prepared.geometry.map_to_image(cells[0, 3].numpy(), (0.0, 0.0), (step, step))
+    found[name] = np.maximum(values, 0)
     one.imshow(image.pixels)
-    one.imshow(np.maximum(values, 0), cmap="hot", alpha=0.6)
+    one.imshow(np.ma.masked_less(values, 0.1 * values.max()), cmap="autumn", alpha=0.7)
     one.set_title(f"Grad-CAM of D: {name}")
 for one in axes:
     one.set_axis_off()
 plt.show()
+everywhere = np.ones(image.shape, bool)
 for name, values in found.items():
-    print(f"{name:<17} evidence inside the breast: {measures.mass_in(values, truth.breast, np.ones(image.shape, bool)):.2f}")
+    print(f"{name:<17} evidence inside the breast: {measures.mass_in(values, truth.breast, everywhere):.2f}")
 
 # %% [markdown]
 # The map tells the truth of its network: it is the *network* that is convicted. That is what explanations are for.
 #
 # ## 2. Overlap is not enough
 #
-# Now ask how well a map finds the dense tissue: the area under the ROC curve of its values, among the pixels of the breast. .5 is
-# chance. But who else would score well?
+# Now ask how well a map finds the dense tissue: the area under the ROC curve of its values, among the pixels of the
+# breast. .5 is chance. But who else would score well?
 
 # %%
 model = densight.load_model("starter")
 explanation = model.explain(image)
-smooth = np.zeros(image.shape, np.float32)
 rows, columns = np.indices(image.shape)
 middle = [axis[truth.breast].mean() for axis in (rows, columns)]
 smooth = -np.hypot(rows - middle[0], columns - middle[1]).astype(np.float32)
@@ -96,17 +101,16 @@ for name, values in candidates.items():
     print(f"{name:<32} {measures.area_under_curve(values, truth.dense, truth.breast):.2f}")
 
 # %% [markdown]
-# The image itself knows nothing of the network and finds the dense tissue, for dense tissue is bright. Even the middle of the
-# breast does. **A map that overlaps with dense tissue has shown that it is a picture of the breast, no more.**
+# The image itself knows nothing of the network and finds the dense tissue, for dense tissue is bright. Even the middle
+# of the breast does. **A map that overlaps with dense tissue has shown that it is a picture of the breast, no more.**
 #
 # **Exercise 1.** Shuffle the weights of the network and draw its Grad-CAM again
-# (`densight.explanation.trial.sanity.randomise(network, stages, images)`; stage 0 is the head). How alike are the two maps
-# (`measures.similarity(first, second, among)`)? What would it mean if they were the same?
+# (`densight.explanation.trial.sanity.randomise(network, stages, images)`; stage 0 is the head). How alike are the two
+# maps (`measures.rank_correlation(first, second)`)? What would it mean if they were the same?
 
 # %% tags=["hide-cell"] jupyter={"source_hidden": true, "outputs_hidden": true} cellView="form"
 # @title Solution
 from densight.explanation.trial.sanity import STAGES, randomise
-from densight.preparation.prepare import prepare
 
 bundle = model.models.of(image.projection)
 tensor = torch.from_numpy(prepare(image, bundle.facts.preparation, densight.anatomy.read(image)).tensor)[None]
@@ -115,16 +119,17 @@ with torch.no_grad():
     for stage in range(STAGES):
         forgot = randomise(bundle.network, range(stage + 1), tensor)
         after = grad_cam(forgot, forgot.forward_features(tensor))[0, 3].numpy()
-        everywhere = np.ones(before.shape, bool)
-        print(f"{stage + 1} of {STAGES} stages forgotten: rank correlation {measures.rank_correlation(before, after):+.2f}")
+        alike = measures.rank_correlation(before, after)
+        print(f"{stage + 1} of {STAGES} stages forgotten: rank correlation {alike:+.2f}")
 # A map that stays when the network has forgotten all it learnt is no map of what it learnt (Adebayo et al., 2018).
 
 # %% [markdown]
 # ## 3. Cause
 #
-# Of a patient one can never know what the answer would have been with less tissue. Of a phantom one can: `intervene` images the
-# same woman again with fat where gland was. Turn the dense tissue of one quarter of the breast after another to fat; the
-# *effect* of a quarter is how far the expected class falls. The map's weight in it should go along.
+# Of a patient one can never know what the answer would have been with less tissue. Of a phantom one can: `intervene`
+# images the same woman again with fat where gland was. Turn the dense tissue of one quarter of the breast after
+# another to fat; the *effect* of a quarter is how far the expected class falls. The map's weight in it should go
+# along.
 
 
 # %%
@@ -135,7 +140,7 @@ def expected_class(mammogram):
 values = explanation.map("expected class")
 heights = np.quantile(rows[truth.dense], (0, 0.25, 0.5, 0.75, 1))
 parts, effects, weights = [], [], []
-for low, high in zip(heights[:-1], heights[1:], strict=True):
+for low, high in pairwise(heights):
     part = truth.dense & (rows >= low) & (rows < high + 1)
     changed = densight.phantom.intervene(exam, densight.phantom.Rays(image.projection, part), to="fat")
     later = next(one for one in changed if one.projection == image.projection)
@@ -151,13 +156,14 @@ left.set_axis_off()
 right.scatter(weights, effects, c=[f"C{i}" for i in range(4)], s=60)
 right.set(xlabel="part of the map's weight", ylabel="effect on the expected class")
 plt.show()
-print(f"rank correlation of weight and effect: {measures.rank_correlation(weights, effects):+.2f}, of four parts of one woman")
+alike = measures.rank_correlation(weights, effects)
+print(f"rank correlation of weight and effect: {alike:+.2f}, of four parts of one woman")
 
 # %% [markdown]
 # Four parts of one woman prove nothing: that is what the next section is for.
 #
-# **Exercise 2.** Delete from the top: turn the tenth of the dense pixels to fat where the map is highest, then the tenth where it is
-# lowest. Which changes the answer more? (This is one point of a *deletion curve*.)
+# **Exercise 2.** Delete from the top: turn the tenth of the dense pixels to fat where the map is highest, then the
+# tenth where it is lowest. Which changes the answer more? (This is one point of a *deletion curve*.)
 
 # %% tags=["hide-cell"] jupyter={"source_hidden": true, "outputs_hidden": true} cellView="form"
 # @title Solution
@@ -173,8 +179,9 @@ for name, part in {
 # %% [markdown]
 # ## 4. The trials
 #
-# `densight trial` asks all of this of many images and women, against chance, with intervals, and beside three *baselines* that know
-# nothing of the network. Eight women here, so that it is done in a minute; take forty for a paper.
+# `densight trial` asks all of this of many images and women, against chance, with intervals, and beside three
+# *baselines* that know nothing of the network. Eight women here, so that it is done in a minute; take forty for a
+# paper.
 
 # %% language="sh"
 # densight phantom -n 8 --seed 30 --mix 25,25,25,25 --size 384x312 -o exams
@@ -182,18 +189,19 @@ for name, part in {
 # densight trial run --methods grad-cam --images 8
 
 # %% [markdown]
-# A **+** is better than chance, **~** no better, **−** worse. Read them one by one; they are never added up. `run/report.html` has
-# them with intervals, and a map that fails is drawn with a warning.
+# A **+** is better than chance, **~** no better, **−** worse. Read them one by one; they are never added up.
+# `run/report.html` has them with intervals, and a map that fails is drawn with a warning.
 #
 # A method cannot be trusted once and for all: of one network Grad-CAM failed seven of eight trials, of another two
 # ([the whole comparison](../explanations.md)). Try it on the model that you use.
 #
-# **Exercise 3 (no solution, for an afternoon).** Plant a short cut of your own: burn a cross into the images of class D, train a
-# network on them (notebook 2), and find it with `densight trial`. How small may the cross be until neither the network nor you
-# find it?
+# **Exercise 3 (no solution, for an afternoon).** Plant a short cut of your own: burn a cross into the images of class
+# D, train a network on them (notebook 2), and find it with `densight trial`. How small may the cross be until neither
+# the network nor you find it?
 #
 # ## What to take along
 #
-# - First ask whether the network is right for the right reason, then whether the map tells so. Those are two questions.
+# - First ask whether the network is right for the right reason, then whether the map tells so. Those are two
+#   questions.
 # - Compare every figure with what a map without a network reaches.
 # - Where you can change the cause, change it.

@@ -6,6 +6,7 @@ import contextlib
 import csv
 import hashlib
 import json
+import logging
 import os
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -13,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from densight.vocabulary import DensightError
+
+_LOG = logging.getLogger(__name__)
 
 __all__ = [
     "append_csv",
@@ -56,6 +59,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
         yield temporary
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
+        _LOG.info("wrote %s", path)
     except (FileExistsError, NotADirectoryError):
         raise _no_folder(path) from None
     except OSError as error:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from densight.cli.habits import reply
 from densight.cli.terminal import count, open_console, print_line
 
 if TYPE_CHECKING:
@@ -83,6 +84,7 @@ def run_demo(folder: Path, *, exams: int = EXAMS, size: str = SIZE, epochs: int 
     _step(console, "figures", run)
 
     agreement, held_out = _agreement(run)
+    reply(kappa_linear=agreement, held_out=held_out, run=run, report=run / "report.html")
     print_line(console, f"\nLinear κ of {count(held_out, 'held-out exam')}: {_words(agreement)}")
     print_line(console, f"The report: {run / 'report.html'}")
 

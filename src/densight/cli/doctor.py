@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from densight.cli.habits import reply
 from densight.cli.options import DeviceOption, ModelOption
 from densight.cli.terminal import open_console, print_line
 from densight.vocabulary import PROJECTIONS, DensightError, find_projection
@@ -53,5 +54,7 @@ def doctor(
             print_line(console, f"     {name}: {words}")
         if step.fault:
             print_line(console, f"     {step.fault}")
-    print_line(console, f"With pictures: {write_page(output, shown_name(file), steps)}")
+    page = write_page(output, shown_name(file), steps)
+    reply(page=page, steps=[{"title": step.title, "facts": dict(step.facts), "fault": step.fault} for step in steps])
+    print_line(console, f"With pictures: {page}")
     raise typer.Exit(1 if steps[-1].fault else 0)

@@ -17,6 +17,7 @@ from densight.cli.options import (
     PrecisionOption,
     RunOption,
     SplitOption,
+    complete_methods,
     read_names,
 )
 
@@ -31,6 +32,7 @@ def explain(
         list[str] | None,
         typer.Option(
             metavar="NAME",
+            autocompletion=complete_methods,
             help="A method, several separated by commas, or all. See below.  [default: grad-cam]",
             show_default=False,
         ),

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from densight.cli.options import read_classes
-from densight.cli.terminal import TABLE, count, keep_left_out, open_console, print_failures, print_line
+from densight.cli.habits import reply
+from densight.cli.options import complete_datasets, read_classes
+from densight.cli.terminal import TABLE, count, keep_left_out, open_bar, open_console, print_failures, print_line
 from densight.vocabulary import SPLITS, DensightError
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ def index(
         str | None,
         typer.Option(
             metavar="NAME",
+            autocompletion=complete_datasets,
             help="Its layout, detected where not given: tutorial, catalogue, loose, or a public data set: mini-mias, "
             "vindr-mammo, inbreast, cbis-ddsm, rsna-breast-cancer, embed, csaw-cc, cmmd.",
         ),
@@ -66,8 +68,6 @@ def index(
     beside the catalogue, and the exit status is then 1; DICOM files that
     show other views, in not_assessed.csv.
     """
-    from rich.progress import Progress
-
     from densight.intake.catalogue import catalogue_suffix, write_catalogue
     from densight.intake.failures import FAILURES, write_failures
     from densight.intake.layouts import detect, with_uids
@@ -78,7 +78,7 @@ def index(
     labels = read_classes(classes)
     fractions = _read_fractions(split)
     console = open_console()
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+    with open_bar(console) as bar:
         task = bar.add_task("Reading the images", total=None)
 
         def show(done: int, total: int) -> None:
@@ -99,6 +99,14 @@ def index(
         print_line(console, "No catalogue was written: no image can be used.")
     write_failures(listed, failures)
     keep_left_out(console, left_out, output.parent)
+    reply(
+        catalogue=output if len(catalogue) else None,
+        layout=layout,
+        classes=catalogue.classes,
+        images=len(catalogue),
+        patients=catalogue.table["patient_id"].nunique(),
+        failures=failures,
+    )
     if failures:
         print_failures(console, failures, listed)
         raise typer.Exit(1)

@@ -16,6 +16,7 @@ from densight.cli.demo import demo
 from densight.cli.doctor import doctor
 from densight.cli.explain import explain
 from densight.cli.figures import figures
+from densight.cli.habits import FAULT, JsonOption, QuietOption, Speech, VerboseOption, wish, with_habits
 from densight.cli.index import index
 from densight.cli.models import card, models
 from densight.cli.pacs import pacs
@@ -23,18 +24,20 @@ from densight.cli.phantom import phantom
 from densight.cli.plan import plan
 from densight.cli.train import train
 from densight.cli.trial import trial
+from densight.cli.tutorial import tutorial
 from densight.vocabulary import DensightError
 
 __all__ = ["app", "run"]
 
-FAULT = 2
-"""The exit status of a command that could not do its work; 1 is that of one that could but for some images."""
+STATUSES = (
+    "Exit status: 0 done; 1 done but for some images, which failures.csv lists; 2 not done; 130 stopped by Ctrl-C."
+)
 
 app = typer.Typer(
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
+    epilog=STATUSES,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 for command in (
@@ -52,9 +55,10 @@ for command in (
     convert,
     phantom,
     demo,
+    tutorial,
     doctor,
 ):
-    app.command()(command)
+    app.command()(with_habits(command))
 app.add_typer(pacs, name="pacs")
 
 
@@ -71,6 +75,9 @@ def densight(
     _: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
     ] = False,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = False,
 ) -> None:
     """Breast density from mammograms, with explanations.
 
@@ -78,6 +85,7 @@ def densight(
     it, assess and explain images with the model, and compute the figures of
     merit. Research software: not a medical device.
     """
+    wish(Speech(as_json, quiet, verbose))
 
 
 def run() -> None:

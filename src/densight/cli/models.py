@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from densight.cli.habits import reply
 from densight.cli.terminal import TABLE, open_console, print_line
 
 __all__ = ["card", "models"]
@@ -27,9 +28,16 @@ def models() -> None:
     table = Table(title="Models that come with densight", **TABLE)
     for heading in ("name", "classes", "projections", "terms"):
         table.add_column(heading, overflow="fold")
-    for name in shipped_models():
-        facts = read_bundle(model_folder(name)).facts
+    found = {name: read_bundle(model_folder(name)).facts for name in shipped_models()}
+    for name, facts in found.items():
         table.add_row(name, " ".join(facts.classes), " ".join(facts.projections), facts.licence)
+    reply(
+        default=DEFAULT,
+        models=[
+            {"name": name, "classes": facts.classes, "projections": facts.projections, "terms": facts.licence}
+            for name, facts in found.items()
+        ],
+    )
     console = open_console()
     console.print(table)
     print_line(console, f"{DEFAULT} is used where no model is named. densight card NAME tells more.")
@@ -46,4 +54,6 @@ def card(
     """
     from densight.network.shipped import read_card
 
-    print_line(open_console(), read_card(name).rstrip())
+    text = read_card(name).rstrip()
+    reply(name=name, card=text)
+    print_line(open_console(), text)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from densight.vocabulary import PROJECTIONS, SPLITS
 
 __all__ = [
     "DeviceOption",
@@ -18,9 +21,55 @@ __all__ = [
     "PrecisionOption",
     "RunOption",
     "SplitOption",
+    "complete",
+    "complete_datasets",
+    "complete_devices",
+    "complete_methods",
+    "complete_recipes",
+    "complete_trainings",
     "read_classes",
     "read_names",
 ]
+
+
+def complete(names: Callable[[], Iterable[str]]) -> Callable[[str], list[str]]:
+    """What the shell offers where one of these names is begun; they are asked for when Tab is pressed."""
+
+    def offer(incomplete: str) -> list[str]:
+        return [name for name in names() if name.startswith(incomplete)]
+
+    return offer
+
+
+def _datasets() -> Iterable[str]:
+    from densight.intake.layouts import LAYOUTS
+
+    return LAYOUTS
+
+
+def _methods() -> Iterable[str]:
+    from densight.explanation.methods.methods import METHODS
+
+    return (*METHODS, "all")
+
+
+def _recipes() -> Iterable[str]:
+    from densight.training.recipe import RECIPES
+
+    return RECIPES
+
+
+def _models() -> Iterable[str]:
+    from densight.network.shipped import shipped_models
+
+    return shipped_models()
+
+
+complete_datasets = complete(_datasets)
+complete_devices = complete(lambda: ("cpu", "cuda", "mps", "auto"))
+complete_methods = complete(_methods)
+complete_recipes = complete(_recipes)
+complete_trainings = complete(lambda: (*PROJECTIONS, "each", "all"))
 
 InputArgument = Annotated[
     Path,
@@ -36,6 +85,7 @@ ModelOption = Annotated[
         "--model",
         "-m",
         metavar="DIR",
+        autocompletion=complete(_models),
         help="A model that comes with densight (see densight models), a model bundle, a folder of bundles, or Keras "
         "weights (.h5). Give the option once a projection where each has its own.  [default: starter]",
         show_default=False,
@@ -66,7 +116,12 @@ IdentifiedOption = Annotated[
 ]
 SplitOption = Annotated[
     str | None,
-    typer.Option(metavar="NAME", help="Only the images of this split: train, validation or test.", show_default=False),
+    typer.Option(
+        metavar="NAME",
+        help="Only the images of this split: train, validation or test.",
+        show_default=False,
+        autocompletion=complete(lambda: SPLITS),
+    ),
 ]
 DeviceOption = Annotated[str, typer.Option(metavar="NAME", help="Where the network runs: cpu, cuda or mps.")]
 

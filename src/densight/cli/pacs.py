@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from densight.cli.habits import reply, with_habits
 from densight.cli.options import DeviceOption, ModelOption
-from densight.cli.terminal import INTERRUPTED, count, open_console, print_line
+from densight.cli.terminal import INTERRUPTED, count, open_bar, open_console, print_line
 from densight.vocabulary import DensightError
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ ModalityOption = Annotated[str, typer.Option(metavar="NAME", help="The modality 
 
 
 @pacs.command("pull")
+@with_habits
 def pull(
     source: PacsArgument,
     output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Gets a folder an exam.")] = Path(
@@ -74,8 +76,6 @@ def pull(
 
     densight pacs pull ORTHANC@localhost:4242 --date 20240131 -o exams/
     """
-    from rich.progress import Progress
-
     from densight.interchange.pacs.pacs import Query
     from densight.interchange.pacs.transfer import pull as pull_exams
 
@@ -83,7 +83,7 @@ def pull(
         raise DensightError("nothing says which exams are meant", remedy="give --date, --patient or --study")
     archive = _connect(source, title, _security(tls, authority, certificate, key, user))
     console = open_console()
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+    with open_bar(console) as bar:
         task = bar.add_task("Retrieving", total=None)
         studies, images = pull_exams(
             archive,
@@ -91,10 +91,12 @@ def pull(
             output,
             lambda done, total: bar.update(task, completed=done, total=total),
         )
+    reply(folder=output, exams=studies, images=images)
     print_line(console, f"{count(images, 'image')} of {count(studies, 'exam')} retrieved: {output}")
 
 
 @pacs.command("push")
+@with_habits
 def push(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="The run folder.", show_default=False)],
     target: PacsArgument,
@@ -117,8 +119,6 @@ def push(
 
     densight pacs push run/ ORTHANC@localhost:4242
     """
-    from rich.progress import Progress
-
     from densight.interchange.pacs.address import read_address
     from densight.interchange.pacs.commit import request_commitment
     from densight.interchange.pacs.transfer import push as push_files
@@ -130,16 +130,18 @@ def push(
         raise DensightError("DICOMweb knows no storage commitment", remedy="leave out --commit, or push over DIMSE")
     archive = _connect(target, title, security)
     console = open_console()
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+    with open_bar(console) as bar:
         task = bar.add_task("Storing", total=None)
         push_files(archive, files, lambda done, total: bar.update(task, completed=done, total=total))
     if commit:
         request_commitment(address, security, title, files, bind=bind, port=listen)
         print_line(console, "The PACS has committed itself to all of them.")
+    reply(objects=len(files), committed=commit)
     print_line(console, f"{count(len(files), 'object')} stored: {address}")
 
 
 @pacs.command("watch")
+@with_habits
 def watch(
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="DIR", help="Queue, waiting images and results.")
@@ -230,6 +232,7 @@ def watch(
         finally:
             if server is not None:
                 server.shutdown()
+        reply(folder=output, exams=queue.states())
         for state, exams in queue.states().items():
             print_line(console, f"{count(exams, 'exam')} {state}")
     if stop.is_set():

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from densight.cli.terminal import INTERRUPTED, TABLE, count, open_console, print_line
+from densight.cli.habits import reply
+from densight.cli.terminal import INTERRUPTED, TABLE, count, draws_bars, open_bar, open_console, print_line
 from densight.vocabulary import SPLITS, DensightError
 
 if TYPE_CHECKING:
@@ -114,6 +115,7 @@ def phantom(
     exams = catalogue.table.drop_duplicates("exam_id")
     print_line(console, _agreement(exams["reader_1"].tolist(), exams["reader_2"].tolist(), catalogue.classes))
     parts = ", ".join(f"{int((exams['split'] == split).sum())} {split}" for split in SPLITS)
+    reply(catalogue=output / CATALOGUE, images=len(catalogue), exams=exams["exam_id"].tolist())
     images = count(len(catalogue), "image")
     print_line(console, f"Catalogue of {images} of {count(len(exams), 'exam')} ({parts}): {output / CATALOGUE}")
 
@@ -146,10 +148,7 @@ def _read_size(text: str) -> tuple[int, int]:
 @contextmanager
 def _watching(console: Console) -> Iterator[Callable[[int, int], None]]:
     """A progress bar on a terminal, some lines elsewhere; on both, what an earlier run has made."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+    with open_bar(console) as bar:
         task = bar.add_task("Making exams", total=None)
         earlier: list[int] = []
 
@@ -160,7 +159,7 @@ def _watching(console: Console) -> Iterator[Callable[[int, int], None]]:
                 bar.reset(task, total=total, completed=done)
                 if done:
                     print_line(console, f"{count(done, 'exam')} had been made by an earlier run in this folder.")
-            elif not console.is_terminal and done * SHOWN_LINES // total > (done - 1) * SHOWN_LINES // total:
+            elif not draws_bars(console) and done * SHOWN_LINES // total > (done - 1) * SHOWN_LINES // total:
                 print_line(console, f"{done} of {count(total, 'exam')}")
             bar.update(task, completed=done)
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from densight.cli.habits import reply
 from densight.cli.terminal import INTERRUPTED, count, keep_left_out, open_bar, open_console, print_failures, print_line
 from densight.vocabulary import SPLITS, DensightError
 
@@ -47,6 +48,7 @@ def run_input(
     from densight.anatomy.projection import told_by_pictures
     from densight.assessment.models import load_models
     from densight.assessment.run import assess_run
+    from densight.assessment.tables import read_exams
     from densight.explanation.drawing import painters_for
     from densight.explanation.run import Explainer
     from densight.intake.exam import find_labelled
@@ -107,8 +109,11 @@ def run_input(
     _tell(console, result, output)
     _compare(console, result, entries, output)
     keep_left_out(console, inputs.left_out, output)
+    reply(run=output, failures=result.failures, exams=[], report=None)
     if result.images is not None:
-        print_line(console, f"Report: {write_report(output)}")
+        report = write_report(output)
+        reply(exams=read_exams(output)[0].to_dict("records"), report=report)
+        print_line(console, f"Report: {report}")
     return bool(result.failures) or result.images is None
 
 

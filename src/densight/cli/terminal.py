@@ -9,13 +9,25 @@ from typing import TYPE_CHECKING, Any
 
 from rich.box import SIMPLE_HEAD
 
+from densight.cli.habits import is_silent, reply
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
 
     from densight.intake.failures import Failure, LeftOut
 
-__all__ = ["INTERRUPTED", "TABLE", "count", "keep_left_out", "open_bar", "open_console", "print_failures", "print_line"]
+__all__ = [
+    "INTERRUPTED",
+    "TABLE",
+    "count",
+    "draws_bars",
+    "keep_left_out",
+    "open_bar",
+    "open_console",
+    "print_failures",
+    "print_line",
+]
 
 TABLE: dict[str, Any] = {"title_justify": "left", "caption_justify": "left", "box": SIMPLE_HEAD, "pad_edge": False}
 """The look of every table."""
@@ -30,7 +42,7 @@ def open_console() -> Console:
     """A console that shows words as they are: in ids and paths, ``[b]`` is no markup and ``:x:`` no pictograph."""
     from rich.console import Console
 
-    return Console(markup=False, emoji=False, highlight=False)
+    return Console(markup=False, emoji=False, highlight=False, quiet=is_silent())
 
 
 def open_bar(console: Console) -> Progress:
@@ -38,7 +50,12 @@ def open_bar(console: Console) -> Progress:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+    return Progress(*columns, console=console, transient=True, disable=not draws_bars(console))
+
+
+def draws_bars(console: Console) -> bool:
+    """Whether lines can be drawn over: in a terminal, and not where one is only said to be, as in a notebook's cell."""
+    return console.is_terminal and console.file.isatty() and not console.quiet
 
 
 def print_line(console: Console, text: str) -> None:
@@ -63,6 +80,7 @@ def keep_left_out(console: Console, left_out: Sequence[LeftOut], folder: Path) -
 
     listed = folder / NOT_ASSESSED
     write_left_out(listed, left_out)
+    reply(not_assessed=left_out)
     if not left_out:
         return
     print_line(console, f"{count(len(left_out), 'file')} not assessed:")

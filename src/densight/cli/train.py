@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from densight.cli.terminal import INTERRUPTED, TABLE, count, open_console, print_failures, print_line
+from densight.cli.habits import reply
+from densight.cli.options import complete_devices, complete_recipes, complete_trainings
+from densight.cli.terminal import INTERRUPTED, TABLE, count, draws_bars, open_console, print_failures, print_line
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -32,12 +34,18 @@ def train(
         typer.Argument(help="The catalogue, as densight index writes it.", metavar="CATALOGUE", show_default=False),
     ],
     recipe: Annotated[
-        str, typer.Option(metavar="NAME", help="tutorial, default, demo, or the path of a YAML file of one's own.")
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="tutorial, default, demo, or the path of a YAML file of one's own.",
+            autocompletion=complete_recipes,
+        ),
     ] = "default",
     projection: Annotated[
         str,
         typer.Option(
             metavar="NAME",
+            autocompletion=complete_trainings,
             help="CC_R, CC_L, MLO_R or MLO_L: a network for that projection. each: one for each that there is. "
             "all: one network for all of them together.",
         ),
@@ -49,7 +57,12 @@ def train(
         int, typer.Option(min=0, metavar="N", help="The seed of first weights, shuffling, augmentation and dropout.")
     ] = 0,
     device: Annotated[
-        str, typer.Option(metavar="NAME", help="Where to train: cpu, cuda, mps, or auto for the best there is.")
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="Where to train: cpu, cuda, mps, or auto for the best there is.",
+            autocompletion=complete_devices,
+        ),
     ] = "cpu",
     epochs: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Epochs instead of the recipe's.", show_default=False)
@@ -94,6 +107,12 @@ def train(
     finally:
         write_failures(listed, failures)
     console.print(_table(trainings))
+    reply(
+        networks=[
+            {"network": one.job.name, "bundle": one.folder, "training": one.standing().record} for one in trainings
+        ],
+        failures=failures,
+    )
     if failures:
         print_failures(console, failures, listed)
         raise typer.Exit(1)
@@ -143,7 +162,7 @@ def _watching(console: Console, name: str, epochs: int) -> Iterator[Watcher]:
     """A progress bar on a terminal, a line an epoch elsewhere."""
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-    if not console.is_terminal:
+    if not draws_bars(console):
         yield _Lines(console, name, epochs)
         return
     columns = (TextColumn("{task.description}"), BarColumn(bar_width=10), TimeRemainingColumn())

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from densight.cli.options import DeviceOption, read_names
+from densight.cli.habits import reply
+from densight.cli.options import DeviceOption, complete_methods, read_names
 from densight.cli.terminal import INTERRUPTED, TABLE, count, open_bar, open_console, print_line
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ def trial(
         list[str] | None,
         typer.Option(
             metavar="NAMES",
+            autocompletion=complete_methods,
             help="Methods, separated by commas, or all.  [default: those of the run]",
             show_default=False,
         ),
@@ -108,7 +110,9 @@ def _tell(console: Console, found: TrialRun, run: Path) -> None:
     print_line(
         console, f"{count(len(found.trials[0].values), 'image')} tried: {run / 'trials.csv'}, {run / 'trials.json'}"
     )
-    print_line(console, f"Report: {write_report(run)}")
+    report = write_report(run)
+    reply(run=run, methods=found.summaries, failures=found.failures, report=report)
+    print_line(console, f"Report: {report}")
 
 
 def _tables(found: TrialRun) -> list[Table]:

@@ -6,6 +6,7 @@ that must not be written anywhere; see `conceal`.
 
 from __future__ import annotations
 
+import logging
 import re
 import zipfile
 import zlib
@@ -19,6 +20,8 @@ from densight.intake.pseudonyms import LENGTH, pseudonym
 from densight.vocabulary import DensightError
 
 __all__ = ["conceal", "is_there", "is_zip", "list_zip", "modified", "open_binary", "read_bytes", "real_path", "stamp"]
+
+_LOG = logging.getLogger(__name__)
 
 MAX_BYTES = 2**29
 """More than any mammogram takes, with all that may be around its pixels."""
@@ -43,6 +46,7 @@ def read_bytes(path: str | Path) -> bytes:
         if size > MAX_BYTES:
             raise DensightError(f"the file is too large ({size / 2**30:.1f} GiB)", path, "give a file of one image")
         content = file.read()
+    _LOG.info("read %s", path)
     if not content:
         raise DensightError("the file is empty (0 bytes)", path, _EXPORT_AGAIN)
     return content

@@ -154,7 +154,7 @@ def sample(table: Array, row: Array, column: Array) -> Array:
 
     Returns
     -------
-    ndarray of float32, shape of ``row``, or (*shape of row, channels)
+    ndarray of float32, shape of ``row``, or of ``row`` and channels
     """
     found = cv2.remap(
         table, np.atleast_2d(column), np.atleast_2d(row), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
