@@ -29,6 +29,9 @@ autodoc_typehints = "none"
 autodoc_member_order = "bysource"
 python_use_unqualified_type_names = True
 
+# Two hyphens are an option's, no dash.
+smartquotes = False
+
 html_theme = "furo"
 html_static_path = ["_static"]
 html_css_files = ["densight.css"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import time
 from pathlib import Path
@@ -10,6 +11,9 @@ from pathlib import Path
 import jupytext
 import nbformat
 from nbclient import NotebookClient
+
+STYLES = re.compile(r"\x1b\[[\d;]*m")
+"""What a terminal would show bold; a page need not."""
 
 FOLDER = Path(__file__).parents[1] / "notebooks"
 
@@ -22,9 +26,13 @@ def run(source: Path) -> float:
         cell["id"] = f"{source.stem[0]}-{number}"
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     begun = time.perf_counter()
-    client = NotebookClient(notebook, timeout=600, kernel_name="python3", record_timing=False)
+    client = NotebookClient(notebook, timeout=600, kernel_name="python3", record_timing=False, coalesce_streams=True)
     client.execute(env={**os.environ, "PATH": path})
     taken = time.perf_counter() - begun
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            if "text" in output:
+                output["text"] = STYLES.sub("", output["text"])
     nbformat.write(notebook, source.with_suffix(".ipynb"))
     return taken
 

@@ -63,16 +63,15 @@ def modules(room: str) -> list[str]:
 
 
 def _command_page(name: str, command: Any) -> str:
-    lines = [f"# {name}", ""]
+    lines = [f"# {'Commands' if name == 'densight' else name}", ""]
     help_text = (command.help or "").strip()
     for paragraph in re.split(r"\n\s*\n", help_text):
         text = paragraph.strip()
         lines += ["```", text, "```", ""] if text.startswith("densight ") else [text, ""]
-    usage = " ".join(command.collect_usage_pieces(command.make_context(name, [], resilient_parsing=True)))
-    lines += ["```", f"{name} {usage}", "```", "", f"```{{program}} {name}", "```", ""]
-    shown = [parameter for parameter in command.params if not getattr(parameter, "hidden", False)]
-    for parameter in shown:
-        lines += _parameter(parameter)
+    lines += [f"```{{program}} {name}", "```", ""]
+    for parameter in command.params:
+        if not getattr(parameter, "hidden", False):
+            lines += _parameter(parameter)
     below = getattr(command, "commands", {})
     if below:
         pages = [_page_name(f"{name} {word}").removesuffix(".md") for word in below]
@@ -84,13 +83,13 @@ def _command_page(name: str, command: Any) -> str:
 def _parameter(parameter: Any) -> list[str]:
     metavar = parameter.metavar or parameter.name.upper()
     if parameter.param_type_name == "argument":
-        return [f"**{metavar}**", f": {parameter.help or ''}", ""]
+        return [f"```{{describe}} {metavar}", parameter.help or "", "```", ""]
     names = ", ".join([*parameter.opts, *parameter.secondary_opts])
     value = "" if parameter.is_flag else f" {metavar}"
     text = parameter.help or ""
     default = parameter.default
     if parameter.show_default is not False and default not in (None, False, "", ()) and not callable(default):
-        text += f" By default {default}."
+        text += f" By default `{default}`."
     return [f"```{{option}} {names}{value}", text, "```", ""]
 
 

@@ -109,7 +109,7 @@ for name, contrast, mean in contrasts:
 # for.
 
 # %%
-women = {density: densight.phantom.exam(seed=11, density=density, shape=(512, 416)) for density in "ABCD"}
+women = {density: densight.phantom.exam(seed=11, density=density, shape=(384, 312)) for density in "ABCD"}
 
 figure, axes = plt.subplots(2, 4, figsize=(10, 6), layout="constrained")
 for column, (density, exam) in enumerate(women.items()):
@@ -123,8 +123,8 @@ plt.show()
 # %% [markdown]
 # The classes are those of BI-RADS, fifth edition: **A** almost entirely fatty, **B** scattered areas of fibroglandular
 # density, **C** heterogeneously dense, which may obscure small masses, **D** extremely dense, which lowers the
-# sensitivity of mammography. C and D are called *dense*. The fifth edition took the old quarters of area (25, 50, 75
-# %) out of the definition on purpose: what counts is whether a cancer could hide.
+# sensitivity of mammography. C and D are called *dense*. The fifth edition took the old quarters of area (25, 50 and
+# 75 per cent) out of the definition on purpose: what counts is whether a cancer could hide.
 #
 # Of a phantom the truth lies beside the image: here the millimetres of gland on each ray.
 
@@ -146,7 +146,7 @@ plt.show()
 # %%
 rows = []
 for seed in range(16):
-    exam = densight.phantom.exam(seed=seed, mix=(0.25, 0.25, 0.25, 0.25), shape=(256, 208))
+    exam = densight.phantom.exam(seed=seed, mix=(0.25, 0.25, 0.25, 0.25), shape=(192, 156))
     measured = densight.anatomy.read(exam.mammograms[2])
     rows.append((exam.truth.volumetric_density, exam.truth.images["MLO_R"].percent_density, measured.percent_density))
 volume, area, read = np.array(rows, float).T

@@ -39,7 +39,7 @@ plt.rcParams.update({"figure.dpi": 80, "image.cmap": "gray"})
 os.chdir(tempfile.mkdtemp())
 
 model = densight.load_model("starter")
-exam = densight.phantom.exam(seed=21, density="C", shape=(512, 416), vendor="hologic-like")
+exam = densight.phantom.exam(seed=21, density="C", shape=(384, 312), vendor="hologic-like")
 image = exam.mammograms[2]
 result = model.assess(exam)
 print(f"{image.projection}: it says {result.density}, {result.probabilities.round(2)}; the truth is {exam.density}")
@@ -153,7 +153,7 @@ plt.show()
 # contours, with its names (`C_..._overlay.png` begins with the predicted class).
 
 # %% language="sh"
-# densight phantom -n 1 --seed 21 --mix 0,0,100,0 --size 512x416 -o exams
+# densight phantom -n 1 --seed 21 --mix 0,0,100,0 --size 384x312 -o exams
 # densight explain exams -o run
 # ls run/maps/MLO_R
 

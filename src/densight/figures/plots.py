@@ -164,6 +164,8 @@ def save_plots(figures: Figures, folder: str | Path) -> list[Path]:
                 path = Path(folder) / PLOTS / f"{name}{suffix}"
                 with replacing(path) as temporary:
                     drawing.savefig(temporary, dpi=160, metadata=metadata)
+                # Laid out once: where things stand does not change from one format to the next.
+                drawing.set_layout_engine("none")
                 written.append(path)
     return written
 
