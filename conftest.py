@@ -8,6 +8,11 @@ from pathlib import Path
 
 import pytest
 
+# Several workers share the cores: one thread each, for they would wait for each other at every layer. What tests start
+# shares them, too.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 # Not the user's own key of pseudonyms; processes that tests start read it from here, too.
 os.environ["DENSIGHT_KEY_FILE"] = str(Path(tempfile.mkdtemp(prefix="densight-")) / "pseudonym.key")
 

@@ -189,7 +189,7 @@ def test_the_help_fits_80_columns() -> None:
     lines = said.splitlines()
     assert max(map(len, lines)) <= 80
     options = [line for line in lines if re.match(r"  -", line)]
-    assert len(options) == 14
+    assert len(options) == 17
     assert all(re.fullmatch(r"  (-\w, )?--[a-z]+( [A-Z]+)? {2,}\S.*", line) for line in options)
 
 

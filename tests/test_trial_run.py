@@ -26,7 +26,7 @@ from tests.examples import write_model
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with phantom exams, a model, and a run of it."""
     folder = tmp_path_factory.mktemp("trial")
-    write_exams(5, 8, folder / "exams", Settings(mix=(0, 0.2, 0.4, 0.4), shape=(128, 104)), jobs=2)
+    write_exams(3, 8, folder / "exams", Settings(mix=(0, 0.2, 0.4, 0.4), shape=(128, 104)), jobs=2)
     write_model(folder / "all")
     said = command("explain", folder / "exams", "-m", folder / "all", "-o", folder / "run")
     assert said[0] == 0, said[1]
@@ -108,7 +108,7 @@ def test_a_method_that_is_done_is_not_tried_again_and_the_rest_goes_on(
 def test_the_same_seed_gives_the_same_trials(place: Path) -> None:
     values = []
     for _ in range(2):
-        try_run(place / "run", ["rise"], images=2, seed=3)
+        try_run(place / "run", ["rise"], images=1, seed=3)
         values.append((place / "run" / "trials.csv").read_bytes())
         (place / "run" / "trials.json").unlink()
     assert values[0] == values[1]

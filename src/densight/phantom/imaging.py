@@ -23,7 +23,7 @@ from densight.phantom.units import UNITS, choose_exposure
 from densight.phantom.woman import Woman, density_of, draw_woman
 from densight.vocabulary import PROJECTIONS, DensightError, Laterality, Projection
 
-__all__ = ["exam", "intervene"]
+__all__ = ["exam", "image_without_gland", "intervene"]
 
 Pixels = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 Mask = npt.NDArray[np.bool_]
@@ -145,6 +145,35 @@ def intervene(exam: PhantomExam, region: Region, to: str) -> PhantomExam:
     densities[breast.laterality] = _volumetric_density(breast, change, exam.settings)
     truth = _exam_truth(exam.woman, images, densities)
     return replace(exam, mammograms=tuple(mammograms), truth=truth, density=truth.density)
+
+
+def image_without_gland(seed: int, settings: Settings, projection: Projection) -> tuple[Mask, Pixels, Pixels]:
+    """One image of an exam, and the same with fat in place of all glandular tissue that its rays pass.
+
+    As `exam` and `intervene` give them, without the other three images.
+
+    Parameters
+    ----------
+    seed : int
+    settings : Settings
+    projection : Projection
+
+    Returns
+    -------
+    breast : ndarray of bool, shape (rows, columns)
+    image, without_gland : ndarray of uint8 or uint16, shape (rows, columns)
+
+    Examples
+    --------
+    >>> breast, image, fatty = image_without_gland(1, Settings(shape=(128, 104)), Projection.CC_R)
+    >>> bool((fatty[breast] < image[breast]).any()), bool((fatty == image)[~breast].all())
+    (True, True)
+    """
+    breast = make_breast(draw_woman(seed, settings), projection.laterality, TISSUE_PITCH)
+    everywhere = Rays(projection, np.ones(settings.shape, bool))
+    image = _take(breast, projection, settings)
+    changed = _take(breast, projection, settings, Change(everywhere, "fat"))
+    return image.truth.breast, image.pixels, changed.pixels
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,8 +10,7 @@ import numpy.typing as npt
 
 from densight.intake.mammogram import Mammogram
 from densight.phantom.exams import RECORD, SHIFT, TRUTH
-from densight.phantom.imaging import exam, intervene
-from densight.phantom.regions import Rays
+from densight.phantom.imaging import image_without_gland
 from densight.phantom.settings import Settings
 from densight.storage import read_json
 from densight.vocabulary import DensightError
@@ -82,18 +81,12 @@ def without_dense_tissue(mammogram: Mammogram) -> Mammogram:
             **{name: record[name] for name in ("density", "thickness", "vendor", "style", "photometric", "mirrored")},
         }
     )
-    made = exam(int(read_json(image.parent / TRUTH)["seed"]), **vars(settings))
-    bits = SHIFT[settings.style]
-    original = next(one for one in made if one.projection == projection)
-    breast = made.truth.images[projection].breast
-    if mammogram.shape != breast.shape or not np.array_equal(
-        (original.pixels << bits)[breast], mammogram.pixels[breast]
-    ):
+    seed, bits = int(read_json(image.parent / TRUTH)["seed"]), SHIFT[settings.style]
+    breast, original, pixels = image_without_gland(seed, settings, projection)
+    if mammogram.shape != breast.shape or not np.array_equal((original << bits)[breast], mammogram.pixels[breast]):
         raise DensightError(
             "this is not the image that the phantom's record tells of", image, "make the set again, or use another"
         )
-    changed = intervene(made, Rays(projection, np.ones(settings.shape, bool)), to="fat")
-    pixels = next(one.pixels for one in changed if one.projection == projection)
     shown = mammogram.pixels.copy()
     shown[breast] = pixels[breast] << bits
     return replace(mammogram, pixels=shown)
