@@ -19,6 +19,8 @@ myst_enable_extensions = ["colon_fence", "dollarmath"]
 myst_heading_anchors = 3
 # The notebooks hold what they printed when `make notebooks` ran them.
 nb_execution_mode = "off"
+nb_code_prompt_show = "Solution"
+nb_code_prompt_hide = "Fold the solution"
 
 default_role = "py:obj"
 # Names such as Exam are in several rooms; a link from a docstring then leads to the first.

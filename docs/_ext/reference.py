@@ -9,6 +9,7 @@ from __future__ import annotations
 import pkgutil
 import re
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
 ROOMS = {
+    "vocabulary": "The field's words as types, and the one error",
+    "geometry": "The way from an image to the network's frame and exactly back",
     "intake": "Reading images, folders, catalogues and DICOM files",
     "phantom": "Women who never were",
     "anatomy": "Breast, pectoral muscle, dense tissue",
@@ -27,6 +30,7 @@ ROOMS = {
     "explanation": "Maps, and trials of maps",
     "report": "The report",
     "interchange": "DICOM results, FHIR, PACS",
+    "model": "The same for Python: load, assess, explain",
 }
 """The rooms of the package in the order of its flow; their modules' public names are documented, one page a room."""
 
@@ -54,11 +58,10 @@ def commands() -> Iterator[tuple[str, Any]]:
 
 def modules(room: str) -> list[str]:
     """The modules of a room that have public names, and it itself."""
-    from importlib import import_module
-
     package = import_module(f"densight.{room}")
     found = [package.__name__]
-    found += [one.name for one in pkgutil.walk_packages(package.__path__, f"{package.__name__}.") if not one.ispkg]
+    inside = pkgutil.walk_packages(getattr(package, "__path__", []), f"{package.__name__}.")
+    found += [one.name for one in inside if not one.ispkg]
     return [name for name in found if getattr(import_module(name), "__all__", None)]
 
 
@@ -104,8 +107,20 @@ def _room_page(room: str, title: str) -> str:
     for name in modules(room):
         if name != heading:
             lines += [name, "-" * len(name), ""]
-        lines += [f".. automodule:: {name}", "   :members:", ""]
+        module = import_module(name)
+        values = [
+            one for one in module.__all__ if not callable(getattr(module, one)) or _is_alias(getattr(module, one))
+        ]
+        members = ", ".join(one for one in module.__all__ if one not in values)
+        lines += [f".. automodule:: {name}", f"   :members: {members}" if members else "   :no-members:", ""]
+        for one in values:
+            lines += [f".. autodata:: {name}.{one}", "   :no-value:", ""]
     return "\n".join(lines)
+
+
+def _is_alias(value: Any) -> bool:
+    """Whether a name stands for a type that has another name."""
+    return not isinstance(value, type) and not hasattr(value, "__code__") and hasattr(value, "__args__")
 
 
 def _python_page() -> str:
@@ -119,20 +134,14 @@ def _python_page() -> str:
         kind = "exception" if isinstance(one, type) and issubclass(one, Exception) else kind
         lines += [f".. auto{kind}:: densight.{name}", *(["   :members:"] if isinstance(one, type) else []), ""]
     lines += ["```", "", "## The rooms", "", "What is public in each; no more than is named here is promised.", ""]
-    return "\n".join([*lines, "```{toctree}", ":maxdepth: 1", "", "python/vocabulary", *_rooms(), "```", ""])
-
-
-def _rooms() -> list[str]:
-    return [f"python/{room}" for room in ROOMS]
+    rooms = [f"python/{room}" for room in ROOMS]
+    return "\n".join([*lines, "```{toctree}", ":maxdepth: 1", "", *rooms, "```", ""])
 
 
 def write_pages(folder: Path) -> None:
     """Write the pages of the reference, and delete those that it has no longer."""
     pages = {_page_name(name): _command_page(name, command) for name, command in commands()}
     pages["python.md"] = _python_page()
-    pages["python/vocabulary.rst"] = (
-        "densight.vocabulary\n===================\n\n.. automodule:: densight.vocabulary\n   :members:\n"
-    )
     pages |= {f"python/{room}.rst": _room_page(room, title) for room, title in ROOMS.items()}
     for source, page in BESIDE.items():
         pages[page] = f"```{{include}} ../../{source}\n:relative-docs: docs/\n:relative-images:\n```\n"

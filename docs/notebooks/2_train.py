@@ -36,7 +36,7 @@ from densight.training.recipe import read_recipe
 plt.rcParams.update({"figure.dpi": 80, "image.cmap": "gray", "axes.spines.top": False, "axes.spines.right": False})
 os.chdir(tempfile.mkdtemp())  # what is made here goes with the session
 recipe = read_recipe("tutorial")
-recipe
+pd.Series(vars(recipe)).to_frame("tutorial")
 
 # %% [markdown]
 # ## 1. What the network sees

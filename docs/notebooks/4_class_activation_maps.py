@@ -115,7 +115,8 @@ print("cells", explanation.cells.shape, "-> image", explanation.map("C").shape)
 # %%
 def draw(axes, grey, values, title, scale):
     axes.imshow(grey)
-    axes.imshow(values, cmap="bwr", vmin=-scale, vmax=scale, alpha=0.5)
+    # Where the map says nothing, the image shows through.
+    axes.imshow(values, cmap="bwr", vmin=-scale, vmax=scale, alpha=0.8 * (np.abs(values) / scale).clip(0, 1))
     axes.set(title=title, xticks=[], yticks=[])
 
 

@@ -55,20 +55,28 @@ planted = {
     "sees tissue": (looks_at_dense_tissue(), Preparation("default", (192, 128))),
     "reads the marker": (reads_marker(), Preparation("tutorial", (650, 650))),
 }
-figure, axes = plt.subplots(1, 3, figsize=(9, 4), layout="constrained")
-axes[0].imshow(image.pixels)
-axes[0].set_title("the image")
 found = {}
-for one, (name, (network, preparation)) in zip(axes[1:], planted.items(), strict=True):
+for name, (network, preparation) in planted.items():
     prepared = prepare(image, preparation)
     with torch.no_grad():
-        cells = grad_cam(network, network.forward_features(torch.from_numpy(prepared.tensor)[None]))
+        features = network.forward_features(torch.from_numpy(prepared.tensor)[None])
+        cells = grad_cam(network, features)[0, 3].numpy()
     step = float(network.stride)
-    values = prepared.geometry.map_to_image(cells[0, 3].numpy(), (0.0, 0.0), (step, step))
-    found[name] = np.maximum(values, 0)
+    found[name] = np.maximum(prepared.geometry.map_to_image(cells, (0.0, 0.0), (step, step)), 0)
+
+figure, axes = plt.subplots(1, 4, figsize=(10, 3.6), layout="constrained")
+axes[0].imshow(image.pixels)
+axes[0].set_title("the image")
+for one, (name, values) in zip(axes[1:3], found.items(), strict=True):
     one.imshow(image.pixels)
     one.imshow(np.ma.masked_less(values, 0.1 * values.max()), cmap="autumn", alpha=0.7)
-    one.set_title(f"Grad-CAM of D: {name}")
+    one.set_title(f"Grad-CAM of D: {name}", fontsize=10)
+marker = found["reads the marker"]
+row, column = np.unravel_index(marker.argmax(), marker.shape)
+there = np.s_[max(row - 24, 0) : row + 24, max(column - 24, 0) : column + 24]
+axes[3].imshow(image.pixels[there])
+axes[3].imshow(np.ma.masked_less(marker[there], 0.1 * marker.max()), cmap="autumn", alpha=0.7)
+axes[3].set_title("there, enlarged", fontsize=10)
 for one in axes:
     one.set_axis_off()
 plt.show()
@@ -77,7 +85,8 @@ for name, values in found.items():
     print(f"{name:<17} evidence inside the breast: {measures.mass_in(values, truth.breast, everywhere):.2f}")
 
 # %% [markdown]
-# The map tells the truth of its network: it is the *network* that is convicted. That is what explanations are for.
+# Both maps tell the truth of their networks, that the first takes the pectoral muscle for gland included. It is the
+# *network* that is convicted. That is what explanations are for.
 #
 # ## 2. Overlap is not enough
 #
