@@ -55,7 +55,7 @@ try: dist  # the wheel in an empty environment without a network
 # Resolves the newest versions that pyproject.toml allows; torch stays at the release that is tested.
 lock: .venv/ready  # requirements.lock anew
 	$(BIN)/pip-compile --quiet --strip-extras --no-emit-index-url --no-emit-trusted-host --no-emit-find-links \
-		--no-annotate --no-header --extra dicom --extra onnx --extra openvino --extra tensorboard --extra dev --constraint constraints.txt \
+		--no-annotate --no-header --extra dicom --extra onnx --extra openvino --extra tensorboard --extra docs --extra dev --constraint constraints.txt \
 		--output-file requirements.lock pyproject.toml
 	sed -i 's/^\(torch==[0-9.]*\)+cpu$$/\1/' requirements.lock
 

@@ -50,12 +50,14 @@ COMPOSITIONS = {
     "C": Coded("129718006", "SCT", "Heterogeneously dense"),
     "D": Coded("129719003", "SCT", "Extremely dense"),
 }
+"""What the classes A to D are called."""
 PERCENT_FIBROGLANDULAR = Coded("111046", "DCM", "Percent Fibroglandular Tissue")
 CLASS_ACTIVATION = Coded("130402", "DCM", "Class activation")
 GRADIENT_CLASS_ACTIVATION = Coded("130403", "DCM", "Gradient-weighted class activation")
 MAMMOGRAPHY = Coded("71651007", "SCT", "Mammography")
 BREAST = Coded("76752008", "SCT", "Breast")
 SIDES = {Laterality.R: Coded("24028007", "SCT", "Right"), Laterality.L: Coded("7771000", "SCT", "Left")}
+"""What the sides are called."""
 TISSUE = Coded("85756007", "SCT", "Tissue")
 STRUCTURE = Coded("91723000", "SCT", "Anatomical Structure")
 PECTORAL_MUSCLE = Coded("60005003", "SCT", "Pectoralis major muscle")
