@@ -126,13 +126,25 @@ def test_a_row_of_mini_mias_that_does_not_fit(tmp_path: Path) -> None:
     }
 
 
-def test_more_failures_than_the_terminal_shows_are_all_in_the_file(tutorial: Path) -> None:
+def test_images_with_one_fault_are_told_once_and_all_are_in_the_file(tutorial: Path) -> None:
     for i in range(30):
         (tutorial / "CC_R" / "A" / f"bad{i:02}.png").write_bytes(b"")
     done = index(tutorial, "-o", tutorial.parent / "c.csv")
     assert done.status == 1
-    assert "… and 20 more" in done.said
+    assert "bad00.png and 29 others: the file is empty" in done.said
+    assert "bad01.png" not in done.said
     assert len(failures(tutorial.parent)) == 30
+
+
+def test_more_faults_than_the_terminal_shows_are_all_in_the_file(tmp_path: Path) -> None:
+    rows = [f"{i}.png,P{i},L,MLO,{'X' * i or 'F'}" for i in range(14)]
+    for i in range(14):
+        write_image(tmp_path / "in" / f"{i}.png")
+    (tmp_path / "in" / "manifest.csv").write_text("\n".join(["path,patient_id,laterality,view,tissue", *rows]) + "\n")
+    done = index(tmp_path / "in", "-o", tmp_path / "c.csv")
+    assert done.status == 1
+    assert "… and 3 more faults" in done.said
+    assert len(failures(tmp_path)) == 13
 
 
 def test_failures_of_an_earlier_run_are_not_left_behind(tutorial: Path) -> None:

@@ -64,13 +64,20 @@ def print_line(console: Console, text: str) -> None:
 
 
 def print_failures(console: Console, failures: Sequence[Failure], listed: Path) -> None:
-    """The first images that cannot be used, why, what to do, and where all of them are listed."""
+    """The images that cannot be used, why, what to do, and where all of them are listed.
+
+    Of images with one fault the first is named.
+    """
     print_line(console, f"{count(len(failures), 'image')} cannot be used:")
-    for failure in failures[:SHOWN_FAILURES]:
-        remedy = f" To mend it: {failure.remedy}." if failure.remedy else ""
-        print_line(console, f"  {failure.path}: {failure.fault}.{remedy}")
-    if len(failures) > SHOWN_FAILURES:
-        print_line(console, f"  … and {len(failures) - SHOWN_FAILURES} more")
+    alike: dict[tuple[str, str], list[Failure]] = {}
+    for failure in failures:
+        alike.setdefault((failure.fault, failure.remedy), []).append(failure)
+    for (fault, remedy), ones in list(alike.items())[:SHOWN_FAILURES]:
+        others = f" and {count(len(ones) - 1, 'other')}" if len(ones) > 1 else ""
+        then = f" To mend it: {remedy}." if remedy else ""
+        print_line(console, f"  {ones[0].path}{others}: {fault}.{then}")
+    if len(alike) > SHOWN_FAILURES:
+        print_line(console, f"  … and {len(alike) - SHOWN_FAILURES} more faults")
     print_line(console, f"All of them, with what to do: {listed}")
 
 

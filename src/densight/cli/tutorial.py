@@ -38,7 +38,7 @@ STEPS = (
     _Step(
         "Prediction_ResNet.py",
         "densight assess catalogue.csv --split test --model models -o run",
-        "Writes predictions_ccr.txt and the like, and a row an image and an exam.",
+        "Writes predictions_ccr.txt and the like. Without --model: the model in the box.",
     ),
     _Step(
         "Figure_merit.ipynb",

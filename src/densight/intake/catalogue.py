@@ -170,7 +170,8 @@ def read_catalogue(path: str | Path) -> Catalogue:
         raise DensightError(
             f"the catalogue has no column {', '.join(missing)}",
             path,
-            f"its columns are {', '.join(COLUMNS)}, then any others",
+            f"its columns are {', '.join(COLUMNS)}, then any others; of a data set's own table give the folder to "
+            "densight index",
         )
     classes = _read_classes(table, path)
     others = [column for column in table if column not in (*COLUMNS, _CLASSES)]

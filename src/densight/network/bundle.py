@@ -198,7 +198,9 @@ def _read_facts(folder: Path) -> tuple[BundleFacts, str, str | None]:
     path = folder / "model.json"
     if not path.is_file():
         raise DensightError(
-            "there is no model bundle (no model.json)", folder, "give the folder that densight train or convert wrote"
+            "there is no model bundle (no model.json)",
+            folder,
+            "give the folder that densight train or convert wrote, or a name that densight models lists",
         )
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
