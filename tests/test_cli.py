@@ -53,7 +53,7 @@ def test_help_fits_80_columns_cuts_no_sentence_and_explains_every_option(verb: s
     assert "..." not in re.sub(r"\[[A-Z|]+\]\.\.\.", "", said)
     options = [line for line in lines if re.match(r"  -", line)]
     assert options
-    assert all(re.fullmatch(r"  (-\w, )?--[a-z]+( [A-Z]+)? {2,}\S.*", line) for line in options)
+    assert all(re.fullmatch(r"  (-\w, )?--[a-z-]+( [A-Z]+)? {2,}\S.*", line) for line in options)
 
 
 def test_help_and_import_load_nothing_heavy() -> None:

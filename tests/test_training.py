@@ -90,7 +90,8 @@ def test_each_projection_gets_its_bundle_and_the_bundle_holds_the_whole_record(t
     assert left_in(tmp_path / "out") == before
 
 
-def test_a_terminal_gets_a_bar(catalogue: Path, tmp_path: Path) -> None:
+def test_a_terminal_gets_a_bar(catalogue: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("densight.cli.train.draws_bars", lambda console: True)
     recipe = recipe_file(tmp_path)
     result = run(*arguments(catalogue, recipe, tmp_path, "--epochs", "2"), FORCE_COLOR="1")
     shown = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", result.output)

@@ -199,7 +199,8 @@ print("part of the initial statistics left after 38, 227, 500, 1000 steps:", np.
 # ## 5. Train
 #
 # 650 × 650 pixels and 100 epochs take a night on a workstation. To see all of it in a minute we make a small sister:
-# 44 phantom women, 64 × 48 pixels, the same network, and let densight's own recipe drive it. A recipe is a file:
+# 40 phantom women, 64 × 48 pixels, the same network, and let densight's own recipe drive it, with less augmentation,
+# for all images are of one maker. A recipe is a file:
 
 # %%
 Path("small.yaml").write_text("""\
@@ -207,11 +208,15 @@ base: default
 network: tutorial-resnet
 shape: [64, 48]
 batch_size: 4
-epochs: 12
+epochs: 14
+rotation: 5
+shift: 0.05
+zoom: 0.1
+contrast: 0.0
 """)
 
 # %% language="sh"
-# densight phantom -n 44 --seed 5 --mix 25,25,25,25 --size 192x156 -o exams
+# densight phantom -n 40 --seed 5 --mix 25,25,25,25 --vendor hologic-like --size 192x156 -o exams
 # densight train exams/catalogue.csv --recipe small.yaml --projection all -o models
 
 # %%
@@ -242,11 +247,11 @@ print(f"right: {right} of {len(exams)}, {right / len(exams):.2f}; 95 % interval 
 pd.crosstab(exams["density"], exams["predicted"])
 
 # %% [markdown]
-# Rows are the truth. Look at the interval before you look at the accuracy: a dozen women tell whether a network
-# learns, and not how well. `densight figures run` gives all figures with theirs.
+# Rows are the truth. Look at the interval before you look at the accuracy: a few women tell whether a network learns,
+# and not how well. `densight figures run` gives all figures with theirs.
 #
 # **Exercise 2.** Try the batch norm trap: the recipe `tutorial` with `shape: [64, 64]` and `epochs: 2`. How many steps
-# are that? What are the accuracies of training and validation, and what does the network say of the validation images?
+# are that? What are the accuracies of training and validation?
 
 # %% tags=["hide-cell"] jupyter={"source_hidden": true, "outputs_hidden": true} cellView="form"
 # @title Solution
@@ -258,18 +263,12 @@ subprocess.run(
     check=True,
     capture_output=True,
 )
-subprocess.run(
-    ["densight", "assess", "exams/catalogue.csv", "--split", "validation", "--model", "trap", "-o", "run_trap"],
-    check=True,
-    capture_output=True,
-)
 trap = pd.read_csv("trap/all/training/curves.csv")
 images = pd.read_csv("exams/catalogue.csv").query("split == 'train'")
-said = pd.read_csv("run_trap/assessments.csv")["predicted"].value_counts()
 print(f"{len(trap) * -(-len(images) // 4)} steps")
 print(trap[["epoch", "train_accuracy", "validation_accuracy"]].round(2).to_string(index=False))
-print("said of the validation images:", said.to_dict())
-# Few steps, statistics that are still half their initial values: one class for nearly everything.
+# Few steps, statistics that are still more than half their initial values: nearly every image gets one class. Look
+# yourself: densight assess exams/catalogue.csv --split validation --model trap -o run_trap
 
 # %% [markdown]
 # **Exercise 3 (no solution, for an afternoon).** Train the whole thing: `densight demo` makes 160 exams and takes 7
