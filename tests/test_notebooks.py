@@ -44,6 +44,7 @@ def test_what_is_kept_is_of_the_source_and_small(source: Path) -> None:
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     assert outputs
     assert all(output.output_type != "error" for output in outputs)
+    assert "site-packages" not in kept.read_text("utf-8"), "a warning, and a path of the machine that ran it"
 
 
 @sources

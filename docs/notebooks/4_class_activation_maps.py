@@ -26,6 +26,7 @@
 # %%
 import os
 import tempfile
+import warnings
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -37,6 +38,7 @@ from densight.preparation.prepare import prepare
 
 plt.rcParams.update({"figure.dpi": 80, "image.cmap": "gray"})
 os.chdir(tempfile.mkdtemp())
+warnings.filterwarnings("ignore", message="IProgress not found")  # bars as widgets, which nothing here needs
 
 model = densight.load_model("starter")
 exam = densight.phantom.exam(seed=21, density="C", shape=(384, 312), vendor="hologic-like")
