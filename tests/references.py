@@ -11,9 +11,9 @@ from typing import Any
 DOCS = Path(__file__).parents[1] / "docs"
 
 
-def load_reference() -> ModuleType:
-    """``docs/_ext/reference.py``."""
-    spec = importlib.util.spec_from_file_location("reference", DOCS / "_ext" / "reference.py")
+def load_extension(name: str) -> ModuleType:
+    """A module of ``docs/_ext``, such as ``reference``."""
+    spec = importlib.util.spec_from_file_location(name, DOCS / "_ext" / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -23,5 +23,5 @@ def load_reference() -> ModuleType:
 
 def every_command() -> Iterator[tuple[str, Any]]:
     """Every command of densight with its full name."""
-    found: Iterator[tuple[str, Any]] = load_reference().commands()
+    found: Iterator[tuple[str, Any]] = load_extension("reference").commands()
     return found

@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from tests.references import DOCS, load_reference
+from tests.references import DOCS, load_extension
 
 sphinx = pytest.importorskip("sphinx", reason="the pages are built with sphinx")
 
@@ -75,7 +75,7 @@ def undocumented(site: Path) -> list[str]:
     """Public names and options that the index of the site lacks."""
     from sphinx.util.inventory import InventoryFile
 
-    reference = load_reference()
+    reference = load_extension("reference")
     content = (site / "objects.inv").read_bytes()
     known = {
         (kind.partition(":")[0], name)

@@ -109,9 +109,7 @@ def _speaking(command: str, asked: Speech) -> Iterator[None]:
     outer, wished = _SPOKEN.get(), _WISHED.get()
     if outer is not None:
         asked = wished = outer
-    speech = Speech(
-        asked.as_json or wished.as_json, asked.quiet or wished.quiet, asked.verbose or wished.verbose, answers={}
-    )
+    speech = Speech(asked.as_json or wished.as_json, asked.quiet or wished.quiet, asked.verbose or wished.verbose)
     token = _SPOKEN.set(speech)
     status = 0
     try:
