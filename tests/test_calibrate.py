@@ -69,7 +69,9 @@ def test_a_calibrated_model_is_used_and_says_so(catalogue: Path, model: Path, tm
     assert (calibration["fusion"]["exam"]["cases"], calibration["fusion"]["breast"]["cases"]) == (12, 24)
 
     said = command("assess", catalogue, "--split", "test", "-m", model, "-o", tmp_path / "after")
-    assert "note: exams: ordinal scaling" in said
+    assert "note: probabilities are calibrated; the report says how" in said
+    run = json.loads((tmp_path / "after" / "run.json").read_text())
+    assert any(words.startswith("exams: ordinal scaling") for words in run["calibration"])
     models = load_models([model])
     found = models.calibration_of(models.bundles[0])
     assert found is not None

@@ -114,8 +114,26 @@ def _room_page(room: str, title: str) -> str:
         members = ", ".join(one for one in module.__all__ if one not in values)
         lines += [f".. automodule:: {name}", f"   :members: {members}" if members else "   :no-members:", ""]
         for one in values:
+            if not type(getattr(module, one)).__module__.startswith("densight."):
+                words_below(name, one)
             lines += [f".. autodata:: {name}.{one}", "   :no-value:", ""]
     return "\n".join(lines)
+
+
+def words_below(module: str, name: str) -> list[str]:
+    """Lines of the docstring below a value.
+
+    Raises
+    ------
+    LookupError
+        If there is none. Its page would show what Python says of the value's type.
+    """
+    from sphinx.pycode import ModuleAnalyzer
+
+    words = ModuleAnalyzer.for_module(module).find_attr_docs().get(("", name))
+    if not words:
+        raise LookupError(f"{module}.{name} has no docstring")
+    return words
 
 
 def _is_alias(value: Any) -> bool:
@@ -130,9 +148,14 @@ def _python_page() -> str:
     lines = ["# Python", "", "```{eval-rst}", ".. automodule:: densight", "   :no-members:", ""]
     for name in names:
         one = getattr(densight, name)
-        kind = "class" if isinstance(one, type) else "function" if callable(one) else "data"
-        kind = "exception" if isinstance(one, type) and issubclass(one, Exception) else kind
-        lines += [f".. auto{kind}:: densight.{name}", *(["   :members:"] if isinstance(one, type) else []), ""]
+        if isinstance(one, type):
+            kind = "exception" if issubclass(one, Exception) else "class"
+            lines += [f".. auto{kind}:: densight.{name}", "   :members:", ""]
+        elif callable(one):
+            lines += [f".. autofunction:: densight.{name}", ""]
+        else:
+            words = [f"   {line}".rstrip() for line in words_below("densight.vocabulary", name)]
+            lines += [f".. py:data:: densight.{name}", "", *words, ""]
     lines += ["```", "", "## The rooms", "", "What is public in each; no more than is named here is promised.", ""]
     rooms = [f"python/{room}" for room in ROOMS]
     return "\n".join([*lines, "```{toctree}", ":maxdepth: 1", "", *rooms, "```", ""])
@@ -163,8 +186,33 @@ def lead_inside(app: Sphinx, name: str, source: list[str]) -> None:
         source[0] = source[0].replace(f"]({up}../{path}", f"]({up}reference/{page}")
 
 
+def unlink_words(_: Sphinx, page: Any) -> None:
+    """Take the links from words in the types of parameters: a "shape (rows, columns)" is no class's attribute."""
+    from docutils.nodes import emphasis
+    from sphinx.addnodes import pending_xref
+
+    for link in list(page.findall(pending_xref)):
+        if link.get("refspecific") and link.get("reftype") == "class" and link["reftarget"].islower():
+            link.replace_self(emphasis(text=link["reftarget"]))
+
+
+def is_alias_of_field(_: Sphinx, kind: str, name: str, one: Any, *__: object) -> bool | None:
+    """Whether a member is a named tuple's field, of which Python says no more than its number."""
+    return True if (getattr(one, "__doc__", None) or "").startswith("Alias for field number") else None
+
+
+def keep_colons(_: Sphinx, kind: str, name: str, one: Any, options: Any, lines: list[str]) -> None:
+    """Let Napoleon take a colon in the first line of a value's docstring for no type: it looks at that line alone."""
+    if kind in ("attribute", "data", "property"):
+        # An empty comment, which shows nothing.
+        lines[:0] = ["..", ""]
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     """Write the pages before Sphinx looks for them."""
     write_pages(Path(app.srcdir) / "reference")
     app.connect("source-read", lead_inside)
+    app.connect("doctree-read", unlink_words)
+    app.connect("autodoc-skip-member", is_alias_of_field)
+    app.connect("autodoc-process-docstring", keep_colons, priority=400)
     return {"parallel_read_safe": True}

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from densight.vocabulary import DensightError
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 __all__ = ["Geometry", "map_to_frame", "set_back", "set_upright"]
 
@@ -129,6 +132,10 @@ class Geometry:
         """Rows or columns of the upright image to those of the frame."""
         return (upright - self.box[axis] + 0.5) * self.scale[axis] - 0.5 + self.offset[axis]
 
+    def _box_in_frame(self, axis: int) -> Points:
+        """Where the rows or columns of the box lie in the frame."""
+        return self._to_frame(np.arange(self.box[axis], self.box[axis] + self.box[axis + 2], dtype=np.float64), axis)
+
     def map_to_image(
         self,
         grid: npt.NDArray[np.float32],
@@ -150,11 +157,11 @@ class Geometry:
             Bilinear between cells, the nearest cell's value beyond the outermost; zero where the image lies outside
             the frame's box, for there the network saw nothing.
         """
-        values = np.asarray(grid, np.float32)
-        for axis in (0, 1):
-            upright = np.arange(self.box[axis], self.box[axis] + self.box[axis + 2], dtype=np.float64)
-            values = _interpolate(values, (self._to_frame(upright, axis) - origin[axis]) / step[axis], axis)
-        return self._laid_into_image(values)
+        grid = np.asarray(grid, np.float32)
+        rows, columns = (
+            _linear_weights((self._box_in_frame(axis) - origin[axis]) / step[axis], grid.shape[axis]) for axis in (0, 1)
+        )
+        return self._laid_into_image(rows @ (columns @ grid.T).T)
 
     def image_to_frame(self, image: npt.NDArray[np.generic]) -> npt.NDArray[np.float32]:
         """Bring what is known of the image's pixels, a mask for instance, into the frame.
@@ -247,11 +254,13 @@ def _turn(points: Points, shape: tuple[int, int], turns: int) -> Points:
     return points
 
 
-def _interpolate(values: npt.NDArray[np.float32], at: Points, axis: int) -> npt.NDArray[np.float32]:
-    """Values along one axis at fractional indices, linear between them, the outermost beyond them."""
-    at = at.clip(0, values.shape[axis] - 1)
-    low = np.floor(at).astype(np.intp)
-    high = np.minimum(low + 1, values.shape[axis] - 1)
-    weight = np.expand_dims((at - low).astype(np.float32), 1 - axis)
-    lower, upper = values.take(low, axis), values.take(high, axis)
-    return np.asarray(lower + weight * (upper - lower), np.float32)
+def _linear_weights(at: Points, size: int) -> csr_array[np.float32]:
+    """The matrix that takes ``size`` values to those at fractional indices: linear between, the outermost beyond."""
+    from scipy.sparse import csr_array
+
+    at = at.clip(0, size - 1)
+    low = np.floor(at).astype(np.int32)
+    weight = (at - low).astype(np.float32)
+    two = np.stack([low, np.minimum(low + 1, size - 1)], axis=1)
+    starts = np.arange(0, two.size + 1, 2, dtype=np.int32)
+    return csr_array((np.stack([1 - weight, weight], axis=1).ravel(), two.ravel(), starts), (at.size, size))

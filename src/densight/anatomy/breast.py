@@ -41,6 +41,8 @@ __all__ = [
 ]
 
 Side = Literal["left", "right", "top", "bottom"]
+"""A side of an image."""
+
 Image = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
 

@@ -55,6 +55,7 @@ COLUMNS = (
     "mask",
     "picture",
 )
+"""Of ``anatomy.csv``."""
 
 LABELS = {"background": 0, "breast": 1, "dense": 2, "pectoral": 3}
 """Grey values of a mask file: fat is what is only ``breast``."""

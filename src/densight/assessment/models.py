@@ -105,9 +105,14 @@ class Models:
             calibration = self.calibration_of(bundle)
             if calibration and calibration.images:
                 words.append(f"{bundle.label}: {calibration.images.words}")
+        return [*words, *self.fusion.words, *([self.not_calibrated] if self.not_calibrated else [])]
+
+    @property
+    def not_calibrated(self) -> str:
+        """What of the models' calibration is not used, and why; nothing if all of it is, or if there is none."""
         if self._calibrations and self.fusion == Fusion():
-            words.append("breasts and exams are not calibrated, for that was fitted with other models together")
-        return words + self.fusion.words
+            return "breasts and exams are not calibrated, for that was fitted with other models together"
+        return ""
 
     @property
     def classes(self) -> tuple[str, ...]:

@@ -63,7 +63,9 @@ def run_input(
     console = open_console()
     inputs = find_labelled(source, split, models.classes)
     entries = told_by_pictures(inputs.entries)
-    for words in (inputs.remark, *models.said, _learnt_from(entries) if split is None else ""):
+    calibrated_words = "probabilities are calibrated; the report says how" if models.said else ""
+    learnt_from = _learnt_from(entries) if split is None else ""
+    for words in (inputs.remark, calibrated_words, models.not_calibrated, learnt_from):
         if words:
             print_line(console, f"note: {words}")
     base = source if source.is_dir() else source.parent

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 __all__ = ["MODEL", "Pair", "ReaderMerit", "measure_readers", "read_readings"]
 
 MODEL = "model"
+"""What the model is called among the readers."""
+
 _KEYS = ["patient_id", "exam_id"]
 _OF_PAIR = ("accuracy", "kappa", "kappa_linear", "kappa_quadratic")
 

@@ -13,6 +13,7 @@ from densight.vocabulary import DensightError
 __all__ = ["EXPORT_GREY", "MAX_PIXELS", "Pixels", "check_grey", "grey_of_channels", "too_large"]
 
 Pixels = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
+"""Grey values of a mammogram, shape (rows, columns)."""
 
 MIN_SIDE = 64
 """Pixels a side below which an image is an icon, not a mammogram."""
@@ -24,6 +25,7 @@ COLOUR_TOLERANCE = 2
 """Grey levels by which the channels of a grey image may differ after JPEG's chroma rounding."""
 
 EXPORT_GREY = "export it as one grey channel of 8 or 16 bits, PNG for instance"
+"""What to do with an image whose pixels are no grey values."""
 
 
 def check_grey(pixels: Pixels, path: Path) -> None:

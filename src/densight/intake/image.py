@@ -20,7 +20,7 @@ from densight.vocabulary import PROJECTIONS, DensightError, Projection, find_pro
 if TYPE_CHECKING:
     from PIL import Image, ImageFile
 
-__all__ = ["Pixels", "read_mammogram", "read_pixels"]
+__all__ = ["read_mammogram", "read_pixels"]
 
 _KINDS = {
     b"\x89PNG\r\n\x1a\n": "PNG",

@@ -14,7 +14,6 @@ from densight.intake.files import is_zip, list_zip
 from densight.vocabulary import BIRADS, PROJECTION_WORDS, SPLITS, DensightError, Projection, find_projection
 
 __all__ = [
-    "DICOM_SUFFIXES",
     "DIRECTORY",
     "Entry",
     "TutorialName",
@@ -30,7 +29,7 @@ __all__ = [
     "strip_projection",
 ]
 
-DICOM_SUFFIXES = frozenset({".dcm", ".dicom"})
+_DICOM_SUFFIXES = frozenset({".dcm", ".dicom"})
 
 _PICTURE_SUFFIXES = frozenset(
     [".png", ".jpg", ".jpeg", ".tif", ".tiff", ".pgm", ".pnm", ".ppm", ".bmp", ".gif", ".webp", ".jp2", ".j2k"]
@@ -213,7 +212,7 @@ def no_image(folder: Path) -> DensightError:
 def _is_image(path: Path) -> bool:
     if path.name.startswith(".") or path.name.upper() == DIRECTORY:
         return False
-    return is_picture(path) or path.suffix.lower() in DICOM_SUFFIXES or is_dicom(path)
+    return is_picture(path) or path.suffix.lower() in _DICOM_SUFFIXES or is_dicom(path)
 
 
 def read_names(paths: Sequence[Path], root: Path, classes: Sequence[str] = BIRADS) -> list[Entry]:

@@ -26,8 +26,10 @@ ROW = 1024
 """Places are looked up in rows of this many, for `sample` takes sides of less than 32767."""
 
 ANGLES = 361
+"""Nodes of the tables in angle."""
+
 SHELLS = 257
-"""Nodes of the tables, in angle and in radius."""
+"""Nodes of the tables in radius."""
 
 
 @dataclass(frozen=True)

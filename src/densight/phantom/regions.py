@@ -86,6 +86,7 @@ class Rays:
 
 
 Region = Ball | Rays
+"""Where an intervention changes tissue."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -25,7 +25,11 @@ __all__ = [
 ]
 
 FOR_PRESENTATION = "1.2.840.10008.5.1.4.1.1.1.2"
+"""SOP class of mammograms as they are read, PS3.4 table B.5-1."""
+
 FOR_PROCESSING = "1.2.840.10008.5.1.4.1.1.1.2.1"
+"""SOP class of mammograms as the detector gave them, same table."""
+
 _TOMOSYNTHESIS = "1.2.840.10008.5.1.4.1.1.13.1.3"
 _PROJECTIONS = ("1.2.840.10008.5.1.4.1.1.13.1.4", "1.2.840.10008.5.1.4.1.1.13.1.5")
 _CAPTURES = (

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["TRANSFER_SYNTAXES", "Stored", "decode"]
 
 Stored = npt.NDArray[np.uint16] | npt.NDArray[np.int16]
+"""Values as the file has them, before any display, shape (rows, columns)."""
 
 _EXPORT_AGAIN = "export it from the PACS again"
 _NATIVE = ("1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.2")

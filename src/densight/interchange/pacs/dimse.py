@@ -24,7 +24,10 @@ from densight.vocabulary import DensightError
 
 __all__ = ["SUCCESS", "TIMEOUT", "DimsePacs", "associate", "serve"]
 
-SUCCESS, PENDING = 0x0000, (0xFF00, 0xFF01)
+SUCCESS = 0x0000
+"""The status of what was done, PS3.7 annex C."""
+
+PENDING = (0xFF00, 0xFF01)
 TIMEOUT = 60
 """Seconds in which an answer is waited for."""
 
