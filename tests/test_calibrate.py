@@ -69,7 +69,7 @@ def test_a_calibrated_model_is_used_and_says_so(catalogue: Path, model: Path, tm
     assert (calibration["fusion"]["exam"]["cases"], calibration["fusion"]["breast"]["cases"]) == (12, 24)
 
     said = command("assess", catalogue, "--split", "test", "-m", model, "-o", tmp_path / "after")
-    assert "note: probabilities are calibrated; the report says how" in said
+    assert "note: probabilities are calibrated, sets hold the true class of 90 % of exams; the report says how" in said
     run = json.loads((tmp_path / "after" / "run.json").read_text())
     assert any(words.startswith("exams: ordinal scaling") for words in run["calibration"])
     models = load_models([model])

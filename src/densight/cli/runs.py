@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
+    from densight.assessment.models import Models
     from densight.assessment.run import OnExam, RunResult
     from densight.intake.naming import Entry
     from densight.network.engine import Computing
@@ -63,9 +64,8 @@ def run_input(
     console = open_console()
     inputs = find_labelled(source, split, models.classes)
     entries = told_by_pictures(inputs.entries)
-    calibrated_words = "probabilities are calibrated; the report says how" if models.said else ""
     learnt_from = _learnt_from(entries) if split is None else ""
-    for words in (inputs.remark, calibrated_words, models.not_calibrated, learnt_from):
+    for words in (inputs.remark, _calibrated(models), models.not_calibrated, learnt_from):
         if words:
             print_line(console, f"note: {words}")
     base = source if source.is_dir() else source.parent
@@ -117,6 +117,13 @@ def run_input(
         reply(exams=read_exams(output)[0].to_dict("records"), report=report)
         print_line(console, f"Report: {report}")
     return bool(result.failures) or result.images is None
+
+
+def _calibrated(models: Models) -> str:
+    """That probabilities and sets are calibrated, if they are."""
+    sets = models.fusion.sets
+    held = f", sets hold the true class of {100 * sets.coverage:g} % of exams" if sets else ""
+    return f"probabilities are calibrated{held}; the report says how" if models.said else ""
 
 
 def _learnt_from(entries: Sequence[Entry]) -> str:

@@ -171,16 +171,16 @@ def image_without_gland(seed: int, settings: Settings, projection: Projection) -
     """
     breast = make_breast(draw_woman(seed, settings), projection.laterality, TISSUE_PITCH)
     everywhere = Rays(projection, np.ones(settings.shape, bool))
-    image = _take(breast, projection, settings)
-    changed = _take(breast, projection, settings, Change(everywhere, "fat"))
-    return image.truth.breast, image.pixels, changed.pixels
+    taken = _take(breast, projection, settings, Change(everywhere, "fat"))
+    return taken.truth.breast, taken.unchanged, taken.pixels
 
 
 @dataclass(frozen=True, eq=False)
 class _Taken:
-    """One image and what is true of it, in the orientation in which it is shown."""
+    """One image, what is true of it, and the same without the change, in the orientation in which it is shown."""
 
     pixels: Pixels
+    unchanged: Pixels
     truth: ImageTruth
 
 
@@ -189,13 +189,13 @@ def _take(breast: Breast, projection: Projection, settings: Settings, change: Ch
     projected = project(camera)
     raw = _acquire(breast, projected)
     inside = projected.paths.inside
-    pixels = _picture(breast.woman, settings, raw, raw, inside)
+    pixels = unchanged = _picture(breast.woman, settings, raw, raw, inside)
     if change is not None:
         changed = project(camera, change)
         shown = _picture(breast.woman, settings, _acquire(breast, changed), raw, inside)
         pixels = np.where(_as_shown(changed.touched, projection, settings), shown, pixels)
         projected = changed
-    return _Taken(pixels, _image_truth(projected, settings, touched=change is not None))
+    return _Taken(pixels, unchanged, _image_truth(projected, settings, touched=change is not None))
 
 
 def _camera(breast: Breast, projection: Projection, settings: Settings) -> Camera:
