@@ -297,12 +297,12 @@ def _lobules(shape: tuple[int, ...], pitch: float, mean: float, own: np.random.G
     number = int(np.prod(size) / (4.2 * mean**3))
     radii = (mean * own.lognormal(0, 0.35, number)).clip(0.4 * mean, 2.2 * mean) / pitch
     centres = own.random((number, 3)) * shape
+    starts = np.maximum(np.ceil(centres - radii[:, None]).astype(int), 0).tolist()
+    stops = np.minimum((centres + radii[:, None]).astype(int) + 1, shape).tolist()
+    x, y, z = (np.square((np.arange(n) - centres[:, [axis]]) / radii[:, None]) for axis, n in enumerate(shape))
     lobes = np.zeros(shape, np.float32)
-    for centre, radius in zip(centres, radii, strict=True):
-        low = np.maximum(np.ceil(centre - radius).astype(int), 0)
-        high = np.minimum((centre + radius).astype(int) + 1, shape)
-        sides = [np.square((np.arange(a, b) - c) / radius) for a, b, c in zip(low, high, centre, strict=True)]
-        near = 1 - (sides[0][:, None, None] + sides[1][None, :, None] + sides[2])
-        part = lobes[tuple(map(slice, low, high))]
-        np.maximum(part, near, out=part, casting="same_kind")
+    for one, (start, stop) in enumerate(zip(starts, stops, strict=True)):
+        i, j, k = map(slice, start, stop)
+        part = lobes[i, j, k]
+        np.maximum(part, 1 - (x[one, i, None, None] + y[one, j, None] + z[one, k]), out=part, casting="same_kind")
     return lobes
