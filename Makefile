@@ -43,12 +43,13 @@ dist: .venv/ready  # wheel and source archive, checked, into dist/
 try: dist  # the wheel in an empty environment without a network
 	benchmarks/try_wheel.sh
 
-# The environment is made anew when the lock or the package's own metadata change.
+# The environment is made anew when the lock or the package's own metadata change. Python compiles what it imports; pip
+# would compile all of every package first, which takes as long as installing it.
 .venv/ready: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo 'densight needs Python 3.11 or newer: make PYTHON=python3.12 …'; exit 1; }
 	$(PYTHON) -m venv --clear .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check --requirement requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-compile --requirement requirements.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@
 

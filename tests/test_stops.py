@@ -138,7 +138,7 @@ def steps_in_tensorboard(bundle: Path) -> list[int]:
 def test_ctrl_c_says_where_the_tutorials_network_goes_on_and_ends_as_if_nothing_had_been(
     catalogue: Path, tmp_path: Path
 ) -> None:
-    recipe = recipe_file(tmp_path, TUTORIAL)
+    recipe = recipe_file(tmp_path, TUTORIAL.replace("[64, 64]", "[32, 32]"))
     command = arguments(catalogue, recipe, tmp_path / "stopped")
     status, said = stop("batch", 5, signal.SIGINT, command)
     assert status == 130
@@ -159,7 +159,8 @@ def test_ctrl_c_says_where_the_tutorials_network_goes_on_and_ends_as_if_nothing_
     ids=["sgd", "rmsprop", "bf16"],
 )
 def test_every_optimizer_goes_on_to_the_same_weights(changes: str, catalogue: Path, tmp_path: Path) -> None:
-    recipe = read_recipe(recipe_file(tmp_path, SMALL.replace("warmup_epochs: 1\n", "") + changes))
+    small = SMALL.replace("warmup_epochs: 1\n", "").replace("[64, 48]", "[32, 32]")
+    recipe = read_recipe(recipe_file(tmp_path, small + changes))
     images = read_catalogue(catalogue)
     (job,) = plan(images, "CC_R")
     for name, stops in (("straight", [0]), ("stopped", [2, 3, 0])):

@@ -26,7 +26,7 @@ from tests.examples import write_model
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with phantom exams, a model, and a run of it."""
     folder = tmp_path_factory.mktemp("trial")
-    write_exams(3, 8, folder / "exams", Settings(mix=(0, 0.2, 0.4, 0.4), shape=(128, 104)), jobs=2)
+    write_exams(2, 8, folder / "exams", Settings(mix=(0, 0.2, 0.4, 0.4), shape=(128, 104)), jobs=2)
     write_model(folder / "all")
     said = command("explain", folder / "exams", "-m", folder / "all", "-o", folder / "run")
     assert said[0] == 0, said[1]
@@ -37,6 +37,12 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def place(made: Path, tmp_path: Path) -> Path:
     shutil.copytree(made, tmp_path / "place")
     return tmp_path / "place"
+
+
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trials without their pictures, which take longer than they do."""
+    monkeypatch.setattr(trial_run, "_draw", lambda *_: None)
 
 
 def command(*arguments: object) -> tuple[int, str]:
@@ -77,6 +83,7 @@ def test_a_run_is_tried_and_its_report_and_pictures_say_so(place: Path) -> None:
         assert (run / "maps" / "exams" / "P000001_P000001.png").read_bytes() != before
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_method_that_is_done_is_not_tried_again_and_the_rest_goes_on(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -92,19 +99,20 @@ def test_a_method_that_is_done_is_not_tried_again_and_the_rest_goes_on(
 
     monkeypatch.setattr(trial_run, "try_method", note)
     run = place / "run"
-    status, said = command("trial", run, "--methods", "grad-cam,layer-cam", "--images", 4)
+    status, said = command("trial", run, "--methods", "grad-cam,layer-cam", "--images", 2)
     assert (status, "The same command goes on" in said) == (130, True)
     first = (run / "trials.csv").read_bytes()
 
-    status, said = command("trial", run, "--methods", "grad-cam layer-cam", "--images", 4)
+    status, said = command("trial", run, "--methods", "grad-cam layer-cam", "--images", 2)
     assert status == 0, said
     assert tried == ["grad-cam", "layer-cam", "layer-cam"]
     assert (run / "trials.csv").read_bytes().startswith(first)
     # Other images are another trial.
-    try_run(run, ["grad-cam"], images=2)
+    try_run(run, ["grad-cam"], images=1)
     assert tried[-1] == "grad-cam"
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_the_same_seed_gives_the_same_trials(place: Path) -> None:
     values = []
     for _ in range(2):
@@ -114,6 +122,7 @@ def test_the_same_seed_gives_the_same_trials(place: Path) -> None:
     assert values[0] == values[1]
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_what_has_moved_is_asked_for_and_can_be_named(place: Path) -> None:
     run = place / "run"
     (place / "exams").rename(place / "elsewhere")
@@ -147,8 +156,9 @@ def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
     assert "run.json" in said
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_an_image_without_a_breast_is_told_and_the_others_are_tried(tmp_path: Path) -> None:
-    write_exams(2, 8, tmp_path / "exams", Settings(shape=(128, 104)), jobs=1)
+    write_exams(1, 8, tmp_path / "exams", Settings(shape=(128, 104)), jobs=1)
     folder = tmp_path / "exams" / "P9"
     folder.mkdir()
     noise = np.random.default_rng(0).integers(8, 12, (128, 104), np.uint8)
@@ -160,9 +170,10 @@ def test_an_image_without_a_breast_is_told_and_the_others_are_tried(tmp_path: Pa
     status, said = command("trial", tmp_path / "run", "--images", 9)
     assert status == 1
     assert "P9_MLO_R.png: no breast is found" in said
-    assert "4 images tried" in said
+    assert "2 images tried" in said
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_patients_images_are_read_by_anatomy_and_painted(data: Path, tmp_path: Path) -> None:
     write_model(tmp_path / "all")
     command("assess", data / "infn" / "TestSet", "-m", tmp_path / "all", "-o", tmp_path / "run")
