@@ -8,10 +8,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from torch import Tensor
 
 from densight.network.bundle import read_bundle
 from densight.storage import checksum
-from densight.training.recipe import read_recipe
+from densight.training.data import FramedImages
+from densight.training.fit import fit, open_device
+from densight.training.recipe import Recipe, read_recipe
+from tests.examples import TwoChannels, draw_breast
 from tests.trainings import (
     SMALL,
     TUTORIAL,
@@ -50,6 +54,52 @@ def test_it_learns_what_can_be_learnt(tmp_path: Path) -> None:
     assert curves["train_accuracy"].iloc[-4:].mean() >= 0.8
     assert curves["train_loss"].iloc[-1] < 0.7 * curves["train_loss"].iloc[0]
     assert read_record(tmp_path / "models" / "all")["validation_accuracy"] >= 0.85
+
+
+class Plain(TwoChannels):
+    """A network in which the images of a batch do not meet: no batch norm, no dropout."""
+
+    def forward_features(self, x: Tensor) -> Tensor:
+        return torch.cat([x, x.square()], dim=1)
+
+
+def test_the_gradients_of_several_batches_make_the_step_of_a_large_one(tmp_path: Path) -> None:
+    drawn = [draw_breast(seed, seed % 2, shape=(64, 48)).astype(np.float32) for seed in range(7)]
+    learnt = []
+    # Seven images: a step of six and one of one, either way.
+    for batch_size, accumulate in ((6, 1), (2, 3)):
+        recipe = Recipe(
+            network="mobilenetv2-035",
+            preparation="default",
+            shape=(64, 48),
+            epochs=3,
+            batch_size=batch_size,
+            accumulate=accumulate,
+            optimizer="sgd",
+            learning_rate=0.5,
+            decay=0.5,
+            schedule="cosine",
+        )
+        images = FramedImages(drawn, np.arange(7) % 2, recipe, None)
+        network = Plain()
+        state = fit(
+            network,
+            images,
+            images,
+            recipe,
+            fabric=open_device("cpu", recipe.precision),
+            seed=1,
+            fingerprint="",
+            state_path=tmp_path / f"{accumulate}.safetensors",
+            on_batch=lambda *_: None,
+            on_epoch=lambda _: None,
+        )
+        assert state.steps == 6
+        learnt.append(
+            [*network.classifier.weight.detach().ravel().tolist(), *(one.train_loss for one in state.history)]
+        )
+    assert learnt[0] == pytest.approx(learnt[1], rel=1e-5)
+    assert learnt[0][:4] != pytest.approx([1.0, -2.0, 0.5, 4.0], abs=0.01)
 
 
 def test_each_projection_gets_its_bundle_and_the_bundle_holds_the_whole_record(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ go on to the very weights of one that was not, and every number that decides thi
 from __future__ import annotations
 
 import logging
+import math
 import os
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -121,7 +122,7 @@ def fit(
         state = load_state(state_path, fingerprint, network, optimizer)
     loss = DensityLoss.of(recipe, train.labels, network.classifier.out_features, fabric.device)
     module, stepper = fabric.setup(network, optimizer)
-    learner = _Learner(fabric, module, stepper, loss, recipe, state)
+    learner = _Learner(fabric, module, stepper, loss, recipe, state, len(train))
     sampler = EpochSampler(len(train), seed)
     loader: Any = fabric.setup_dataloaders(_loader(train, sampler, recipe, fabric), use_distributed_sampler=False)
     for epoch in range(len(state.history), recipe.epochs):
@@ -149,6 +150,7 @@ class _Learner:
     loss: DensityLoss
     recipe: Recipe
     state: State
+    images: int
 
     def epoch(
         self, loader: Collection[tuple[Tensor, Tensor]], epoch: int, on_batch: Callable[[int, int, float], None]
@@ -156,27 +158,40 @@ class _Learner:
         """Learn from every image once; the mean loss and the accuracy on the way."""
         self.network.train()
         loss_sum, right, seen = 0.0, 0, 0
+        together, steps = self.recipe.accumulate, math.ceil(len(loader) / self.recipe.accumulate)
         for batch, (images, labels) in enumerate(loader):
-            loss, hits = self.step(images, labels, epoch + batch / len(loader))
+            step, place = divmod(batch, together)
+            if place == 0:
+                self.optimizer.zero_grad()
+            loss, hits = self.learn(images, labels, len(labels) / self.images_of(step))
             _check_finite(loss, epoch)
+            if place == together - 1 or batch == len(loader) - 1:
+                self.step(epoch + step / steps)
             loss_sum += loss * len(labels)
             right += hits
             seen += len(labels)
             on_batch(epoch + 1, batch + 1, loss)
         return loss_sum / seen, right / seen
 
-    def step(self, images: Tensor, labels: Tensor, position: float) -> tuple[float, int]:
-        """Learn from one batch; its loss and how many of it were right."""
+    def images_of(self, step: int) -> int:
+        """How many images an epoch's step learns from; the last one has what is left."""
+        whole = self.recipe.accumulate * self.recipe.batch_size
+        return min(whole, self.images - step * whole)
+
+    def learn(self, images: Tensor, labels: Tensor, part: float) -> tuple[float, int]:
+        """Add the gradient of a batch, which is a part of its step; the batch's loss and how many of it were right."""
+        logits = self.network(images.contiguous(memory_format=torch.channels_last))
+        loss = self.loss(logits, labels)
+        self.fabric.backward(loss * part)
+        return loss.item(), int((logits.argmax(1) == labels).sum())
+
+    def step(self, position: float) -> None:
+        """Go down the gradients, at a position in epochs since the beginning."""
         rate = learning_rate(self.recipe, self.state, position)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        self.optimizer.zero_grad()
-        logits = self.network(images.contiguous(memory_format=torch.channels_last))
-        loss = self.loss(logits, labels)
-        self.fabric.backward(loss)
         self.optimizer.step()
         self.state.steps += 1
-        return loss.item(), int((logits.argmax(1) == labels).sum())
 
 
 @torch.inference_mode()

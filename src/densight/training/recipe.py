@@ -25,7 +25,11 @@ _WORDS = {
 }
 
 _RANGES: tuple[tuple[tuple[str, ...], Callable[[float], bool], str], ...] = (
-    (("epochs", "batch_size", "learning_rate", "plateau_patience", "ordinal_sharpness"), lambda x: x > 0, "above 0"),
+    (
+        ("epochs", "batch_size", "accumulate", "learning_rate", "plateau_patience", "ordinal_sharpness"),
+        lambda x: x > 0,
+        "above 0",
+    ),
     (("zoom", "shift", "momentum"), lambda x: 0 <= x < 1, "from 0 to below 1"),
     (("plateau_factor",), lambda x: 0 < x < 1, "between 0 and 1"),
     (
@@ -104,6 +108,9 @@ class Recipe:
     precision : {"32-true", "bf16-mixed"}
         Lightning's name. ``bf16-mixed`` computes convolutions in bfloat16; where the processor has it (AMX on CPUs) an
         epoch of the tutorial's network takes less than half as long.
+    accumulate : int
+        Batches whose gradients together make one step: that of a batch so many times as large, in the memory of one.
+        Batch norm still sees one batch.
     keep : {"accuracy", "loss", "last"}
         Which epoch's weights are kept: best validation accuracy, best validation loss, or the last.
 
@@ -137,6 +144,7 @@ class Recipe:
     class_balance: bool = False
     ordinal_sharpness: float | None = None
     precision: str = "32-true"
+    accumulate: int = 1
     keep: str = "accuracy"
 
     def __post_init__(self) -> None:

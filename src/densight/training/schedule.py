@@ -34,7 +34,7 @@ def make_optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
 
 
 def learning_rate(recipe: Recipe, state: State, position: float) -> float:
-    """The rate of a batch at ``position`` epochs since the beginning, ``state.steps`` batches after it.
+    """The rate of a step at ``position`` epochs since the beginning, ``state.steps`` steps after it.
 
     Source of the cosine: Loshchilov and Hutter, "SGDR: stochastic gradient descent with warm restarts", ICLR 2017,
     eq. 5, without restarts. Of the decay: Keras 2.2, ``keras.optimizers.SGD``.
