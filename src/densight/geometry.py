@@ -161,7 +161,8 @@ class Geometry:
         rows, columns = (
             _linear_weights((self._box_in_frame(axis) - origin[axis]) / step[axis], grid.shape[axis]) for axis in (0, 1)
         )
-        return self._laid_into_image(rows @ (columns @ grid.T).T)
+        wide = (columns @ _with_steps(grid.T)).T
+        return self._laid_into_image(rows @ _with_steps(wide))
 
     def image_to_frame(self, image: npt.NDArray[np.generic]) -> npt.NDArray[np.float32]:
         """Bring what is known of the image's pixels, a mask for instance, into the frame.
@@ -255,12 +256,18 @@ def _turn(points: Points, shape: tuple[int, int], turns: int) -> Points:
 
 
 def _linear_weights(at: Points, size: int) -> csr_array[np.float32]:
-    """The matrix that takes ``size`` values to those at fractional indices: linear between, the outermost beyond."""
+    """The matrix that takes ``size`` values `_with_steps` to those at fractional indices, the outermost beyond them."""
     from scipy.sparse import csr_array
 
     at = at.clip(0, size - 1)
     low = np.floor(at).astype(np.int32)
     weight = (at - low).astype(np.float32)
-    two = np.stack([low, np.minimum(low + 1, size - 1)], axis=1)
+    two = np.stack([low, low + size], axis=1)
     starts = np.arange(0, two.size + 1, 2, dtype=np.int32)
-    return csr_array((np.stack([1 - weight, weight], axis=1).ravel(), two.ravel(), starts), (at.size, size))
+    parts = np.stack([np.ones_like(weight), weight], axis=1)
+    return csr_array((parts.ravel(), two.ravel(), starts), (at.size, 2 * size))
+
+
+def _with_steps(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Rows, and below them the step from each to the next: of equal rows what lies between is just the same."""
+    return np.concatenate([values, np.diff(values, axis=0, append=values[-1:])])
