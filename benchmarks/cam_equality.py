@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 
 from cam_speed import CLASSES, NETWORKS, last_map, stand_in
+from densight.explanation.methods.method_input import MethodInput
 from densight.explanation.methods.methods import METHODS
-from densight.explanation.methods.subject import Subject
 from densight.network.architecture import build_network
 
 
@@ -69,7 +69,7 @@ def main() -> None:
         ("ablation-cam", "pytorch-grad-cam", by_pytorch_grad_cam, pgc.AblationCAM),
     ]
     for name, program, way, method in others:
-        own = METHODS[name].make(Subject(network, x)).cells
+        own = METHODS[name].make(MethodInput(network, x)).cells
         told = []
         for label in range(CLASSES):
             try:

@@ -16,7 +16,7 @@ import numpy as np
 
 from densight.anatomy.breast import breast_mask
 from densight.assessment.tables import read_assessments
-from densight.explanation.pictures import read_raw
+from densight.explanation.panels import read_raw
 from densight.figures.bootstrap import bootstrap_sums
 from densight.figures.intervals import percentile_interval
 from densight.intake.image import read_mammogram

@@ -20,7 +20,6 @@ from sklearn.model_selection import StratifiedGroupKFold
 
 from densight.assessment.fusion import probability_columns
 from densight.assessment.models import load_models
-from densight.assessment.run import assess_run
 from densight.assessment.tables import write_assessments
 from densight.figures.levels import figures_of_run, write_figures
 from densight.figures.plots import save_plots
@@ -28,6 +27,7 @@ from densight.intake.catalogue import Catalogue
 from densight.intake.exam import entries_of
 from densight.intake.layouts import index
 from densight.intake.split import split_by_patient
+from densight.runs.run import assess_run
 from densight.training.checkpoint import State
 from densight.training.recipe import read_recipe
 from densight.training.train import plan, train

@@ -13,18 +13,18 @@ from pathlib import Path
 
 import torch
 
-from densight.assessment.assess import examine, look_at
-from densight.explanation.trial.bench import Bench
-from densight.explanation.trial.card import JUDGED, make_card, number
-from densight.explanation.trial.case import Case
-from densight.explanation.trial.planted import looks_at_dense_tissue, reads_marker, reads_size
-from densight.explanation.trial.trials import try_method
+from densight.assessment.assess import prepare_image, run_network
 from densight.intake.catalogue import read_catalogue
 from densight.intake.exam import entries_of, group_exams, read_entry
 from densight.network.architecture import Architecture, build_network
 from densight.network.blocks import DensityNetwork
 from densight.network.bundle import Bundle, BundleFacts
 from densight.preparation.prepare import Preparation
+from densight.trials.battery import try_method
+from densight.trials.bench import Bench
+from densight.trials.case import Case
+from densight.trials.planted import looks_at_dense_tissue, reads_marker, reads_size
+from densight.trials.verdicts import JUDGED, make_card, number
 from densight.vocabulary import BIRADS, PROJECTIONS
 
 SHAPES = {"default": (192, 128), "tutorial": (192, 160)}
@@ -48,7 +48,7 @@ def bench_of(network: DensityNetwork, preset: str, exams: Path, images: int) -> 
     bundle = Bundle(facts, network.eval(), "planted", Path("planted"))
     entries = [entry for entry in entries_of(read_catalogue(exams / "catalogue.csv")) if entry.split == "test"]
     chosen = [exam[turn % len(exam)] for turn, exam in enumerate(group_exams(entries)[:images])]
-    return Bench(tuple(Case.of(examine(bundle, look_at(bundle, read_entry(entry)))) for entry in chosen))
+    return Bench(tuple(Case.of(run_network(bundle, prepare_image(bundle, read_entry(entry)))) for entry in chosen))
 
 
 def main() -> None:

@@ -20,8 +20,8 @@ from PIL import Image as PillowImage
 
 import densight
 from densight.anatomy.reading import Anatomy
-from densight.explanation.trial import measures
 from densight.intake.mammogram import Mammogram
+from densight.trials import map_measures
 
 Image = npt.NDArray[np.float32]
 
@@ -42,12 +42,14 @@ def measure(values: Image, image: Image, anatomy: Anatomy) -> dict[str, float]:
     """The trials that need a map and an image alone."""
     breast, dense = anatomy.breast, anatomy.dense
     return {
-        "Spearman, whole image": measures.rank_correlation(values, image),
-        "Spearman, inside the breast": measures.rank_correlation(values[breast], image[breast]),
-        "AUC for dense tissue": measures.area_under_curve(values, dense, breast),
-        "overlap at equal area": measures.overlap_at_equal_area(values, dense, breast),
-        "greatest value in dense tissue": measures.points_at(values, dense, breast),
-        "part of the mass in the breast": measures.mass_in(values - np.median(values), breast, np.ones_like(breast)),
+        "Spearman, whole image": map_measures.rank_correlation(values, image),
+        "Spearman, inside the breast": map_measures.rank_correlation(values[breast], image[breast]),
+        "AUC for dense tissue": map_measures.area_under_curve(values, dense, breast),
+        "overlap at equal area": map_measures.overlap_at_equal_area(values, dense, breast),
+        "greatest value in dense tissue": map_measures.points_at(values, dense, breast),
+        "part of the mass in the breast": map_measures.mass_in(
+            values - np.median(values), breast, np.ones_like(breast)
+        ),
     }
 
 
@@ -58,7 +60,7 @@ def chance(anatomy: Anatomy) -> dict[str, float]:
         "Spearman, whole image": 0.0,
         "Spearman, inside the breast": 0.0,
         "AUC for dense tissue": 0.5,
-        "overlap at equal area": measures.chance_overlap(part),
+        "overlap at equal area": map_measures.chance_overlap(part),
         "greatest value in dense tissue": part,
         "part of the mass in the breast": float(anatomy.breast.mean()),
     }

@@ -34,8 +34,8 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.model_selection import StratifiedGroupKFold
 
 from densight.figures.intervals import wilson_interval
+from densight.phantom.patient import draw_woman
 from densight.phantom.settings import VENDORS, Settings
-from densight.phantom.woman import draw_woman
 from densight.storage import write_json
 from densight.vocabulary import BIRADS
 from realism.images import Grey, Image, Listed, Mask, list_msynth, list_phantoms, on_all_cores, read

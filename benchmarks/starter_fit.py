@@ -19,9 +19,9 @@ import pandas as pd
 
 from densight.assessment.calibrate import fit_calibration, store_calibration
 from densight.assessment.models import load_models
-from densight.assessment.run import assess_run
 from densight.assessment.tables import read_assessments
 from densight.intake.exam import find_labelled
+from densight.runs.run import assess_run
 from starter import material
 from starter.bundle import write_starter
 from starter.fit import Source, fit, mean_of, read_learner, save_learner

@@ -17,9 +17,9 @@ from typing import Any
 
 import pandas as pd
 
-from densight.explanation.trial.card import read_trials
 from densight.network.bundle import CARD, read_bundle, write_bundle
 from densight.storage import write_text
+from densight.trials.verdicts import read_trials
 from starter.card import make_card
 
 MODELS = Path(__file__).parents[1] / "src" / "densight" / "network" / "models"

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from densight.explanation import drawing
-from densight.explanation.drawing import painters_for
+from densight.explanation import save
+from densight.explanation.save import painters_for
 from densight.vocabulary import DensightError
 from tests.examples import write_exam, write_model
 from tests.indexing import densight
@@ -36,7 +36,7 @@ def two_cores(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("two_cores")
 def test_many_images_are_drawn_by_other_processes_and_few_by_this_one(tmp_path: Path) -> None:
-    for images, elsewhere in ((drawing.FEW, False), (drawing.FEW + 1, True)):
+    for images, elsewhere in ((save.FEW, False), (save.FEW + 1, True)):
         with painters_for(images) as paint:
             paint([(write_word, (tmp_path / word, word)) for word in "abc"])
         said = [(tmp_path / word).read_text().split() for word in "abc"]
@@ -62,7 +62,7 @@ def test_the_same_files_whoever_draws(tmp_path: Path, monkeypatch: pytest.Monkey
     write_exam(tmp_path / "exams" / "E1", 1, 0.3)
     model = write_model(tmp_path / "all")
     for name, few in (("alone", 100), ("together", 1)):
-        monkeypatch.setattr(drawing, "FEW", few)
+        monkeypatch.setattr(save, "FEW", few)
         assert densight("explain", str(tmp_path / "exams"), "-m", str(model), "-o", str(tmp_path / name)).status == 0
     alone, together = (
         {p.relative_to(tmp_path / name): p.read_bytes() for p in (tmp_path / name).rglob("maps/**/*.*")}
@@ -75,7 +75,7 @@ def test_the_same_files_whoever_draws(tmp_path: Path, monkeypatch: pytest.Monkey
 WAITING = """
 import os, sys, time
 import torch
-from densight.explanation.drawing import painters_for
+from densight.explanation.save import painters_for
 
 def say(place):
     open(place, "w").write(str(os.getpid()))

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from densight.assessment.tables import read_assessments
 from densight.cli.main import app
-from densight.explanation.pictures import read_raw
+from densight.explanation.panels import read_raw
 from densight.vocabulary import DensightError
 from tests.examples import write_exam, write_model
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import densight
-from densight.assessment.assess import examine, look_at
+from densight.assessment.assess import prepare_image, run_network
 from densight.assessment.models import load_models
 from densight.explanation.explain import explain
 from densight.explanation.explanation import Explanation
@@ -135,7 +135,7 @@ def test_the_mirrored_image_has_the_mirrored_map(preset: str, tmp_path: Path) ->
     maps = []
     for pixels, projection in ((left, Projection.MLO_L), (left[:, ::-1].copy(), Projection.MLO_R)):
         bundle = models.of(projection)
-        examined = examine(bundle, look_at(bundle, Mammogram(pixels, projection)))
+        examined = run_network(bundle, prepare_image(bundle, Mammogram(pixels, projection)))
         maps.append(explain(examined).map("D"))
 
     same = np.allclose(maps[0], maps[1][:, ::-1], atol=1e-4 * np.abs(maps[0]).max())

@@ -14,14 +14,14 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 import densight
-from densight.assessment.assess import examine, look_at
+from densight.assessment.assess import prepare_image, run_network
 from densight.assessment.models import load_models
+from densight.explanation.baseline import Tissue, fat_level, fat_picture, tissue_regions
 from densight.explanation.explain import explain
 from densight.explanation.explanation import EXPECTED
-from densight.explanation.fat import Tissue, fat_level, fat_picture, tissue_regions
 from densight.explanation.methods import masks
+from densight.explanation.methods.method_input import MethodInput
 from densight.explanation.methods.methods import METHODS, choose_methods
-from densight.explanation.methods.subject import Subject
 from densight.explanation.methods.targets import expected_class, with_expected
 from densight.intake.mammogram import Mammogram
 from densight.network.blocks import DensityNetwork
@@ -67,11 +67,11 @@ class Small(DensityNetwork):
         return [(2, 2, 0)]
 
 
-def subject(network: DensityNetwork, seed: int = 1, size: int = 12) -> Subject:
+def subject(network: DensityNetwork, seed: int = 1, size: int = 12) -> MethodInput:
     generator = torch.Generator().manual_seed(seed)
     x = torch.randn(1, 1, size, size, generator=generator)
     regions = torch.arange(size)[:, None] * 4 // size + torch.zeros(size, size, dtype=torch.int64) + 1
-    return Subject(network, x, fat=0.3 * torch.ones_like(x), regions=regions.long())
+    return MethodInput(network, x, fat=0.3 * torch.ones_like(x), regions=regions.long())
 
 
 # Class 0 alone, two places: A = (2, -4) and (-1, -3), slopes (1, .5) and (.5, .5), weights 1 and -2, n = 2.
@@ -95,7 +95,7 @@ BY_HAND = {
 @pytest.mark.parametrize("method", BY_HAND)
 def test_class_maps_worked_out_by_hand(method: str) -> None:
     x = torch.tensor([[[[2.0, -4.0]], [[-1.0, -3.0]]]])
-    maps = METHODS[method].make(Subject(TwoChannels(), x), [0])
+    maps = METHODS[method].make(MethodInput(TwoChannels(), x), [0])
     torch.testing.assert_close(maps.cells, torch.tensor([[BY_HAND[method]]]))
     assert (maps.layer, maps.forward, maps.backward) == ("features", 0, 0)
 
@@ -104,7 +104,7 @@ def test_eigen_cam_is_the_first_singular_vector_with_a_positive_sum() -> None:
     x = torch.tensor([[[[3.0, 0.0]], [[4.0, 0.0]]]])
     # One place alone is active, along (3, 4) / 5: its part there is 5.
     for sign in (1, -1):
-        maps = METHODS["eigen-cam"].make(Subject(TwoChannels(), sign * x), [0, 2])
+        maps = METHODS["eigen-cam"].make(MethodInput(TwoChannels(), sign * x), [0, 2])
         torch.testing.assert_close(maps.cells, torch.tensor([[[5.0, 0.0]]] * 2))
 
 
@@ -115,7 +115,7 @@ def test_score_cam_weighs_channels_by_the_softmax_of_what_they_leave() -> None:
     network = TwoChannels()
     scores = torch.stack([network(one)[0, 0] for one in kept]).detach()
     weights = scores.softmax(0)
-    maps = METHODS["score-cam"].make(Subject(network, x, fat=torch.zeros_like(x)), [0])
+    maps = METHODS["score-cam"].make(MethodInput(network, x, fat=torch.zeros_like(x)), [0])
     torch.testing.assert_close(maps.cells, (weights[0] * x[:, 0] + weights[1] * x[:, 1]).detach())
 
 
@@ -137,7 +137,7 @@ def test_the_expected_class_map_adds_up_to_the_expected_class_beyond_the_bias() 
 def test_grad_cam_at_an_inner_layer_is_what_differentiating_gives() -> None:
     network = Small()
     given = subject(network)
-    maps = METHODS["grad-cam"].make(Subject(network, given.x, layer="first"))
+    maps = METHODS["grad-cam"].make(MethodInput(network, given.x, layer="first"))
 
     kept: list[Tensor] = []
     hook = network.first.register_forward_hook(lambda *args: kept.append(args[2]))
@@ -175,11 +175,11 @@ def test_captum_gives_the_same_where_it_knows_the_activation() -> None:
     reference = GuidedBackprop(rectified).attribute(given.x.clone().requires_grad_(), target=1)[0, 0]
     torch.testing.assert_close(guided, reference.detach(), atol=1e-6, rtol=1e-5)
 
-    cam = METHODS["grad-cam"].make(Subject(network, given.x, layer="second"), [1]).cells[0]
+    cam = METHODS["grad-cam"].make(MethodInput(network, given.x, layer="second"), [1]).cells[0]
     reference = LayerGradCam(network, network.second).attribute(given.x, target=1)[0, 0]
     torch.testing.assert_close(cam, reference.detach(), atol=1e-6, rtol=1e-5)
 
-    occluded = METHODS["occlusion"].make(Subject(network, given.x, fat=torch.zeros_like(given.x)), [1]).cells[0]
+    occluded = METHODS["occlusion"].make(MethodInput(network, given.x, fat=torch.zeros_like(given.x)), [1]).cells[0]
     # Windows of 2, a step of 1: those wholly inside, where Captum's windows are too.
     reference = Occlusion(network).attribute(given.x, (1, 2, 2), strides=(1, 1, 1), target=1)[0, 0]
     torch.testing.assert_close(occluded[1:-1, 1:-1], reference.detach()[1:-1, 1:-1], atol=1e-5, rtol=1e-4)
@@ -243,7 +243,7 @@ def test_rise_and_occlusion_point_at_the_only_place_that_matters() -> None:
 
     x = torch.zeros(1, 1, 48, 32)
     x[..., :8, :8] = 3.0
-    given = Subject(Corner(), x, fat=torch.zeros_like(x))
+    given = MethodInput(Corner(), x, fat=torch.zeros_like(x))
     for method in ("rise", "occlusion"):
         values = METHODS[method].make(given, [0]).cells[0]
         assert float(values[:8, :8].mean()) > 5 * float(values[24:, 16:].abs().mean())
@@ -273,7 +273,7 @@ def test_no_hook_is_left_after_an_error(method: str) -> None:
     layer = "first" if METHODS[method].at_layer else None
     given = subject(network)
     with pytest.raises(RuntimeError, match="out of memory"):
-        METHODS[method].make(Subject(network, given.x, given.fat, given.regions, layer))
+        METHODS[method].make(MethodInput(network, given.x, given.fat, given.regions, layer))
     for module in network.modules():
         assert not module._forward_hooks
         assert not module._forward_pre_hooks
@@ -294,7 +294,7 @@ def examined(tmp_path_factory: pytest.TempPathFactory) -> object:
     model = load_models([write_model(tmp_path_factory.mktemp("m") / "all")])
     mammogram = breast()
     bundle = model.of(mammogram.projection)
-    return examine(bundle, look_at(bundle, mammogram))
+    return run_network(bundle, prepare_image(bundle, mammogram))
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from densight.intake.mammogram import Entry
 from densight.intake.naming import (
-    Entry,
     find_images,
     is_projection,
     projection_of,

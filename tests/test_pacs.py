@@ -14,11 +14,11 @@ import pytest
 
 from densight.assessment.models import load_models
 from densight.intake.dicom.uids import stable_uid
-from densight.interchange.pacs.address import Security, read_address
-from densight.interchange.pacs.pacs import Query, connect
-from densight.interchange.pacs.queue import Queue
-from densight.interchange.pacs.receive import Inbox, listen
-from densight.interchange.pacs.watch import Watch
+from densight.pacs.address import Security, read_address
+from densight.pacs.protocol import Query, connect
+from densight.pacs.queue import Queue
+from densight.pacs.receive import Inbox, listen
+from densight.pacs.watch import Watch
 from densight.phantom.exams import write_exams
 from densight.phantom.settings import Settings
 from densight.vocabulary import DensightError

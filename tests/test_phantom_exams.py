@@ -24,9 +24,9 @@ from densight.intake.exam import read_exam
 from densight.intake.image import read_pixels
 from densight.phantom.exams import exam_name, exam_seed, write_exams
 from densight.phantom.imaging import exam
+from densight.phantom.patient import density_of
 from densight.phantom.settings import Settings
 from densight.phantom.truth import PhantomExam
-from densight.phantom.woman import density_of
 from densight.vocabulary import BIRADS, PROJECTIONS, SPLITS, DensightError
 from tests.trainings import left_in, refused
 

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import cohen_kappa_score
 
+from densight.phantom.patient import CUT_POINTS, LINK, Woman, density_of, draw_woman
 from densight.phantom.settings import SCREENING_MIX, THICKNESSES, VENDORS, Settings
-from densight.phantom.woman import CUT_POINTS, LINK, Woman, density_of, draw_woman
 from densight.vocabulary import BIRADS, PROJECTIONS, DensightError, Laterality, Projection
 
 R, L = Laterality.R, Laterality.L

@@ -6,8 +6,8 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from densight.explanation.naming import exam_picture_name, image_names
-from densight.intake.naming import Entry
+from densight.explanation.picture_names import exam_picture_name, image_names
+from densight.intake.mammogram import Entry
 from densight.vocabulary import Projection
 
 ids = st.text("ab_/ äß1", max_size=4)

@@ -14,9 +14,9 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from densight.explanation.explanation import Explanation
-from densight.explanation.hanging import draw_hanging
+from densight.explanation.hanging_protocol import draw_hanging
 from densight.explanation.overlay import draw_overlay, make_overlays
-from densight.explanation.pictures import (
+from densight.explanation.panels import (
     draw_classes,
     read_raw,
     save_raw,

@@ -13,9 +13,8 @@ from typer.testing import CliRunner
 
 from densight.assessment.fusion import patients_of
 from densight.cli.main import app
-from densight.figures.abstention import cross_sets, risk_coverage
 from densight.figures.agreement import cohen_kappa
-from densight.figures.choices import compare_fusions, compare_scalings
+from densight.figures.alternatives import compare_fusions, compare_scalings
 from densight.figures.comparison import adjust, compare
 from densight.figures.drawn import Cases
 from densight.figures.drift import measure_drift, population_stability
@@ -24,6 +23,7 @@ from densight.figures.material import read_material, read_predicted
 from densight.figures.planning import exams_for_width, expected_table
 from densight.figures.readers import measure_readers, read_readings
 from densight.figures.rows import cases_of
+from densight.figures.selective import cross_sets, risk_coverage
 from densight.vocabulary import BIRADS, DensightError
 
 PROJECTIONS = ("ccr", "ccl", "mlor", "mlol")

@@ -15,11 +15,11 @@ import pytest
 from PIL import Image
 
 from densight.assessment.calibration import Fusion
-from densight.assessment.conformal import Sets
+from densight.assessment.conformal import PredictionSets
 from densight.assessment.fusion import probability_columns
 from densight.assessment.tables import read_exams, write_assessments
 from densight.explanation.explanation import Explanation
-from densight.explanation.film import save_film
+from densight.explanation.page_layers import save_film
 from densight.figures.drawn import FIGURES
 from densight.figures.levels import figures_of_run, write_figures
 from densight.figures.material import read_material
@@ -319,7 +319,7 @@ def test_what_was_asked_beside_the_figures_is_shown(tmp_path: Path) -> None:
 
 def test_sets_of_classes_are_shown_where_the_calibration_leaves_more_than_one_open(tmp_path: Path) -> None:
     images = table(6)
-    fusion = Fusion(sets=Sets(0.9, (0.5,) * 4, 100, 90))
+    fusion = Fusion(sets=PredictionSets(0.9, (0.5,) * 4, 100, 90))
     write_assessments(tmp_path, images, BIRADS, fusion)
     write_json(tmp_path / "run.json", facts(fusion=fusion.to_json(), calibration=fusion.words))
     page = Page(write_report(tmp_path))

@@ -10,14 +10,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from densight.assessment.assess import Examined
+from densight.assessment.assess import ImageResult
 from densight.assessment.models import load_models
 from densight.assessment.predictions import read_predictions
-from densight.assessment.run import RunResult, assess_run
 from densight.assessment.tables import read_assessments, read_exams
 from densight.intake.exam import find_labelled
 from densight.intake.failures import Failure
-from densight.intake.naming import Entry
+from densight.intake.mammogram import Entry
+from densight.runs.run import RunResult, assess_run
 from densight.vocabulary import DensightError
 from tests.examples import write_exam, write_model
 
@@ -195,7 +195,7 @@ def test_an_exam_is_explained_once_all_its_images_are_there_and_again_if_it_was_
     seen: list[int] = []
 
     def explain(word: str, *faulty: Path) -> list[str]:
-        def on_exam(examined: list[tuple[Entry, Examined]]) -> tuple[dict[Path, str], list[Failure]]:
+        def on_exam(examined: list[tuple[Entry, ImageResult]]) -> tuple[dict[Path, str], list[Failure]]:
             seen.append(len(examined))
             maps = {entry.path: f"maps/{entry.projection}" for entry, _ in examined}
             return maps, [Failure(entry.path, "no map", "") for entry, _ in examined if entry.path in faulty]

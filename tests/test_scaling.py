@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from densight.assessment.calibration import Calibration, Fusion
-from densight.assessment.conformal import Sets, fit_sets, mass_before
+from densight.assessment.conformal import PredictionSets, fit_sets, mass_before
 from densight.assessment.scaling import SCALINGS, Scaling, fit_scaling
 from densight.vocabulary import DensightError
 
@@ -85,16 +85,16 @@ class TestSets:
     @given(st.integers(0, 10_000), st.floats(0, 1))
     def test_sets_are_contiguous_and_grow_around_the_likeliest(self, seed: int, threshold: float) -> None:
         said = np.random.default_rng(seed).dirichlet(np.full(5, 0.5), size=20)
-        inside = Sets(0.9, (threshold,) * 5, 1, 1).of(said)
+        inside = PredictionSets(0.9, (threshold,) * 5, 1, 1).of(said)
         assert inside[np.arange(20), said.argmax(axis=1)].all()
         assert (np.abs(np.diff(inside.astype(int), axis=1)).sum(axis=1) <= 2).all()
         assert not (np.diff(np.pad(inside.astype(int), ((0, 0), (1, 1))), axis=1) == 1).sum(axis=1).max() > 1
-        more = Sets(0.9, (min(1.0, threshold + 0.2),) * 5, 1, 1).of(said)
+        more = PredictionSets(0.9, (min(1.0, threshold + 0.2),) * 5, 1, 1).of(said)
         assert (inside <= more).all()
-        assert Sets(0.9, (1.0,) * 5, 1, 1).of(said).all()
+        assert PredictionSets(0.9, (1.0,) * 5, 1, 1).of(said).all()
 
     def test_thresholds_by_class_leave_no_hole(self) -> None:
-        sets = Sets(0.9, (1.0, 0.0, 0.0, 1.0), 10, 10)
+        sets = PredictionSets(0.9, (1.0, 0.0, 0.0, 1.0), 10, 10)
         assert sets.by_class
         assert sets.of([[0.1, 0.1, 0.6, 0.2]]).tolist() == [[True, True, True, True]]
 
@@ -131,7 +131,7 @@ class TestSets:
 
 def test_a_calibration_comes_back_from_json() -> None:
     scaling = Scaling("vector", PARAMETERS["vector"], 12, 10)
-    of_exams, sets = Scaling("ordinal", (0.8, 0.3), 6, 5), Sets(0.9, (0.5,) * 4, 6, 5)
+    of_exams, sets = Scaling("ordinal", (0.8, 0.3), 6, 5), PredictionSets(0.9, (0.5,) * 4, 6, 5)
     fusion = Fusion("learned", (0.4, 0.3, 0.2, 0.1), scaling, of_exams, sets)
     whole = Calibration(scaling, fusion, ("ab", "cd"), {"split": "validation"})
     for one in (whole, Calibration(None, Fusion(), (), {})):

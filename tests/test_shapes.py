@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import ndimage
 
-from densight.shapes import RANKS, away_from, filled, grey_levels, grown, narrowed, opened, steepness
+from densight.shapes import RANKS, distance_to, filled, grey_levels, grown, narrowed, opened, steepness
 
 masks = arrays(np.bool_, st.tuples(st.integers(3, 40), st.integers(3, 40)))
 some = settings(max_examples=60, deadline=None)
@@ -30,14 +30,14 @@ def test_holes_are_those_of_scipy(mask: np.ndarray) -> None:
 @given(masks, st.integers(1, 6))
 def test_distances_are_as_the_crow_flies(mask: np.ndarray, radius: int) -> None:
     if mask.any():
-        np.testing.assert_allclose(away_from(mask), ndimage.distance_transform_edt(~mask), rtol=0.025)
+        np.testing.assert_allclose(distance_to(mask), ndimage.distance_transform_edt(~mask), rtol=0.025)
     if not mask.all():
         left = ndimage.distance_transform_edt(mask) > radius
         np.testing.assert_array_equal(narrowed(mask, radius), left)
 
 
 def test_from_an_empty_mask_nothing_is_away() -> None:
-    assert not away_from(np.zeros((4, 5), bool)).any()
+    assert not distance_to(np.zeros((4, 5), bool)).any()
 
 
 @some

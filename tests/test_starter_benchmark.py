@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from densight.network.bundle import read_bundle
-from densight.phantom.woman import CUT_POINTS
+from densight.phantom.patient import CUT_POINTS
 from densight.vocabulary import BIRADS
 from tests.examples import draw_breast
 

@@ -14,10 +14,10 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from densight.cli.main import app
-from densight.explanation.trial import run as trial_run
-from densight.explanation.trial.run import choose_images, try_run
 from densight.phantom.exams import write_exams
 from densight.phantom.settings import Settings
+from densight.trials import run as trial_run
+from densight.trials.run import choose_images, try_run
 from densight.vocabulary import DensightError
 from tests.examples import write_model
 

@@ -11,16 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from densight.assessment.assess import Examined, examine, look_at
+from densight.assessment.assess import ImageResult, prepare_image, run_network
 from densight.assessment.models import Models
-from densight.explanation.trial import measures
-from densight.explanation.trial.bench import Bench
-from densight.explanation.trial.card import JUDGED, Card, make_card
-from densight.explanation.trial.case import KNOWN, PAINTED, PHYSICS, READ, Case, make_blocks
-from densight.explanation.trial.curves import block_means, deletion_curve, insertion_curve, order_blocks
-from densight.explanation.trial.planted import looks_at_dense_tissue, reads_marker, reads_size
-from densight.explanation.trial.trial import MEASURES, Trial
-from densight.explanation.trial.trials import BASELINES, try_baseline, try_method
 from densight.intake.image import read_mammogram
 from densight.intake.mammogram import Mammogram
 from densight.network.architecture import Architecture, build_network
@@ -30,6 +22,14 @@ from densight.phantom.exams import write_exams
 from densight.phantom.settings import Settings
 from densight.phantom.stored import read_truth, without_dense_tissue
 from densight.preparation.prepare import Preparation
+from densight.trials import map_measures
+from densight.trials.battery import BASELINES, try_baseline, try_method
+from densight.trials.bench import Bench
+from densight.trials.case import KNOWN, PAINTED, PHYSICS, READ, Case, make_blocks
+from densight.trials.deletion import block_means, deletion_curve, insertion_curve, order_blocks
+from densight.trials.measure import MEASURES, Trial
+from densight.trials.planted import looks_at_dense_tissue, reads_marker, reads_size
+from densight.trials.verdicts import JUDGED, Card, make_card
 from densight.vocabulary import BIRADS, PROJECTIONS, DensightError, Projection
 from tests.examples import draw_breast
 
@@ -61,14 +61,14 @@ def mark(mammogram: Mammogram) -> Mammogram:
     return Mammogram(pixels, mammogram.projection, mammogram.path, mammogram.patient_id, mammogram.exam_id)
 
 
-def load(exams: Path, bundle: Bundle, *, marked: bool = False) -> list[Examined]:
+def load(exams: Path, bundle: Bundle, *, marked: bool = False) -> list[ImageResult]:
     found = []
     for number in range(1, 7):
         name = f"P{number:06d}"
         projection = PROJECTIONS[number % 4]
         path = exams / name / f"{name}_{projection}.png"
         image = read_mammogram(path, projection, patient_id=name, exam_id=name)
-        found.append(examine(bundle, look_at(bundle, mark(image) if marked else image)))
+        found.append(run_network(bundle, prepare_image(bundle, mark(image) if marked else image)))
     return found
 
 
@@ -140,7 +140,7 @@ def test_phantoms_are_known_and_imaged_again_patients_are_read_and_painted(exams
     changed = np.abs(known.without - known.image)
     assert changed[inside].mean() > 5 * changed[beside].mean()
 
-    read = Case.of(examine(bundle, look_at(bundle, Mammogram(draw_breast(1, 0.9), Projection.CC_L))))
+    read = Case.of(run_network(bundle, prepare_image(bundle, Mammogram(draw_breast(1, 0.9), Projection.CC_L))))
     assert (read.reference, read.replaced) == (READ, PAINTED)
     assert (known.regions[~known.tissue.breast] == known.regions.max()).all()
     assert (known.blocks[~known.tissue.breast] == 0).all()
@@ -185,9 +185,9 @@ def test_ties_are_broken_in_random_order_not_in_the_order_of_pixels() -> None:
 
 
 MASKED = {
-    "auc": lambda values, mask, among: measures.area_under_curve(values, mask, among),
-    "overlap": lambda values, mask, among: measures.overlap_at_equal_area(values, mask, among),
-    "pointing": lambda values, mask, among: measures.points_at(values, mask, among),
+    "auc": lambda values, mask, among: map_measures.area_under_curve(values, mask, among),
+    "overlap": lambda values, mask, among: map_measures.overlap_at_equal_area(values, mask, among),
+    "pointing": lambda values, mask, among: map_measures.points_at(values, mask, among),
 }
 
 
@@ -214,15 +214,15 @@ def test_measures_of_order_see_order_alone_and_only_inside(name: str, data: st.D
 def test_measures_of_mass_do_not_see_the_scale(values: np.ndarray, scale: float) -> None:
     mask, among = np.zeros((4, 5), bool), np.ones((4, 5), bool)
     mask[:2] = True
-    for measure in (lambda v: measures.mass_in(v, mask, among), lambda v: measures.effective_part(v, among)):
+    for measure in (lambda v: map_measures.mass_in(v, mask, among), lambda v: map_measures.effective_part(v, among)):
         assert measure(values) == pytest.approx(measure(scale * values), nan_ok=True)
-    share = measures.mass_in(values, mask, among)
+    share = map_measures.mass_in(values, mask, among)
     assert np.isnan(share) == (not (values > 0).any())
 
 
 def test_a_map_without_positive_evidence_is_nothing_and_not_a_number() -> None:
     none = -np.ones((4, 4))
-    assert np.isnan(measures.mass_in(none, none < 0, none < 0))
+    assert np.isnan(map_measures.mass_in(none, none < 0, none < 0))
     trial = Trial("grad-cam", "tissue.mass", np.full(8, np.nan), np.full(8, 0.2), tuple("abcdefgh"))
     summary = trial.summary()
     assert (summary.verdict, summary.images, summary.nothing) == ("nothing", 0, 8)

@@ -15,7 +15,7 @@ from densight.storage import replacing
 from realism.images import SETS
 from realism.measures import BAND, DISTANCES, LEVELS, Measured, Values, ring_centres
 
-Sets = Mapping[str, Sequence[Measured]]
+PredictionSets = Mapping[str, Sequence[Measured]]
 
 COLOURS = {"phantom": "#20507f", "infn": "#c8553d", "mias": "#588157", "msynth": "#8d6cab"}
 NAMES = {"phantom": "phantoms", "infn": "INFN", "mias": "mini-MIAS", "msynth": "M-SYNTH"}
@@ -29,7 +29,7 @@ diagnostic image-guided breast biopsy", Cancer Epidemiol. Biomarkers Prev. 23:23
 """
 
 
-def draw_all(sets: Sets, densities: Sequence[tuple[str, float]], folder: Path) -> dict[str, Picture]:
+def draw_all(sets: PredictionSets, densities: Sequence[tuple[str, float]], folder: Path) -> dict[str, Picture]:
     """Draw everything into a folder and embed it; ``densities`` are classes and percent densities of phantoms."""
     drawings = {
         "histograms": (histograms(sets), "Histograms of grey values inside the breast, by class and set"),
@@ -48,7 +48,9 @@ def draw_all(sets: Sets, densities: Sequence[tuple[str, float]], folder: Path) -
     return pictures
 
 
-def _by_class(sets: Sets, draw: Callable[[Axes, str, Sequence[Measured], str], None], height: float) -> Figure:
+def _by_class(
+    sets: PredictionSets, draw: Callable[[Axes, str, Sequence[Measured], str], None], height: float
+) -> Figure:
     """Two rows of panels, one a class: above in units of contrast, digital displays only; below all, normalised."""
     figure = Figure(figsize=(10.4, height), layout="constrained")
     grid = figure.subplots(2, 5, sharex="row", sharey="row")
@@ -73,7 +75,7 @@ def _by_class(sets: Sets, draw: Callable[[Axes, str, Sequence[Measured], str], N
     return figure
 
 
-def histograms(sets: Sets) -> Figure:
+def histograms(sets: PredictionSets) -> Figure:
     """Mean histograms."""
 
     def draw(axes: Axes, kind: str, own: Sequence[Measured], colour: str) -> None:
@@ -89,7 +91,7 @@ def histograms(sets: Sets) -> Figure:
     return figure
 
 
-def spectra(sets: Sets) -> Figure:
+def spectra(sets: PredictionSets) -> Figure:
     """Geometric mean spectra; those of the lower row have the power 1 in the band of the power law."""
     centres = ring_centres()
     band = (centres >= BAND[0]) & (centres <= BAND[1])
@@ -112,7 +114,7 @@ def spectra(sets: Sets) -> Figure:
     return figure
 
 
-def exponents(sets: Sets) -> Figure:
+def exponents(sets: PredictionSets) -> Figure:
     """An image a dot, the mean a bar."""
     figure = Figure(figsize=(8.4, 3.0), layout="constrained")
     axes = figure.subplots()
@@ -136,7 +138,7 @@ def exponents(sets: Sets) -> Figure:
     return figure
 
 
-def skin(sets: Sets) -> Figure:
+def skin(sets: PredictionSets) -> Figure:
     """The mean over images, and a standard deviation on either side."""
     figure = Figure(figsize=(8.4, 3.2), layout="constrained")
     axes = figure.subplots()

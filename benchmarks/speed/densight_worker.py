@@ -22,21 +22,21 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 from worker import serve
 
-from densight.assessment.assess import Examined
+from densight.assessment.assess import ImageResult
 from densight.assessment.models import Models
-from densight.assessment.run import assess_run
 from densight.explanation.explain import explain
 from densight.explanation.methods.gradcam import grad_cam
 from densight.intake.exam import find_inputs, read_entry
 from densight.intake.failures import Failure
 from densight.intake.image import read_mammogram
-from densight.intake.naming import Entry
+from densight.intake.mammogram import Entry
 from densight.network.architecture import Architecture, build_network
 from densight.network.bundle import Bundle
 from densight.network.engine import Computing
 from densight.network.keras import read_keras_bundle
 from densight.network.onnx import write_onnx
 from densight.preparation.prepare import frame, prepare
+from densight.runs.run import assess_run
 from densight.training.data import FramedImages
 from densight.training.fit import fit, open_device
 from densight.training.recipe import read_recipe
@@ -53,7 +53,7 @@ def prepared(models: Models, entries: Sequence[Entry]) -> list[Tensor]:
 def assessing(models: Models, entries: list[Entry], run: Path, *, maps: bool = False) -> Callable[[], list[float]]:
     """A task that assesses images from their files into a run folder, and makes the maps of every class of each."""
 
-    def on_exam(examined: list[tuple[Entry, Examined]]) -> tuple[dict[Path, str], list[Failure]]:
+    def on_exam(examined: list[tuple[Entry, ImageResult]]) -> tuple[dict[Path, str], list[Failure]]:
         for _, one in examined:
             explanation = explain(one)
             for label in BIRADS:

@@ -18,10 +18,10 @@ from typing import Any
 import torch
 
 from densight.anatomy.reading import read
-from densight.assessment.assess import Seen, examine
+from densight.assessment.assess import PreparedImage, run_network
 from densight.assessment.models import Models
-from densight.explanation.drawing import save_image
 from densight.explanation.explain import explain
+from densight.explanation.save import save_image
 from densight.intake.exam import find_inputs, read_entry
 from densight.network.engine import Computing
 from densight.network.keras import read_keras_bundle
@@ -68,8 +68,8 @@ def clock(folder: Path, models: Models, rounds: int) -> Clock:
                 image = found("decode", lambda entry=entry: read_entry(entry))
                 anatomy = found("anatomy", lambda image=image: read(image))
                 ready = found("prepare", lambda image=image: prepare(image, bundle.facts.preparation))
-                seen = Seen(image, ready, anatomy)
-                examined = found("network", lambda seen=seen: examine(bundle, seen, engine=engine))
+                seen = PreparedImage(image, ready, anatomy)
+                examined = found("network", lambda seen=seen: run_network(bundle, seen, engine=engine))
 
                 def maps(examined: Any = examined) -> Any:
                     made = explain(examined)

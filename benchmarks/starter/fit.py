@@ -21,7 +21,7 @@ from torch.utils.data import DataLoader, IterableDataset
 
 from densight.anatomy.network import load_network
 from densight.network.breastnet import FEATURES, BreastNet
-from densight.phantom.woman import CUT_POINTS
+from densight.phantom.patient import CUT_POINTS
 from densight.preparation.prepare import finish
 from densight.storage import write_bytes
 from densight.training.checkpoint import State, load_state, save_state

@@ -12,8 +12,8 @@ import argparse
 from pathlib import Path
 
 from densight.explanation.methods.methods import method_name
-from densight.explanation.trial.card import JUDGED, TRIALS, number
 from densight.storage import read_json
+from densight.trials.verdicts import JUDGED, TRIALS, number
 
 SIGNS = {"passes": "+", "at chance": "~", "fails": "−"}
 

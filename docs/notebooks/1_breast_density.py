@@ -197,8 +197,8 @@ plt.show()
 # %%
 from densight.figures.agreement import cohen_kappa
 from densight.figures.confusion import accuracy, confusion_matrix
+from densight.phantom.patient import draw_woman
 from densight.phantom.settings import Settings
-from densight.phantom.woman import draw_woman
 
 drawn = [draw_woman(seed, Settings()) for seed in range(4000)]
 first, second = (np.array(["ABCD".index(woman.readers[reader]) for woman in drawn]) for reader in (0, 1))

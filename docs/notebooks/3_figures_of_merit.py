@@ -164,8 +164,8 @@ for name, one in (("neighbours", near), ("far ends", far)):
 # %%
 from statistics import NormalDist
 
+from densight.phantom.patient import CUT_POINTS, draw_woman
 from densight.phantom.settings import Settings
-from densight.phantom.woman import CUT_POINTS, draw_woman
 
 women = [draw_woman(seed, Settings()) for seed in range(3000)]
 labels = np.array(["ABCD".index(woman.readers[0]) for woman in women])

@@ -32,9 +32,9 @@ import torch
 
 import densight
 from densight.explanation.methods.gradcam import grad_cam
-from densight.explanation.trial import measures
-from densight.explanation.trial.planted import looks_at_dense_tissue, reads_marker
 from densight.preparation.prepare import Preparation, prepare
+from densight.trials import map_measures
+from densight.trials.planted import looks_at_dense_tissue, reads_marker
 
 plt.rcParams.update({"figure.dpi": 80, "image.cmap": "gray", "axes.spines.top": False, "axes.spines.right": False})
 os.chdir(tempfile.mkdtemp())
@@ -82,7 +82,7 @@ for one in axes:
 plt.show()
 everywhere = np.ones(image.shape, bool)
 for name, values in found.items():
-    print(f"{name:<17} evidence inside the breast: {measures.mass_in(values, truth.breast, everywhere):.2f}")
+    print(f"{name:<17} evidence inside the breast: {map_measures.mass_in(values, truth.breast, everywhere):.2f}")
 
 # %% [markdown]
 # Both maps tell the truth of their networks, that the first takes the pectoral muscle for gland included. It is the
@@ -107,19 +107,19 @@ candidates = {
     "noise": np.random.default_rng(0).random(image.shape, np.float32),
 }
 for name, values in candidates.items():
-    print(f"{name:<32} {measures.area_under_curve(values, truth.dense, truth.breast):.2f}")
+    print(f"{name:<32} {map_measures.area_under_curve(values, truth.dense, truth.breast):.2f}")
 
 # %% [markdown]
 # The image itself knows nothing of the network and finds the dense tissue, for dense tissue is bright. Even the middle
 # of the breast does. **A map that overlaps with dense tissue has shown that it is a picture of the breast, no more.**
 #
 # **Exercise 1.** Shuffle the weights of the network and draw its Grad-CAM again
-# (`densight.explanation.trial.sanity.randomise(network, stages, images)`; stage 0 is the head). How alike are the two
-# maps (`measures.rank_correlation(first, second)`)? What would it mean if they were the same?
+# (`densight.trials.sanity.randomise(network, stages, images)`; stage 0 is the head). How alike are the two
+# maps (`map_measures.rank_correlation(first, second)`)? What would it mean if they were the same?
 
 # %% tags=["hide-cell"] jupyter={"source_hidden": true, "outputs_hidden": true} cellView="form"
 # @title Solution
-from densight.explanation.trial.sanity import STAGES, randomise
+from densight.trials.sanity import STAGES, randomise
 
 bundle = model.models.of(image.projection)
 tensor = torch.from_numpy(prepare(image, bundle.facts.preparation, densight.anatomy.read(image)).tensor)[None]
@@ -128,7 +128,7 @@ with torch.no_grad():
     for stage in range(STAGES):
         forgot = randomise(bundle.network, range(stage + 1), tensor)
         after = grad_cam(forgot, forgot.forward_features(tensor))[0, 3].numpy()
-        alike = measures.rank_correlation(before, after)
+        alike = map_measures.rank_correlation(before, after)
         print(f"{stage + 1} of {STAGES} stages forgotten: rank correlation {alike:+.2f}")
 # A map that stays when the network has forgotten all it learnt is no map of what it learnt (Adebayo et al., 2018).
 
@@ -165,7 +165,7 @@ left.set_axis_off()
 right.scatter(weights, effects, c=[f"C{i}" for i in range(4)], s=60)
 right.set(xlabel="part of the map's weight", ylabel="effect on the expected class")
 plt.show()
-alike = measures.rank_correlation(weights, effects)
+alike = map_measures.rank_correlation(weights, effects)
 print(f"rank correlation of weight and effect: {alike:+.2f}, of four parts of one woman")
 
 # %% [markdown]

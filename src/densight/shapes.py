@@ -8,7 +8,8 @@ import numpy.typing as npt
 
 __all__ = [
     "RANKS",
-    "away_from",
+    "connected_components",
+    "distance_to",
     "enlarge",
     "filled",
     "grey_levels",
@@ -18,7 +19,6 @@ __all__ = [
     "middle",
     "narrowed",
     "opened",
-    "pieces_of",
     "quantiles",
     "solidity",
     "steepness",
@@ -73,7 +73,7 @@ def filled(mask: Mask) -> Mask:
     return np.asarray(around[1:-1, 1:-1] != 2, np.bool_)
 
 
-def pieces_of(mask: Mask, connectivity: int = 8) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
+def connected_components(mask: Mask, connectivity: int = 8) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
     """The connected pieces of a mask.
 
     Returns
@@ -85,7 +85,7 @@ def pieces_of(mask: Mask, connectivity: int = 8) -> tuple[npt.NDArray[np.int32],
 
     Examples
     --------
-    >>> pieces_of(np.array([[True, False, True, True]]))
+    >>> connected_components(np.array([[True, False, True, True]]))
     (array([[1, 0, 2, 2]], dtype=int32), array([1, 2]))
     """
     count, labels = cv2.connectedComponents(mask.astype(np.uint8), connectivity=connectivity)
@@ -100,11 +100,11 @@ def largest_piece(mask: Mask, connectivity: int = 8) -> Mask:
     >>> largest_piece(np.array([[True, False, True, True]])).astype(int)
     array([[0, 0, 1, 1]])
     """
-    labels, sizes = pieces_of(mask, connectivity)
+    labels, sizes = connected_components(mask, connectivity)
     return np.asarray(labels == 1 + np.argmax(sizes), np.bool_) if sizes.size else np.zeros(mask.shape, np.bool_)
 
 
-def away_from(mask: Mask) -> Image:
+def distance_to(mask: Mask) -> Image:
     """Distance of every pixel from the nearest of a mask, in pixels; 0 in it, and everywhere if it is empty.
 
     Within two hundredths: by a mask of 5×5 (Borgefors, CVGIP 1986), four times as quick as the exact one.

@@ -10,6 +10,8 @@ import logging
 import os
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,7 @@ __all__ = [
     "checksum",
     "clear_leftovers",
     "delete",
+    "plain",
     "read_json",
     "replacing",
     "write_bytes",
@@ -203,3 +206,22 @@ def checksum(path: str | Path) -> str:
     """The SHA-256 of a file, in hexadecimal."""
     with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def plain(value: Any) -> Any:
+    """Dataclasses, mappings and sequences as dictionaries and lists, all the way down.
+
+    Examples
+    --------
+    >>> plain({"kappa": float("nan"), "interval": (0.25, 0.75)})
+    {'kappa': None, 'interval': [0.25, 0.75]}
+    """
+    if is_dataclass(value):
+        return {one.name: plain(getattr(value, one.name)) for one in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): plain(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(one) for one in value]
+    if isinstance(value, float):
+        return float(value) if isfinite(value) else None
+    return value

@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from densight.intake.mammogram import Mammogram
 from densight.shapes import (
-    away_from,
+    connected_components,
+    distance_to,
     enlarge,
     filled,
     grown,
@@ -19,7 +20,6 @@ from densight.shapes import (
     middle,
     narrowed,
     opened,
-    pieces_of,
     quantiles,
     solidity,
     steepness,
@@ -317,7 +317,7 @@ def _seek(grey: Image) -> tuple[Mask, float] | None:
     edges = steepness(small, 1.0) > EDGE * (tissue - air)
     edges &= cv2.erode(small, np.ones((2 * EDGE_WIDTH + 1,) * 2, np.uint8)) < air + RIM * (tissue - air)
     pieces = opened(np.pad(bright & ~edges, 8, mode="edge"), 4)[8:-8, 8:-8]
-    labels, sizes = pieces_of(pieces, connectivity=4)
+    labels, sizes = connected_components(pieces, connectivity=4)
     if not sizes.size or sizes.max() < SMALLEST * pieces.size:
         return None
     piece = labels == 1 + int(np.argmax(sizes))
@@ -331,7 +331,7 @@ def texture(grey: Image, piece: Mask) -> float:
 
     0 too if the piece is not brighter than what is near it.
     """
-    away = away_from(piece)
+    away = distance_to(piece)
     inside, outside = narrowed(piece, BESIDE), away > BESIDE
     near = outside & (away <= NEAR)
     if not inside.any() or not near.any() or middle(grey[inside]) <= middle(grey[near]):

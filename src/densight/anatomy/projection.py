@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from densight.anatomy.reading import Anatomy, read
 from densight.intake.exam import read_entry
-from densight.intake.naming import Entry, is_picture
+from densight.intake.mammogram import Entry
+from densight.intake.naming import is_picture
 from densight.vocabulary import DensightError, Projection
 
 __all__ = ["SAID", "projection_in_picture", "told_by_pictures"]

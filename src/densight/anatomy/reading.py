@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from densight.anatomy.breast import UPRIGHT, Located, Side, box_around, chest_wall, find
-from densight.anatomy.painted import painted_muscle
+from densight.anatomy.masked_pectoral import painted_muscle
 from densight.anatomy.verdict import Verdict, judge
 from densight.geometry import Geometry, set_back, set_upright
 from densight.intake.mammogram import Mammogram
-from densight.shapes import filled, largest_piece, pieces_of
+from densight.shapes import connected_components, filled, largest_piece
 from densight.vocabulary import View
 
 if TYPE_CHECKING:
@@ -308,7 +308,7 @@ def _main_muscle(probability: Image, breast: Mask) -> Image:
     A pectoral muscle is nowhere narrower than below: what of it lies above, between the chest wall and its edge, is
     filled where a fold of skin or its own structure was taken for something else.
     """
-    labels, sizes = pieces_of(probability > 0.5)
+    labels, sizes = connected_components(probability > 0.5)
     rows, columns = np.flatnonzero(breast.any(axis=1)), np.flatnonzero(breast.any(axis=0))
     middle, near = rows[0] + np.ptp(rows) // 2, columns[0] + max(2, np.ptp(columns) // 20)
     at_wall = set(np.unique(labels[:middle, : near + 1])) - {0}

@@ -16,8 +16,7 @@ from densight.anatomy.reading import Anatomy, read_with
 from densight.intake.exam import read_entry
 from densight.intake.failures import FAILURES, Failure, write_failures
 from densight.intake.files import modified
-from densight.intake.mammogram import Mammogram
-from densight.intake.naming import Entry
+from densight.intake.mammogram import Entry, Mammogram
 from densight.storage import append_csv, write_bytes, write_csv
 from densight.vocabulary import DensightError
 from densight.workers import workers_for

@@ -27,14 +27,14 @@ if TYPE_CHECKING:
 __all__ = [
     "Assessment",
     "BreastAssessment",
-    "Examined",
     "ImageAssessment",
-    "Seen",
+    "ImageResult",
+    "PreparedImage",
     "assess_exam",
-    "examine",
-    "examine_with",
+    "assess_image",
     "fuse_images",
-    "look_at",
+    "prepare_image",
+    "run_network",
 ]
 
 Probabilities = npt.NDArray[np.float32]
@@ -130,7 +130,7 @@ class Assessment(_Assessed):
 
 
 @dataclass(frozen=True, eq=False)
-class Seen:
+class PreparedImage:
     """One mammogram before the network.
 
     Parameters
@@ -146,7 +146,7 @@ class Seen:
 
 
 @dataclass(frozen=True, eq=False)
-class Examined:
+class ImageResult:
     """One mammogram after the network: what it saw, its last feature map and what it said.
 
     Parameters
@@ -168,7 +168,7 @@ class Examined:
     anatomy: Anatomy
 
 
-def look_at(bundle: Bundle, mammogram: Mammogram) -> Seen:
+def prepare_image(bundle: Bundle, mammogram: Mammogram) -> PreparedImage:
     """Read the anatomy of a mammogram and prepare it for a bundle's network.
 
     Raises
@@ -178,10 +178,12 @@ def look_at(bundle: Bundle, mammogram: Mammogram) -> Seen:
     """
     anatomy = read(mammogram)
     check_anatomy(bundle, mammogram, anatomy)
-    return Seen(mammogram, prepare(mammogram, bundle.facts.preparation, anatomy), anatomy)
+    return PreparedImage(mammogram, prepare(mammogram, bundle.facts.preparation, anatomy), anatomy)
 
 
-def examine(bundle: Bundle, seen: Seen, *, scaling: Scaling | None = None, engine: Engine | None = None) -> Examined:
+def run_network(
+    bundle: Bundle, seen: PreparedImage, *, scaling: Scaling | None = None, engine: Engine | None = None
+) -> ImageResult:
     """Run the network over one mammogram of known projection.
 
     Each image is a batch of its own, so that what is said of it does not depend on its neighbours.
@@ -190,8 +192,8 @@ def examine(bundle: Bundle, seen: Seen, *, scaling: Scaling | None = None, engin
     ----------
     bundle : Bundle
         One that has learnt the mammogram's projection; see `Models.of`.
-    seen : Seen
-        What `look_at` made of it.
+    seen : PreparedImage
+        What `prepare_image` made of it.
     scaling : Scaling, optional
         Of the network's probabilities; see `Models.calibration_of`.
     engine : Engine, optional
@@ -226,16 +228,16 @@ def examine(bundle: Bundle, seen: Seen, *, scaling: Scaling | None = None, engin
         anatomy.percent_density,
         (*anatomy.verdict.faults, *anatomy.verdict.notes),
     )
-    return Examined(mammogram, prepared, features, bundle, said, anatomy)
+    return ImageResult(mammogram, prepared, features, bundle, said, anatomy)
 
 
-def assess_exam(models: Models, mammograms: Sequence[Mammogram]) -> tuple[Assessment, list[Examined]]:
+def assess_exam(models: Models, mammograms: Sequence[Mammogram]) -> tuple[Assessment, list[ImageResult]]:
     """Assess the mammograms of one exam, each of a different projection.
 
     Returns
     -------
     assessment : Assessment
-    examined : list of Examined
+    examined : list of ImageResult
         One a mammogram, in the order given.
 
     Raises
@@ -246,8 +248,8 @@ def assess_exam(models: Models, mammograms: Sequence[Mammogram]) -> tuple[Assess
     examined, refused = [], {}
     for one in mammograms:
         try:
-            seen = look_at(models.of(one.projection, one.path), one)
-            examined.append(examine_with(models, seen))
+            seen = prepare_image(models.of(one.projection, one.path), one)
+            examined.append(assess_image(models, seen))
         except Refusal as refusal:
             assert one.projection is not None
             refused[one.projection] = refusal.fault
@@ -286,18 +288,18 @@ def fuse_images(
     return Assessment(models.classes, fused, images, breasts, missing, density, labels, refused)
 
 
-def examine_with(models: Models, seen: Seen) -> Examined:
+def assess_image(models: Models, seen: PreparedImage) -> ImageResult:
     """Examine a mammogram with the model that has learnt its projection, and its calibration.
 
     Raises
     ------
     DensightError
-        As `examine`, and if no model has learnt the projection.
+        As `run_network`, and if no model has learnt the projection.
     """
     bundle = models.of(seen.mammogram.projection, seen.mammogram.path)
     calibration = models.calibration_of(bundle)
     scaling = None if calibration is None else calibration.images
-    return examine(bundle, seen, scaling=scaling, engine=models.engines[bundle])
+    return run_network(bundle, seen, scaling=scaling, engine=models.engines[bundle])
 
 
 def _mean_density(images: Sequence[ImageAssessment]) -> float | None:

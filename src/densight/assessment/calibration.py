@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from densight.assessment.conformal import Sets
+from densight.assessment.conformal import PredictionSets
 from densight.assessment.pooling import RULES, pool
 from densight.assessment.scaling import Scaling
 from densight.vocabulary import PROJECTIONS, Projection
@@ -39,7 +39,7 @@ class Fusion:
         For the rule ``learned``.
     breast, exam : Scaling or None
         Of what comes of it; None: as it is.
-    sets : Sets or None
+    sets : PredictionSets or None
         Of exams.
     """
 
@@ -47,7 +47,7 @@ class Fusion:
     weights: tuple[float, ...] | None = None
     breast: Scaling | None = None
     exam: Scaling | None = None
-    sets: Sets | None = None
+    sets: PredictionSets | None = None
 
     def of_breasts(self, cube: npt.ArrayLike) -> Floats:
         """The probabilities of breasts, shape (n, k), from those by projection, shape (n, 4, k)."""
@@ -108,7 +108,7 @@ class Fusion:
             Scaling.from_json(content[name]) if content[name] is not None else None for name in ("breast", "exam")
         )
         weights = None if content["weights"] is None else tuple(map(float, content["weights"]))
-        sets = None if content["sets"] is None else Sets.from_json(content["sets"])
+        sets = None if content["sets"] is None else PredictionSets.from_json(content["sets"])
         return cls(content["rule"], weights, breast, exam, sets)
 
 

@@ -16,14 +16,14 @@ import numpy.typing as npt
 
 from densight.vocabulary import DensightError
 
-__all__ = ["Sets", "check_coverage", "fit_sets", "mass_before"]
+__all__ = ["PredictionSets", "check_coverage", "fit_sets", "mass_before"]
 
 Floats = npt.NDArray[np.float64]
 Booleans = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class Sets:
+class PredictionSets:
     """How far sets reach.
 
     Parameters
@@ -38,7 +38,7 @@ class Sets:
 
     Examples
     --------
-    >>> sets = Sets(0.9, (0.7, 0.7, 0.7), 100, 100)
+    >>> sets = PredictionSets(0.9, (0.7, 0.7, 0.7), 100, 100)
     >>> sets.of([[0.8, 0.15, 0.05], [0.6, 0.35, 0.05]])
     array([[ True, False, False],
            [ True,  True, False]])
@@ -81,7 +81,7 @@ class Sets:
         }
 
     @classmethod
-    def from_json(cls, content: Mapping[str, Any]) -> Sets:
+    def from_json(cls, content: Mapping[str, Any]) -> PredictionSets:
         """The inverse of :meth:`to_json`."""
         thresholds = tuple(map(float, content["thresholds"]))
         return cls(float(content["coverage"]), thresholds, content["cases"], content["patients"])
@@ -153,7 +153,7 @@ def fit_sets(
     coverage: float = 0.9,
     *,
     by_class: bool = False,
-) -> Sets:
+) -> PredictionSets:
     """How far sets must reach, from cases that neither the network nor its scaling has learnt from.
 
     Parameters
@@ -201,7 +201,7 @@ def fit_sets(
         thresholds = tuple(_quantile(before[labels == place], names[labels == place], coverage) for place in range(k))
     else:
         thresholds = (_quantile(before, names, coverage),) * k
-    return Sets(coverage, thresholds, len(labels), len(set(patients)))
+    return PredictionSets(coverage, thresholds, len(labels), len(set(patients)))
 
 
 def _quantile(scores: Floats, patients: npt.NDArray[np.object_], coverage: float) -> float:

@@ -7,13 +7,13 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["crossed", "folds_of"]
+__all__ = ["crossed", "group_folds"]
 
 FOLDS, FOLDS_OF_MANY, MANY = 10, 3, 10_000
 """Parts of a cross-validation, and from how many patients on fewer will do."""
 
 
-def folds_of(patients: Sequence[str], folds: int | None = None, seed: int = 0) -> npt.NDArray[np.int64]:
+def group_folds(patients: Sequence[str], folds: int | None = None, seed: int = 0) -> npt.NDArray[np.int64]:
     """The part of a cross-validation to which each case belongs; all cases of a patient to one.
 
     Parameters
@@ -29,7 +29,7 @@ def folds_of(patients: Sequence[str], folds: int | None = None, seed: int = 0) -
 
     Examples
     --------
-    >>> folds_of(["a", "b", "a", "c"], 2).tolist()
+    >>> group_folds(["a", "b", "a", "c"], 2).tolist()
     [0, 0, 0, 1]
     """
     import pandas as pd
@@ -62,7 +62,7 @@ def crossed(
     >>> crossed(["a", "b", "c"], (3,), lambda fitted, inside: values[fitted].mean())
     array([4. , 3.5, 1.5])
     """
-    folds = folds_of(patients)
+    folds = group_folds(patients)
     result = np.empty(shape)
     for fold in np.unique(folds):
         inside = folds == fold

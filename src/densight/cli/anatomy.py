@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from densight.cli.habits import reply
+from densight.cli.common_options import reply
 from densight.cli.options import InputArgument, RunOption
 from densight.cli.terminal import (
     INTERRUPTED,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from densight.cli.habits import reply
+from densight.cli.common_options import reply
 from densight.cli.options import DeviceOption, InputArgument, OwnModelOption, RunOption
 from densight.cli.terminal import count, open_console, print_line
 from densight.vocabulary import DensightError
@@ -101,10 +101,10 @@ def _tell_change(images: pd.DataFrame, models: Models) -> None:
     """Show what scaling changes for exams, each scaled as the others tell."""
     from densight.assessment.fusion import fuse_exams, patients_of
     from densight.cli.figures_shown import show_scalings
-    from densight.figures.choices import compare_scalings
+    from densight.figures.alternatives import compare_scalings
     from densight.figures.dense import find_dense
-    from densight.figures.record import plain
     from densight.figures.rows import cases_of
+    from densight.storage import plain
 
     exams = fuse_exams(images, models.classes)
     exams = exams[exams["density"] != ""]

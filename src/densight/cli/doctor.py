@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from densight.cli.habits import reply
+from densight.cli.common_options import reply
 from densight.cli.options import DeviceOption, ModelOption
 from densight.cli.terminal import open_console, print_line
 from densight.vocabulary import PROJECTIONS, DensightError, find_projection

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from densight.cli.habits import reply
+from densight.cli.common_options import reply
 from densight.cli.options import read_classes, read_names
 from densight.cli.terminal import count, open_console, print_line
 from densight.vocabulary import DensightError
@@ -115,7 +115,7 @@ def figures(
 
     densight figures --predictions ccr.txt --labels labels.csv -o out/
     """
-    from densight.assessment.run import RUN
+    from densight.assessment.record import RUN
     from densight.cli.figures_shown import show_figures
     from densight.figures.levels import write_figures
     from densight.figures.plots import PLOTS, save_plots

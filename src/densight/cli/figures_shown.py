@@ -63,7 +63,7 @@ def show_scalings(console: Console, rows: Sequence[Mapping[str, Any]]) -> None:
     ----------
     console : Console
     rows : sequence of mapping
-        Of `densight.figures.choices.compare_scalings`, as plain values.
+        Of `densight.figures.alternatives.compare_scalings`, as plain values.
     """
     title = "Exam, scalings of its probabilities, cross-validated by patient"
     console.print(_rows(title, "scaling", rows, names=SHOWN_OF_SCALINGS))

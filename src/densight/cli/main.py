@@ -11,12 +11,20 @@ import typer
 from densight.cli.anatomy import anatomy
 from densight.cli.assess import assess
 from densight.cli.calibrate import calibrate
+from densight.cli.common_options import (
+    FAULT,
+    JsonOption,
+    OutputMode,
+    QuietOption,
+    VerboseOption,
+    set_global,
+    with_habits,
+)
 from densight.cli.convert import convert
 from densight.cli.demo import demo
 from densight.cli.doctor import doctor
 from densight.cli.explain import explain
 from densight.cli.figures import figures
-from densight.cli.habits import FAULT, JsonOption, QuietOption, Speech, VerboseOption, wish, with_habits
 from densight.cli.index import index
 from densight.cli.models import card, models
 from densight.cli.pacs import pacs
@@ -85,7 +93,7 @@ def densight(
     it, assess and explain images with the model, and compute the figures of
     merit. Research software: not a medical device.
     """
-    wish(Speech(as_json, quiet, verbose))
+    set_global(OutputMode(as_json, quiet, verbose))
 
 
 def run() -> None:

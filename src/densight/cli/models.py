@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from densight.cli.habits import reply
+from densight.cli.common_options import reply
 from densight.cli.terminal import TABLE, open_console, print_line
 
 __all__ = ["card", "models"]

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from densight.cli.habits import reply, with_habits
+from densight.cli.common_options import reply, with_habits
 from densight.cli.options import DeviceOption, ModelOption
 from densight.cli.terminal import INTERRUPTED, count, open_bar, open_console, print_line
 from densight.vocabulary import DensightError
 
 if TYPE_CHECKING:
-    from densight.interchange.pacs.address import Security
-    from densight.interchange.pacs.pacs import Pacs
+    from densight.pacs.address import Security
+    from densight.pacs.protocol import Pacs
 
 __all__ = ["pacs"]
 
@@ -76,8 +76,8 @@ def pull(
 
     densight pacs pull ORTHANC@localhost:4242 --date 20240131 -o exams/
     """
-    from densight.interchange.pacs.pacs import Query
-    from densight.interchange.pacs.transfer import pull as pull_exams
+    from densight.pacs.protocol import Query
+    from densight.pacs.transfer import pull as pull_exams
 
     if not (date or patient or study):
         raise DensightError("nothing says which exams are meant", remedy="give --date, --patient or --study")
@@ -119,10 +119,10 @@ def push(
 
     densight pacs push run/ ORTHANC@localhost:4242
     """
-    from densight.interchange.pacs.address import read_address
-    from densight.interchange.pacs.commit import request_commitment
-    from densight.interchange.pacs.transfer import push as push_files
-    from densight.interchange.pacs.transfer import results_of
+    from densight.pacs.address import read_address
+    from densight.pacs.commit import request_commitment
+    from densight.pacs.transfer import push as push_files
+    from densight.pacs.transfer import results_of
 
     files = results_of(run)
     address, security = read_address(target), _security(tls, authority, certificate, key, user)
@@ -193,11 +193,11 @@ def watch(
     import threading
 
     from densight.assessment.models import load_models
-    from densight.interchange.pacs.address import check_title
-    from densight.interchange.pacs.queue import Queue
-    from densight.interchange.pacs.receive import listen as start_listening
-    from densight.interchange.pacs.watch import QUEUE, Watch
     from densight.network.shipped import DEFAULT
+    from densight.pacs.address import check_title
+    from densight.pacs.queue import Queue
+    from densight.pacs.receive import listen as start_listening
+    from densight.pacs.watch import QUEUE, Watch
 
     if poll is None and listen is None:
         raise DensightError("nothing says how exams come", remedy="give --poll PACS, or --listen PORT, or both")
@@ -241,13 +241,13 @@ def watch(
 
 
 def _security(tls: bool, authority: Path | None, certificate: Path | None, key: Path | None, user: str) -> Security:
-    from densight.interchange.pacs.address import Security
+    from densight.pacs.address import Security
 
     return Security(tls, authority, certificate, key, user)
 
 
 def _connect(text: str, title: str, security: Security) -> Pacs:
-    from densight.interchange.pacs.address import check_title, read_address
-    from densight.interchange.pacs.pacs import connect
+    from densight.pacs.address import check_title, read_address
+    from densight.pacs.protocol import connect
 
     return connect(read_address(text), security, check_title(title))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from densight.cli.habits import reply
+from densight.cli.common_options import reply
 from densight.cli.terminal import INTERRUPTED, TABLE, count, draws_bars, open_bar, open_console, print_line
 from densight.vocabulary import SPLITS, DensightError
 

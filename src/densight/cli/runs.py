@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from densight.cli.habits import reply
+from densight.cli.common_options import reply
 from densight.cli.terminal import INTERRUPTED, count, keep_left_out, open_bar, open_console, print_failures, print_line
 from densight.vocabulary import SPLITS, DensightError
 
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from densight.assessment.models import Models
-    from densight.assessment.run import OnExam, RunResult
-    from densight.intake.naming import Entry
+    from densight.intake.mammogram import Entry
     from densight.network.engine import Computing
+    from densight.runs.run import OnExam, RunResult
 
 __all__ = ["run_input"]
 
@@ -48,13 +48,13 @@ def run_input(
     """Assess, and where methods are named explain, the exams of an input; tell whether any image failed, or all did."""
     from densight.anatomy.projection import told_by_pictures
     from densight.assessment.models import load_models
-    from densight.assessment.run import assess_run
     from densight.assessment.tables import read_exams
-    from densight.explanation.drawing import painters_for
-    from densight.explanation.run import Explainer
+    from densight.explanation.save import painters_for
     from densight.intake.exam import find_labelled
-    from densight.interchange.write import DicomWriter
     from densight.report.report import write_report
+    from densight.runs.dicom import DicomWriter
+    from densight.runs.maps import Explainer
+    from densight.runs.run import assess_run
 
     if split not in (None, *SPLITS):
         raise DensightError(f"unknown split {split!r}", remedy=f"use one of {', '.join(SPLITS)}")

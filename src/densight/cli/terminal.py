@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.box import SIMPLE_HEAD
 
-from densight.cli.habits import is_silent, reply
+from densight.cli.common_options import is_silent, reply
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from densight.cli.habits import reply
+from densight.cli.common_options import reply
 from densight.cli.options import complete_devices, complete_recipes, complete_trainings
 from densight.cli.terminal import INTERRUPTED, TABLE, count, draws_bars, open_console, print_failures, print_line
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from densight.intake.failures import Failure
     from densight.training.checkpoint import State
     from densight.training.recipe import Recipe
-    from densight.training.train import Job, Standing, Watcher
+    from densight.training.train import Job, TrainingStatus, Watcher
 
 __all__ = ["train"]
 
@@ -128,10 +128,10 @@ class _Training:
     folder: Path
     seed: int
 
-    def standing(self) -> Standing:
-        from densight.training.train import look_up
+    def standing(self) -> TrainingStatus:
+        from densight.training.train import training_status
 
-        return look_up(self.catalogue, self.job, self.recipe, self.folder, seed=self.seed)
+        return training_status(self.catalogue, self.job, self.recipe, self.folder, seed=self.seed)
 
 
 def _train_one(console: Console, training: _Training, recipe_name: str, device: str) -> list[Failure]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from densight.cli.habits import reply
+from densight.cli.common_options import reply
 from densight.cli.options import DeviceOption, complete_methods, read_names
 from densight.cli.terminal import INTERRUPTED, TABLE, count, open_bar, open_console, print_line
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from densight.explanation.trial.run import TrialRun
+    from densight.trials.run import TrialRun
 
 __all__ = ["trial"]
 
@@ -65,7 +65,7 @@ def trial(
 
     densight trial run/ --methods grad-cam,integrated-gradients
     """
-    from densight.explanation.trial.run import try_run
+    from densight.trials.run import try_run
 
     console = open_console()
     names = read_names(methods)
@@ -119,8 +119,8 @@ def _tables(found: TrialRun) -> list[Table]:
     from rich.table import Table
 
     from densight.explanation.methods.methods import method_name
-    from densight.explanation.trial.card import number
-    from densight.explanation.trial.trial import MEASURES
+    from densight.trials.measure import MEASURES
+    from densight.trials.verdicts import number
 
     signs = {"passes": "+", "at chance": "~", "fails": "-"}
     summaries = found.summaries

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from densight.cli.habits import reply
+from densight.cli.common_options import reply
 from densight.cli.terminal import open_console, print_line
 
 __all__ = ["tutorial"]

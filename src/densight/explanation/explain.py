@@ -7,26 +7,26 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from densight.assessment.assess import Examined
+from densight.assessment.assess import ImageResult
 from densight.explanation.explanation import Explanation
 from densight.explanation.methods.methods import METHODS, Method, choose_methods
 from densight.preparation.prepare import finish
 from densight.vocabulary import DensightError
 
 if TYPE_CHECKING:
-    from densight.explanation.fat import Tissue
-    from densight.explanation.methods.subject import Subject
+    from densight.explanation.baseline import Tissue
+    from densight.explanation.methods.method_input import MethodInput
 
-__all__ = ["as_subject", "explain"]
+__all__ = ["explain", "method_input"]
 
 
-def explain(examined: Examined, method: str = "grad-cam", layer: str | None = None, *, seed: int = 0) -> Explanation:
+def explain(examined: ImageResult, method: str = "grad-cam", layer: str | None = None, *, seed: int = 0) -> Explanation:
     """Explain what a network said of one mammogram, for every class and for the expected class.
 
     Parameters
     ----------
-    examined : Examined
-        What `densight.assessment.assess.examine` gave.
+    examined : ImageResult
+        What `densight.assessment.assess.run_network` gave.
     method : str
         One of `densight.explanation.methods.methods.METHODS`.
     layer : str, optional
@@ -43,7 +43,7 @@ def explain(examined: Examined, method: str = "grad-cam", layer: str | None = No
     (method,) = choose_methods([method], layer=layer)
     made = METHODS[method]
     try:
-        maps = made.make(as_subject(examined, made, layer, seed=seed))
+        maps = made.make(method_input(examined, made, layer, seed=seed))
     except DensightError as error:
         raise DensightError(error.fault, examined.mammogram.path, error.remedy) from error
     cells = np.ascontiguousarray(maps.cells.detach().float().cpu().numpy())
@@ -61,14 +61,14 @@ def explain(examined: Examined, method: str = "grad-cam", layer: str | None = No
     )
 
 
-def as_subject(
-    examined: Examined, method: Method, layer: str | None = None, *, tissue: Tissue | None = None, seed: int = 0
-) -> Subject:
+def method_input(
+    examined: ImageResult, method: Method, layer: str | None = None, *, tissue: Tissue | None = None, seed: int = 0
+) -> MethodInput:
     """What a method needs of an image that was examined; the tissue is what anatomy found if None."""
     import torch
 
-    from densight.explanation.fat import Tissue, fat_level, tissue_regions
-    from densight.explanation.methods.subject import Subject
+    from densight.explanation.baseline import Tissue, fat_level, tissue_regions
+    from densight.explanation.methods.method_input import MethodInput
 
     prepared, network = examined.prepared, examined.bundle.network
     device = network.classifier.weight.device
@@ -82,4 +82,4 @@ def as_subject(
         fat = as_input(finish(fat_level(prepared.image, tissue), examined.bundle.facts.preparation))
         if method.needs_regions:
             regions = torch.from_numpy(tissue_regions(prepared.image, tissue)).to(device)
-    return Subject(network, as_input(prepared.tensor), fat, regions, layer, examined.features, seed)
+    return MethodInput(network, as_input(prepared.tensor), fat, regions, layer, examined.features, seed)

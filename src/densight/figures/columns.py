@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from densight.assessment.run import RUN
+from densight.assessment.record import RUN
 from densight.figures.material import Material
 from densight.intake.catalogue import read_catalogue
 from densight.storage import read_json

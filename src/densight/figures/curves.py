@@ -96,7 +96,7 @@ def draw_risk(risk: Mapping[str, Any]) -> Figure:
     Parameters
     ----------
     risk : mapping
-        `densight.figures.abstention.RiskCoverage` as plain values.
+        `densight.figures.selective.RiskCoverage` as plain values.
 
     Returns
     -------

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from densight.assessment.calibration import Fusion
 from densight.assessment.fusion import MEAN, fuse_breasts, fuse_exams, predicted_class, probability_columns
 from densight.assessment.predictions import read_classified, read_labels, read_predictions
-from densight.assessment.run import read_fusion
+from densight.assessment.record import read_fusion
 from densight.assessment.tables import ASSESSMENTS, read_assessments
 from densight.vocabulary import (
     BIRADS,

@@ -2,34 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import fields, is_dataclass
-from math import isfinite
+from collections.abc import Sequence
 from typing import Any
 
 from densight.figures.merit import FEW_PATIENTS, Merit
+from densight.storage import plain
 
-__all__ = ["merit_as_dict", "plain"]
-
-
-def plain(value: Any) -> Any:
-    """Dataclasses, mappings and sequences as dictionaries and lists, all the way down.
-
-    Examples
-    --------
-    >>> from densight.figures.intervals import Estimate
-    >>> plain((Estimate(float("nan"), None, "none"),))
-    [{'value': None, 'interval': None, 'method': 'none', 'intervals': {}}]
-    """
-    if is_dataclass(value):
-        return {one.name: plain(getattr(value, one.name)) for one in fields(value)}
-    if isinstance(value, Mapping):
-        return {str(key): plain(one) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(one) for one in value]
-    if isinstance(value, float):
-        return float(value) if isfinite(value) else None
-    return value
+__all__ = ["merit_as_dict"]
 
 
 def merit_as_dict(merit: Merit, classes: Sequence[str]) -> dict[str, Any]:

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from densight.assessment.fusion import patients_of, probability_columns
-from densight.figures.abstention import SetMerit, cross_sets, measure_sets, risk_coverage
-from densight.figures.choices import compare_fusions, compare_scalings
+from densight.figures.alternatives import compare_fusions, compare_scalings
 from densight.figures.columns import find_column
 from densight.figures.comparison import adjust, compare, shared_exams
 from densight.figures.dense import find_dense
@@ -20,8 +19,9 @@ from densight.figures.levels import Figures, measure_levels
 from densight.figures.material import Material
 from densight.figures.merit import FEW_PATIENTS
 from densight.figures.readers import measure_readers, read_readings
-from densight.figures.record import plain
 from densight.figures.rows import cases_of
+from densight.figures.selective import SetMerit, cross_sets, measure_sets, risk_coverage
+from densight.storage import plain
 from densight.vocabulary import DensightError
 
 __all__ = ["COVERAGE", "Questions", "study"]

@@ -13,10 +13,9 @@ from densight.intake.failures import Failure, LeftOut
 from densight.intake.files import is_there, is_zip
 from densight.intake.image import read_mammogram
 from densight.intake.layouts import detect, list_folder
-from densight.intake.mammogram import Exam, Mammogram
+from densight.intake.mammogram import Entry, Exam, Mammogram
 from densight.intake.naming import (
     DIRECTORY,
-    Entry,
     find_images,
     is_picture,
     label_in,

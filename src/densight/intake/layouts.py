@@ -17,8 +17,8 @@ from densight.intake.failures import Failure, LeftOut
 from densight.intake.files import is_zip
 from densight.intake.image import read_pixels
 from densight.intake.listing import Listing, table_of
+from densight.intake.mammogram import Entry
 from densight.intake.naming import (
-    Entry,
     check_folder,
     find_images,
     is_picture,

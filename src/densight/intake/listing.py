@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from densight.intake.catalogue import COLUMNS
 from densight.intake.failures import Failure, LeftOut
-from densight.intake.naming import Entry
+from densight.intake.mammogram import Entry
 
 if TYPE_CHECKING:
     import pandas as pd

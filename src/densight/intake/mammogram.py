@@ -1,4 +1,4 @@
-"""Mammogram and Exam: one image, or up to four of one visit, and what is known of them."""
+"""Entry, Mammogram and Exam: an image before it is read, an image, the images of one visit."""
 
 from __future__ import annotations
 
@@ -11,7 +11,36 @@ import numpy.typing as npt
 
 from densight.vocabulary import DensightError, Projection
 
-__all__ = ["Exam", "Mammogram", "projection_unknown"]
+__all__ = ["Entry", "Exam", "Mammogram", "projection_unknown"]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One image that is to be read, and what is known of it before its pixels are.
+
+    Parameters
+    ----------
+    path : Path
+        The image file.
+    projection : Projection or None
+        None where nothing tells it.
+    patient_id, exam_id : str
+        The catalogue's ids, or those that the names tell.
+    density : str or None
+        The reference label, where there is one.
+    split : str
+        ``train``, ``validation`` or ``test``; empty where it is in none.
+    assumed : tuple of str
+        What was assumed, in words for the report.
+    """
+
+    path: Path
+    projection: Projection | None
+    patient_id: str
+    exam_id: str
+    density: str | None = None
+    split: str = ""
+    assumed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

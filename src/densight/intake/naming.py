@@ -11,11 +11,11 @@ from pathlib import Path
 
 from densight.intake.dicom.header import is_dicom
 from densight.intake.files import is_zip, list_zip
+from densight.intake.mammogram import Entry
 from densight.vocabulary import BIRADS, PROJECTION_WORDS, SPLITS, DensightError, Projection, find_projection
 
 __all__ = [
     "DIRECTORY",
-    "Entry",
     "TutorialName",
     "check_folder",
     "find_images",
@@ -42,35 +42,6 @@ DIRECTORY = "DICOMDIR"
 _TUTORIAL_NAME = re.compile(
     r"(?P<exam>[^_]+)_(?P<number>\d+)_(?P<density>[A-Za-z][^_]*)_(?P<projection>(?:CC|MLO)_[RL])"
 )
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One image that is to be read, and what is known of it before its pixels are.
-
-    Parameters
-    ----------
-    path : Path
-        The image file.
-    projection : Projection or None
-        None where nothing tells it.
-    patient_id, exam_id : str
-        The catalogue's ids, or those that the names tell.
-    density : str or None
-        The reference label, where there is one.
-    split : str
-        ``train``, ``validation`` or ``test``; empty where it is in none.
-    assumed : tuple of str
-        What was assumed, in words for the report.
-    """
-
-    path: Path
-    projection: Projection | None
-    patient_id: str
-    exam_id: str
-    density: str | None = None
-    split: str = ""
-    assumed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,9 @@ from scipy.stats import qmc
 
 from densight.phantom.compression import ROW, Rest
 from densight.phantom.outline import Pose, pose_breast
+from densight.phantom.patient import Woman
 from densight.phantom.structures import Structures, draw_structures
 from densight.phantom.tissue import Grain, Tissue, glandular_part, grow
-from densight.phantom.woman import Woman
 from densight.vocabulary import Laterality, Projection, View
 
 __all__ = ["STEPS", "Breast", "make_breast"]

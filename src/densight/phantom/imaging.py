@@ -15,12 +15,12 @@ from densight.phantom.body import Breast, make_breast
 from densight.phantom.display import BRIGHTEST, render
 from densight.phantom.film import film
 from densight.phantom.markers import burn_in
+from densight.phantom.patient import Woman, density_of, draw_woman
 from densight.phantom.projection import Camera, Projected, project
 from densight.phantom.regions import Change, Rays, Region
 from densight.phantom.settings import SCREENING_MIX, Settings
 from densight.phantom.truth import DENSE, ExamTruth, ImageTruth, PhantomExam
 from densight.phantom.units import UNITS, choose_exposure
-from densight.phantom.woman import Woman, density_of, draw_woman
 from densight.vocabulary import PROJECTIONS, DensightError, Laterality, Projection
 
 __all__ = ["exam", "image_without_gland", "intervene"]

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from densight.intake.mammogram import Exam
+from densight.phantom.patient import Woman
 from densight.phantom.settings import Settings
-from densight.phantom.woman import Woman
 from densight.vocabulary import Laterality, Projection
 
 __all__ = ["DENSE", "ExamTruth", "ImageTruth", "PhantomExam"]

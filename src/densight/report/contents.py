@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from densight.assessment.fusion import fuse_exams, probability_columns
 from densight.assessment.priors import PRIORS
-from densight.assessment.run import RUN, read_fusion
+from densight.assessment.record import RUN, read_fusion
 from densight.assessment.tables import EXAMS, read_assessments, read_exams, read_table
 from densight.explanation.overlay import film_name
-from densight.explanation.trial.card import read_trials
 from densight.figures.levels import FIGURES, are_of
 from densight.intake.failures import FAILURES, NOT_ASSESSED
 from densight.storage import read_json
+from densight.trials.verdicts import read_trials
 from densight.vocabulary import Laterality, Projection, View
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from densight.anatomy.pictures import draw_anatomy
 from densight.anatomy.projection import SAID, projection_in_picture
 from densight.anatomy.reading import read
-from densight.assessment.assess import Seen, examine_with
+from densight.assessment.assess import PreparedImage, assess_image
 from densight.assessment.models import Models
 from densight.intake.dicom.header import integer, is_dicom, number, text
 from densight.intake.dicom.identity import identifying, shown_name
@@ -153,7 +153,7 @@ def _of_mammogram(mammogram: Mammogram, models: Models) -> Iterator[Step]:
     prepared = prepare(mammogram, bundle.facts.preparation, anatomy)
     done = prepared.done[len(mammogram.assumed) :]
     yield Step(f"What {bundle.label} sees", tuple(("done", words) for words in done), _spread(prepared.image))
-    said = examine_with(models, Seen(mammogram, prepared, anatomy)).assessment
+    said = assess_image(models, PreparedImage(mammogram, prepared, anatomy)).assessment
     odds = tuple((label, f"{value:.3f}") for label, value in zip(said.classes, said.probabilities, strict=True))
     yield Step("What it says", (("density of this image", said.density), *odds))
 

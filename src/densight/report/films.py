@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from densight.explanation.film import FILM
-from densight.explanation.naming import MAPS
 from densight.explanation.overlay import probability
+from densight.explanation.page_layers import FILM
+from densight.explanation.picture_names import MAPS
 from densight.report.contents import ImageRow
 from densight.report.embed import Picture, embed_picture
 from densight.storage import read_json

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from densight.explanation.methods.methods import method_name
 from densight.explanation.overlay import describe_class, probability
-from densight.explanation.trial.card import PICTURES
 from densight.figures.drawn import FIGURES, SHOWN, SHOWN_OF_SCALINGS
 from densight.figures.intervals import INTERVALS
 from densight.figures.plots import PLOTS, plot_name
@@ -20,6 +19,7 @@ from densight.report.contents import Contents, read_contents
 from densight.report.embed import Picture, embed_plot
 from densight.report.films import Films, read_films
 from densight.storage import write_text
+from densight.trials.verdicts import PICTURES
 
 if TYPE_CHECKING:
     from jinja2 import Environment

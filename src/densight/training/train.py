@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from densight.training.checkpoint import State
     from densight.training.material import Material
 
-__all__ = ["Job", "Standing", "Watcher", "look_up", "plan", "train"]
+__all__ = ["Job", "TrainingStatus", "Watcher", "plan", "train", "training_status"]
 
 TRAINING = "training"
 """The bundle's folder of what the training leaves: its curves, and its state until it is finished."""
@@ -58,7 +58,7 @@ class Watcher(Protocol):
 
 
 @dataclass(frozen=True)
-class Standing:
+class TrainingStatus:
     """How far a training is.
 
     Parameters
@@ -101,7 +101,7 @@ def plan(catalogue: Catalogue, projection: str) -> list[Job]:
     return [Job(projection, (Projection(projection),))]
 
 
-def look_up(catalogue: Catalogue, job: Job, recipe: Recipe, folder: Path, *, seed: int = 0) -> Standing:
+def training_status(catalogue: Catalogue, job: Job, recipe: Recipe, folder: Path, *, seed: int = 0) -> TrainingStatus:
     """How far this very training is in ``folder``; quick, and refuses what :func:`train` would refuse.
 
     Raises
@@ -117,11 +117,11 @@ def look_up(catalogue: Catalogue, job: Job, recipe: Recipe, folder: Path, *, see
     if bundle.is_file():
         record = read_json(bundle).get("training")
         if isinstance(record, dict) and record.get("fingerprint") == fingerprint:
-            return Standing(int(record["epochs"]), record)
+            return TrainingStatus(int(record["epochs"]), record)
         raise DensightError(
             "the folder holds a model of another training", folder, "choose another output folder, or delete this one"
         )
-    return Standing(len(read_state(state, fingerprint).history) if state.is_file() else 0)
+    return TrainingStatus(len(read_state(state, fingerprint).history) if state.is_file() else 0)
 
 
 def train(
@@ -174,7 +174,7 @@ def train(
     place = folder / TRAINING
     clear_leftovers(folder)
     clear_leftovers(place)
-    if look_up(catalogue, job, recipe, folder, seed=seed).record is not None:
+    if training_status(catalogue, job, recipe, folder, seed=seed).record is not None:
         delete(place / STATE)
         return read_left_out(catalogue, place)
     fabric = open_device(device, recipe.precision)

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from densight.explanation.methods.gradcam import grad_cam
 from densight.explanation.methods.layers import AtLayer
-from densight.explanation.methods.subject import Maps, Subject, chunks
+from densight.explanation.methods.method_input import Maps, MethodInput, chunks
 from densight.explanation.methods.targets import STEPS, expected_slopes, mean_slopes, with_expected
 from densight.geometry import map_to_frame
 
@@ -35,7 +35,7 @@ __all__ = [
 ]
 
 
-def make_grad_cam(subject: Subject, targets: Sequence[int]) -> Maps:
+def make_grad_cam(subject: MethodInput, targets: Sequence[int]) -> Maps:
     """Grad-CAM: each channel weighs its mean derivative. In closed form at the last layer."""
     at = subject.look()
     if not _is_last(subject, at):
@@ -48,20 +48,20 @@ def make_grad_cam(subject: Subject, targets: Sequence[int]) -> Maps:
     return _maps(subject, at, torch.cat([cells, expected[None]])[list(targets)], targets)
 
 
-def make_hires_cam(subject: Subject, targets: Sequence[int]) -> Maps:
+def make_hires_cam(subject: MethodInput, targets: Sequence[int]) -> Maps:
     """HiResCAM: ``Σ_k g A``, each place with its own derivative."""
     at = subject.look()
     return _maps(subject, at, (_differentiate(subject, at, targets) * at.activations).sum(dim=1), targets)
 
 
-def make_layer_cam(subject: Subject, targets: Sequence[int]) -> Maps:
+def make_layer_cam(subject: MethodInput, targets: Sequence[int]) -> Maps:
     """LayerCAM: ``Σ_k max(g, 0) A``."""
     at = subject.look()
     gradients = _differentiate(subject, at, targets)
     return _maps(subject, at, (gradients.clamp(min=0) * at.activations).sum(dim=1), targets)
 
 
-def make_grad_cam_plus_plus(subject: Subject, targets: Sequence[int]) -> Maps:
+def make_grad_cam_plus_plus(subject: MethodInput, targets: Sequence[int]) -> Maps:
     """Grad-CAM++: each channel weighs ``Σ_p max(g, 0) / (2 + g Σ_p A)``, places without a derivative left out.
 
     That is equation 19 of the paper with ``g²`` cancelled. Left in, as other programs have it, it needs a small number
@@ -74,7 +74,7 @@ def make_grad_cam_plus_plus(subject: Subject, targets: Sequence[int]) -> Maps:
     return _maps(subject, at, torch.einsum("tk,kij->tij", weights, at.activations[0]), targets)
 
 
-def make_eigen_cam(subject: Subject, targets: Sequence[int]) -> Maps:
+def make_eigen_cam(subject: MethodInput, targets: Sequence[int]) -> Maps:
     """Eigen-CAM: the activations along their first singular vector; the same map for all targets.
 
     The sign, which the decomposition leaves open, is that in which the map's sum is positive.
@@ -87,7 +87,7 @@ def make_eigen_cam(subject: Subject, targets: Sequence[int]) -> Maps:
     return _maps(subject, at, cells.expand(len(targets), *cells.shape), targets, backward=0)
 
 
-def make_ablation_cam(subject: Subject, targets: Sequence[int]) -> Maps:
+def make_ablation_cam(subject: MethodInput, targets: Sequence[int]) -> Maps:
     """Ablation-CAM: each channel weighs what the target loses without it.
 
     The paper divides by the target's score, which turns the map's sign where that is negative; here it is not divided.
@@ -107,7 +107,7 @@ def make_ablation_cam(subject: Subject, targets: Sequence[int]) -> Maps:
     return _maps(subject, at, torch.einsum("kt,kij->tij", weights, kept[0]), targets, forward=passes, backward=0)
 
 
-def make_score_cam(subject: Subject, targets: Sequence[int]) -> Maps:
+def make_score_cam(subject: MethodInput, targets: Sequence[int]) -> Maps:
     """Score-CAM: each channel weighs the target's score where only what it shows is left of the dense tissue.
 
     The channel, enlarged and brought between 0 and 1, fades between the image and its fat; the scores are made
@@ -130,7 +130,7 @@ def make_score_cam(subject: Subject, targets: Sequence[int]) -> Maps:
     return _maps(subject, at, cells, targets, forward=len(kept), backward=0)
 
 
-def make_expected_class(subject: Subject, targets: Sequence[int]) -> Maps:
+def make_expected_class(subject: MethodInput, targets: Sequence[int]) -> Maps:
     """What each place adds to the classes' scores and to the expected class: the maps add up to what they explain.
 
     Of networks that end in ``logits = W mean(f(A)) + b``, place ``p`` adds ``W f(A_p) / n`` to the logits. What that
@@ -155,11 +155,11 @@ def make_expected_class(subject: Subject, targets: Sequence[int]) -> Maps:
     return _maps(subject, at, (gradients * at.activations).sum(dim=1), targets, backward=0)
 
 
-def _is_last(subject: Subject, at: AtLayer) -> bool:
+def _is_last(subject: MethodInput, at: AtLayer) -> bool:
     return at.name == subject.network.feature_layer
 
 
-def _differentiate(subject: Subject, at: AtLayer, targets: Sequence[int], along: Tensor | None = None) -> Tensor:
+def _differentiate(subject: MethodInput, at: AtLayer, targets: Sequence[int], along: Tensor | None = None) -> Tensor:
     """The targets' derivatives with respect to the layer, ``(targets, channels, rows, columns)``.
 
     With ``along`` their means over as many multiples of the activations.
@@ -176,7 +176,12 @@ def _differentiate(subject: Subject, at: AtLayer, targets: Sequence[int], along:
 
 
 def _maps(
-    subject: Subject, at: AtLayer, cells: Tensor, targets: Sequence[int], forward: int = 0, backward: int | None = None
+    subject: MethodInput,
+    at: AtLayer,
+    cells: Tensor,
+    targets: Sequence[int],
+    forward: int = 0,
+    backward: int | None = None,
 ) -> Maps:
     """Maps at a layer; a derivative a target is counted where nothing else is said and the layer is not the last."""
     inner = not _is_last(subject, at)

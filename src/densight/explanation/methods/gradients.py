@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from densight.explanation.methods.subject import Maps, Subject, chunks
+from densight.explanation.methods.method_input import Maps, MethodInput, chunks
 from densight.explanation.methods.targets import Scores
 
 __all__ = ["make_gradient_times_input", "make_integrated_gradients", "make_smooth_grad"]
@@ -27,7 +27,7 @@ NOISE = 0.15
 """Their noise, as a part of the range of the input's values."""
 
 
-def make_gradient_times_input(subject: Subject, targets: Sequence[int]) -> Maps:
+def make_gradient_times_input(subject: MethodInput, targets: Sequence[int]) -> Maps:
     """The derivative times the input, whose zero is the middle of the grey scale.
 
     Source: Shrikumar et al., "Not just a black box", arXiv:1605.01713.
@@ -39,7 +39,7 @@ def make_gradient_times_input(subject: Subject, targets: Sequence[int]) -> Maps:
     return _maps(cells, len(targets))
 
 
-def make_integrated_gradients(subject: Subject, targets: Sequence[int]) -> Maps:
+def make_integrated_gradients(subject: MethodInput, targets: Sequence[int]) -> Maps:
     """The derivative along the straight line from fat to the image, times their difference.
 
     Source: Sundararajan, Taly and Yan, "Axiomatic attribution for deep networks", ICML 2017.
@@ -57,7 +57,7 @@ def make_integrated_gradients(subject: Subject, targets: Sequence[int]) -> Maps:
     return _maps(cells, PATH * len(targets))
 
 
-def make_smooth_grad(subject: Subject, targets: Sequence[int]) -> Maps:
+def make_smooth_grad(subject: MethodInput, targets: Sequence[int]) -> Maps:
     """The mean derivative of noisy copies of the image.
 
     Source: Smilkov et al., "SmoothGrad: removing noise by adding noise", arXiv:1706.03825.

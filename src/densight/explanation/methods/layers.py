@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from densight.network.blocks import DensityNetwork, feature_centres
 from densight.vocabulary import DensightError
 
-__all__ = ["AtLayer", "look_at", "name_layers"]
+__all__ = ["AtLayer", "layer_output", "name_layers"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +37,9 @@ class AtLayer:
     step: tuple[float, float]
 
 
-def look_at(network: DensityNetwork, x: Tensor, name: str | None = None, features: Tensor | None = None) -> AtLayer:
+def layer_output(
+    network: DensityNetwork, x: Tensor, name: str | None = None, features: Tensor | None = None
+) -> AtLayer:
     """What a layer gives for an image.
 
     Parameters

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from densight.explanation.methods.subject import Maps, Subject
+from densight.explanation.methods.method_input import Maps, MethodInput
 
 __all__ = ["make_kernel_shap", "make_occlusion", "make_rise"]
 
@@ -32,7 +32,7 @@ COALITIONS = 256
 """Sets of regions that KernelSHAP draws beside those of one and of all but one."""
 
 
-def make_occlusion(subject: Subject, targets: Sequence[int]) -> Maps:
+def make_occlusion(subject: MethodInput, targets: Sequence[int]) -> Maps:
     """What a target loses where a window becomes fat, the mean of the windows over a place; in scores.
 
     Windows overlap by half; those that change nothing are not tried.
@@ -59,7 +59,7 @@ def make_occlusion(subject: Subject, targets: Sequence[int]) -> Maps:
     return Maps(losses / times, "input", forward=passes + 1)
 
 
-def make_rise(subject: Subject, targets: Sequence[int]) -> Maps:
+def make_rise(subject: MethodInput, targets: Sequence[int]) -> Maps:
     """How much higher a target's score is where a place is kept than on the whole; in scores.
 
     Soft masks of random cells keep one half and make the rest fat. The paper's map is ``Σ score mask``, which is far
@@ -91,7 +91,7 @@ def _draw_masks(shape: tuple[int, int], seed: int) -> Tensor:
     )
 
 
-def make_kernel_shap(subject: Subject, targets: Sequence[int]) -> Maps:
+def make_kernel_shap(subject: MethodInput, targets: Sequence[int]) -> Maps:
     """KernelSHAP over regions of tissue: each one's Shapley value, in scores, spread over its pixels.
 
     The map's sum is the image's score less that of fat. Sets of regions are drawn in pairs with their complements.
@@ -142,7 +142,7 @@ def _solve(sets: Tensor, scores: Tensor, change: Tensor) -> Tensor:
     return values
 
 
-def _scores_of(subject: Subject, masks: Tensor, regions: Tensor | None = None) -> Tensor:
+def _scores_of(subject: MethodInput, masks: Tensor, regions: Tensor | None = None) -> Tensor:
     """Scores of the image where masks ``(n, rows, columns)``, or ``(n, regions + 1)``, keep it, else of fat."""
     fat, scores = _fat(subject), []
     for start in range(0, len(masks), 16):
@@ -152,6 +152,6 @@ def _scores_of(subject: Subject, masks: Tensor, regions: Tensor | None = None) -
     return torch.cat(scores)
 
 
-def _fat(subject: Subject) -> Tensor:
+def _fat(subject: MethodInput) -> Tensor:
     assert subject.fat is not None
     return subject.fat

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from densight.vocabulary import DensightError
 
 if TYPE_CHECKING:
-    from densight.explanation.methods.subject import Maps, Subject
+    from densight.explanation.methods.method_input import Maps, MethodInput
 
 __all__ = ["METHODS", "Method", "choose_methods", "method_name"]
 
@@ -42,17 +42,17 @@ class Method:
     needs_fat: bool = False
     needs_regions: bool = False
 
-    def make(self, subject: Subject, targets: Sequence[int] | None = None) -> Maps:
+    def make(self, subject: MethodInput, targets: Sequence[int] | None = None) -> Maps:
         """The maps of some targets, of all if None.
 
         Parameters
         ----------
-        subject : Subject
+        subject : MethodInput
         targets : sequence of int, optional
             Places of classes; the number of classes is the expected class.
         """
         module, _, function = self.home.partition(".")
-        make: Callable[[Subject, Sequence[int]], Maps] = getattr(
+        make: Callable[[MethodInput, Sequence[int]], Maps] = getattr(
             import_module(f"densight.explanation.methods.{module}"), function
         )
         return make(subject, subject.targets if targets is None else targets)

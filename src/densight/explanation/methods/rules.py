@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
-from densight.explanation.methods.subject import Maps, Subject
+from densight.explanation.methods.method_input import Maps, MethodInput
 from densight.explanation.methods.targets import mean_slopes, with_expected
 from densight.vocabulary import DensightError
 
@@ -71,7 +71,7 @@ class _Under(TorchFunctionMode):
         return func(*args, **kwargs)
 
 
-def make_guided_backpropagation(subject: Subject, targets: Sequence[int]) -> Maps:
+def make_guided_backpropagation(subject: MethodInput, targets: Sequence[int]) -> Maps:
     """Guided back-propagation: at every activation, only what is positive goes on backwards.
 
     Source: Springenberg et al., "Striving for simplicity: the all convolutional net", ICLR Workshops 2015.
@@ -100,7 +100,7 @@ class _Guided(torch.autograd.Function):
         return None, (slope * gradients[0]).clamp(min=0)
 
 
-def make_deep_lift(subject: Subject, targets: Sequence[int]) -> Maps:
+def make_deep_lift(subject: MethodInput, targets: Sequence[int]) -> Maps:
     """DeepLIFT by its rescale rule: what the difference from fat contributes to the difference of the scores.
 
     Image and fat go through the network together; at every activation the slope is that between the two. The expected

@@ -13,7 +13,8 @@ from densight.intake.dicom.identity import conceal_path, read_identity
 from densight.intake.dicom.kinds import is_for_processing, is_partial, is_synthetic, why_not_assessed
 from densight.intake.dicom.views import what_is_shown
 from densight.intake.failures import Failure, LeftOut
-from densight.intake.naming import Entry, projection_of
+from densight.intake.mammogram import Entry
+from densight.intake.naming import projection_of
 from densight.vocabulary import DensightError, Projection
 
 if TYPE_CHECKING:

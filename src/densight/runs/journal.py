@@ -7,9 +7,9 @@ import os
 from pathlib import Path
 from typing import Any
 
-from densight.assessment.assess import Examined
+from densight.assessment.assess import ImageResult
 from densight.intake.files import stamp
-from densight.intake.naming import Entry
+from densight.intake.mammogram import Entry
 from densight.storage import cannot_append
 
 __all__ = ["JOURNAL", "Journal"]
@@ -65,7 +65,7 @@ class Journal:
         """What was said of an image that is assessed: its probabilities and the words of its row."""
         return self._said[self.key(entry)]
 
-    def note(self, examined: list[tuple[Entry, Examined]], maps: dict[Path, str], unexplained: set[Path]) -> None:
+    def note(self, examined: list[tuple[Entry, ImageResult]], maps: dict[Path, str], unexplained: set[Path]) -> None:
         """Add the images of an exam; those of ``unexplained`` were not explained as they should have been.
 
         Raises

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from densight.assessment.run import RUN
+from densight.assessment.record import RUN
 from densight.explanation.methods.methods import method_name
-from densight.explanation.trial.trial import MEASURES, Summary
 from densight.storage import read_json
+from densight.trials.measure import MEASURES, Summary
 
 __all__ = ["JUDGED", "PICTURES", "TRIALS", "Card", "Line", "describe", "make_card", "number", "read_trials"]
 

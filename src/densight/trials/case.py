@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from densight.assessment.assess import Examined
-from densight.explanation.explain import as_subject
-from densight.explanation.fat import Tissue, fat_level, fat_picture
+from densight.assessment.assess import ImageResult
+from densight.explanation.baseline import Tissue, fat_level, fat_picture
+from densight.explanation.explain import method_input
 from densight.explanation.methods.methods import METHODS
 from densight.explanation.methods.targets import with_expected
 from densight.explanation.overlay import BLUR
@@ -23,7 +23,7 @@ from densight.phantom.stored import read_truth, without_dense_tissue
 from densight.preparation.prepare import finish, frame
 
 if TYPE_CHECKING:
-    from densight.explanation.methods.subject import Subject
+    from densight.explanation.methods.method_input import MethodInput
 
 __all__ = ["Case", "make_blocks"]
 
@@ -46,7 +46,7 @@ class Case:
 
     Parameters
     ----------
-    examined : Examined
+    examined : ImageResult
     tissue : Tissue
         In the network's frame.
     reference : str
@@ -59,7 +59,7 @@ class Case:
         What is explained: the place of a class, or the number of classes for the expected class.
     """
 
-    examined: Examined
+    examined: ImageResult
     tissue: Tissue
     reference: str
     without: Image
@@ -67,12 +67,12 @@ class Case:
     target: int
 
     @classmethod
-    def of(cls, examined: Examined, *, predicted: bool = False, seed: int = 0) -> Case:
+    def of(cls, examined: ImageResult, *, predicted: bool = False, seed: int = 0) -> Case:
         """Gather what is needed of an image.
 
         Parameters
         ----------
-        examined : Examined
+        examined : ImageResult
         predicted : bool
             Whether the predicted class is explained instead of the expected one.
         seed : int
@@ -132,11 +132,11 @@ class Case:
                 scores.append(with_expected(self.network(x.to(device)))[:, self.target].double().cpu().numpy())
         return np.concatenate(scores) if scores else np.zeros(0)
 
-    def subject(self, method: str, seed: int = 0) -> Subject:
+    def subject(self, method: str, seed: int = 0) -> MethodInput:
         """What a method is given of the case."""
-        return as_subject(self.examined, METHODS[method], tissue=self.tissue, seed=seed)
+        return method_input(self.examined, METHODS[method], tissue=self.tissue, seed=seed)
 
-    def map(self, method: str, subject: Subject | None = None) -> Image:
+    def map(self, method: str, subject: MethodInput | None = None) -> Image:
         """A method's signed map of the target in the network's frame, shape (rows, columns).
 
         A map of single pixels is averaged as it is for drawing: what is tried is what is seen.

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from densight.explanation.methods.methods import method_name
-from densight.explanation.trial.card import JUDGED, number
-from densight.explanation.trial.trial import MEASURES, Summary, Trial
+from densight.trials.measure import MEASURES, Summary, Trial
+from densight.trials.verdicts import JUDGED, number
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

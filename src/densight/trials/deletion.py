@@ -16,7 +16,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from densight.explanation.trial.cause import region_masses
+from densight.trials.cause import region_masses
 
 __all__ = ["STEPS", "block_means", "deletion_curve", "insertion_curve", "order_blocks"]
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from densight.anatomy.projection import told_by_pictures
 from densight.assessment.models import Models
-from densight.assessment.run import assess_run
 from densight.assessment.tables import read_exams
-from densight.explanation.run import Explainer
 from densight.intake.exam import find_inputs
 from densight.intake.failures import NOT_ASSESSED, write_left_out
-from densight.interchange.write import DicomWriter
+from densight.runs.dicom import DicomWriter
+from densight.runs.maps import Explainer
+from densight.runs.run import assess_run
 
 __all__ = ["Answered", "answer_exam"]
 

@@ -18,9 +18,9 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]
     StorageCommitmentPushModelInstance,
 )
 
-from densight.interchange.pacs.address import Address, Security
-from densight.interchange.pacs.dimse import SUCCESS, TIMEOUT, associate, serve
-from densight.interchange.pacs.pacs import unreachable
+from densight.pacs.address import Address, Security
+from densight.pacs.dimse import SUCCESS, TIMEOUT, associate, serve
+from densight.pacs.protocol import unreachable
 
 __all__ = ["request_commitment"]
 

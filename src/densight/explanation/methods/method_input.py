@@ -8,18 +8,18 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from densight.explanation.methods.layers import AtLayer, look_at
+from densight.explanation.methods.layers import AtLayer, layer_output
 from densight.explanation.methods.targets import with_expected
 from densight.network.blocks import DensityNetwork
 
-__all__ = ["Maps", "Subject", "chunks"]
+__all__ = ["Maps", "MethodInput", "chunks"]
 
 _PIXELS_AT_ONCE = 1_600_000
 """Bounds the memory of a pass: so many input pixels are in it."""
 
 
 @dataclass(frozen=True, eq=False)
-class Subject:
+class MethodInput:
     """One image before a network.
 
     Parameters
@@ -58,13 +58,13 @@ class Subject:
         """All that can be explained: the classes, and the expected class."""
         return tuple(range(self.classes + 1))
 
-    def before(self, network: DensityNetwork) -> Subject:
+    def before(self, network: DensityNetwork) -> MethodInput:
         """The same image before another network."""
         return replace(self, network=network, features=None)
 
     def look(self) -> AtLayer:
         """The layer that is asked for."""
-        return look_at(self.network, self.x, self.layer, self.features)
+        return layer_output(self.network, self.x, self.layer, self.features)
 
     def scores(self, images: Tensor) -> Tensor:
         """All targets' scores ``(B, k + 1)`` of images ``(B, channels, rows, columns)``, without gradients."""

@@ -13,8 +13,8 @@ import requests
 from dicomweb_client.api import DICOMwebClient
 from pydicom import dcmread
 
-from densight.interchange.pacs.address import PASSWORD, TOKEN, Address, Security, secret
-from densight.interchange.pacs.pacs import Deliver, Query, unreachable
+from densight.pacs.address import PASSWORD, TOKEN, Address, Security, secret
+from densight.pacs.protocol import Deliver, Query, unreachable
 from densight.vocabulary import DensightError
 
 __all__ = ["WebPacs"]
@@ -35,7 +35,7 @@ _FAILED = "00081198"
 
 @dataclass(frozen=True, eq=False)
 class WebPacs:
-    """A PACS that speaks DICOMweb; see `densight.interchange.pacs.pacs.Pacs`."""
+    """A PACS that speaks DICOMweb; see `densight.pacs.protocol.Pacs`."""
 
     address: Address
     client: DICOMwebClient

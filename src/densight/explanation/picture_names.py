@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from densight.intake.naming import Entry
+from densight.intake.mammogram import Entry
 
 __all__ = ["EXAM_PICTURES", "MAPS", "exam_picture_name", "image_names"]
 

@@ -7,32 +7,28 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from densight.assessment.assess import Examined
+from densight.assessment.assess import ImageResult
 from densight.assessment.calibration import Fusion
 from densight.assessment.models import Models
-from densight.assessment.run import read_fusion
-from densight.explanation.drawing import Painters, Task, in_turn, save_exam, save_image
 from densight.explanation.explain import explain
 from densight.explanation.explanation import Explanation
 from densight.explanation.methods.methods import choose_methods
-from densight.explanation.naming import MAPS, image_names
-from densight.explanation.pictures import read_raw
-from densight.explanation.trial.card import read_trials
+from densight.explanation.picture_names import MAPS, image_names
+from densight.explanation.save import DrawingPool, Task, in_turn, save_exam, save_image
 from densight.intake.failures import Failure
-from densight.intake.image import read_mammogram
-from densight.intake.mammogram import Mammogram
-from densight.intake.naming import Entry
+from densight.intake.mammogram import Entry, Mammogram
+from densight.trials.verdicts import read_trials
 from densight.vocabulary import DensightError, Projection
 
 if TYPE_CHECKING:
-    import pandas as pd
+    pass
 
-__all__ = ["Explainer", "hang_again"]
+__all__ = ["Explainer"]
 
 
 @dataclass(frozen=True, eq=False)
 class Explainer:
-    """What `densight.assessment.run.assess_run` calls with each exam in order to explain it.
+    """What `densight.runs.run.assess_run` calls with each exam in order to explain it.
 
     Every image gets the tutorial's four pictures, its maps of all classes as a picture and as raw numbers, under
     ``maps/<PROJECTION>/``; those of methods beyond the first lie in a folder of the method's name there. Every exam
@@ -43,7 +39,7 @@ class Explainer:
     folder : Path
         The run folder.
     names : dict of Path to str
-        What the names of each image's pictures hold; see `densight.explanation.naming.image_names`.
+        What the names of each image's pictures hold; see `densight.explanation.picture_names.image_names`.
     methods : tuple of str
         Of `densight.explanation.methods.methods.METHODS`, at least one.
     layer : str or None
@@ -53,7 +49,7 @@ class Explainer:
     fusion : Fusion
         How the images' probabilities become the exam's.
     paint : callable
-        What does the drawing; see `densight.explanation.drawing.painters_for`.
+        What does the drawing; see `densight.explanation.save.painters_for`.
     """
 
     folder: Path
@@ -62,7 +58,7 @@ class Explainer:
     layer: str | None
     warning: str
     fusion: Fusion
-    paint: Painters = in_turn
+    paint: DrawingPool = in_turn
 
     @classmethod
     def of(
@@ -73,7 +69,7 @@ class Explainer:
         models: Models,
         methods: Sequence[str],
         layer: str | None,
-        paint: Painters = in_turn,
+        paint: DrawingPool = in_turn,
     ) -> Explainer:
         """Check what is asked for before anything is done.
 
@@ -107,7 +103,7 @@ class Explainer:
         """What is done, in a word."""
         return ",".join(self.methods) + (f"@{self.layer}" if self.layer else "")
 
-    def __call__(self, examined: list[tuple[Entry, Examined]]) -> tuple[dict[Path, str], list[Failure]]:
+    def __call__(self, examined: list[tuple[Entry, ImageResult]]) -> tuple[dict[Path, str], list[Failure]]:
         """Explain the images of an exam; give what each one's row has in the column ``maps``, and what failed."""
         maps: dict[Path, str] = {}
         failures: list[Failure] = []
@@ -138,32 +134,9 @@ class Explainer:
 def _check_layer(models: Models, layer: str) -> None:
     import torch
 
-    from densight.explanation.methods.layers import look_at
+    from densight.explanation.methods.layers import layer_output
 
     for bundle in models.bundles:
         facts, device = bundle.facts, bundle.network.classifier.weight.device
         blank = torch.zeros(1, facts.architecture.channels, *facts.preparation.shape, device=device)
-        look_at(bundle.network, blank, layer)
-
-
-def hang_again(run: Path, base: Path, table: pd.DataFrame, warning: str) -> None:
-    """Draw the exams of a run as they are hung once more, with a warning on the maps.
-
-    Parameters
-    ----------
-    run : Path
-        The run folder; the maps are those in it.
-    base : Path
-        The folder to which the paths in the table are relative.
-    table : DataFrame
-        ``assessments.csv``.
-    warning : str
-    """
-    fusion = read_fusion(run)
-    for (patient, exam), rows in table[table["maps"] != ""].groupby(["patient_id", "exam_id"], sort=False):
-        views: dict[Projection, list[tuple[Mammogram, Explanation]]] = {}
-        for row in rows.to_dict("records"):
-            projection = Projection.of(row["view"], row["laterality"])
-            mammogram = read_mammogram(base / str(row["path"]), projection)
-            views.setdefault(projection, []).append((mammogram, read_raw(run / f"{row['maps']}_raw.json")))
-        save_exam(run, str(patient), str(exam), views, fusion, warning)
+        layer_output(bundle.network, blank, layer)

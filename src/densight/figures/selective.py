@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from densight.assessment.conformal import fit_sets
-from densight.assessment.folds import crossed, folds_of
+from densight.assessment.folds import crossed, group_folds
 from densight.figures.bootstrap import resample, sums_by_patient
 from densight.figures.drawn import Cases
 from densight.figures.intervals import Estimate
@@ -101,7 +101,7 @@ def cross_sets(
         return sets.of(said[inside])
 
     sets = crossed(patients, said.shape, made).astype(bool)
-    how = f"{int(folds_of(patients).max()) + 1} folds"
+    how = f"{int(group_folds(patients).max()) + 1} folds"
     return measure_sets(sets, cases, classes, promise, how, by_class=by_class)
 
 

@@ -11,21 +11,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from densight.assessment.assess import examine, look_at
+from densight.assessment.assess import prepare_image, run_network
 from densight.assessment.models import Models, load_models
-from densight.assessment.run import RUN
+from densight.assessment.record import RUN
 from densight.assessment.tables import read_assessments, read_table
+from densight.explanation.hang_again import hang_again
 from densight.explanation.methods.methods import choose_methods
-from densight.explanation.run import hang_again
-from densight.explanation.trial.bench import Bench
-from densight.explanation.trial.card import PICTURES, TRIALS, Card, make_card
-from densight.explanation.trial.case import Case
-from densight.explanation.trial.trial import MEASURES, Summary, Trial
-from densight.explanation.trial.trials import BASELINES, try_baseline, try_method
 from densight.intake.failures import Failure
 from densight.intake.image import read_mammogram
 from densight.network.shipped import is_shipped
 from densight.storage import read_json, replacing, write_csv, write_json
+from densight.trials.battery import BASELINES, try_baseline, try_method
+from densight.trials.bench import Bench
+from densight.trials.case import Case
+from densight.trials.measure import MEASURES, Summary, Trial
+from densight.trials.verdicts import PICTURES, TRIALS, Card, make_card
 from densight.vocabulary import DensightError, Projection
 
 if TYPE_CHECKING:
@@ -229,7 +229,7 @@ def _make_cases(
         try:
             mammogram = read_mammogram(path, projection, patient_id=str(row["patient_id"]), exam_id=str(row["exam_id"]))
             bundle = models.of(projection, path)
-            examined = examine(bundle, look_at(bundle, mammogram))
+            examined = run_network(bundle, prepare_image(bundle, mammogram))
             cases.append((str(row["path"]), Case.of(examined, predicted=predicted, seed=seed)))
         except DensightError as error:
             failures.append(Failure.of(error, path))
@@ -316,7 +316,7 @@ def _plain(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _draw(run: Path, trials: Sequence[Trial]) -> None:
-    from densight.explanation.trial.plots import draw_table, draw_values
+    from densight.trials.plots import draw_table, draw_values
 
     methods = [trial for trial in trials if trial.method not in BASELINES]
     for name, figure in (("table", draw_table(_summaries(methods))), ("values", draw_values(trials))):

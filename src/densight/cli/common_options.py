@@ -23,12 +23,12 @@ __all__ = [
     "FAULT",
     "HABITS",
     "JsonOption",
+    "OutputMode",
     "QuietOption",
-    "Speech",
     "VerboseOption",
     "is_silent",
     "reply",
-    "wish",
+    "set_global",
     "with_habits",
 ]
 
@@ -45,7 +45,7 @@ HABITS: dict[str, Any] = {"as_json": JsonOption, "quiet": QuietOption, "verbose"
 
 
 @dataclass(frozen=True)
-class Speech:
+class OutputMode:
     """How a command speaks, and what it has to say to a machine.
 
     Parameters
@@ -61,11 +61,11 @@ class Speech:
     answers: dict[str, Any] = field(default_factory=dict)
 
 
-_WISHED: ContextVar[Speech] = ContextVar("wished", default=Speech())  # noqa: B039 - never changed, only replaced
-_SPOKEN: ContextVar[Speech | None] = ContextVar("spoken", default=None)
+_WISHED: ContextVar[OutputMode] = ContextVar("wished", default=OutputMode())  # noqa: B039 - never changed, only replaced
+_SPOKEN: ContextVar[OutputMode | None] = ContextVar("spoken", default=None)
 
 
-def wish(speech: Speech) -> None:
+def set_global(speech: OutputMode) -> None:
     """Take note of what was asked for before the command's name."""
     _WISHED.set(speech)
 
@@ -90,7 +90,7 @@ def with_habits(command: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(command)
     def spoken(*, as_json: bool, quiet: bool, verbose: bool, **given: Any) -> None:
-        with _speaking(command.__name__, Speech(as_json, quiet, verbose)):
+        with _speaking(command.__name__, OutputMode(as_json, quiet, verbose)):
             command(**given)
 
     parameters = [one.replace(annotation=hints[name]) for name, one in signature.parameters.items()]
@@ -104,12 +104,12 @@ def with_habits(command: Callable[..., None]) -> Callable[..., None]:
 
 
 @contextmanager
-def _speaking(command: str, asked: Speech) -> Iterator[None]:
+def _speaking(command: str, asked: OutputMode) -> Iterator[None]:
     """Speak as asked while a command works; a command within another, as demo's are, as that one does."""
     outer, wished = _SPOKEN.get(), _WISHED.get()
     if outer is not None:
         asked = wished = outer
-    speech = Speech(asked.as_json or wished.as_json, asked.quiet or wished.quiet, asked.verbose or wished.verbose)
+    speech = OutputMode(asked.as_json or wished.as_json, asked.quiet or wished.quiet, asked.verbose or wished.verbose)
     token = _SPOKEN.set(speech)
     status = 0
     try:
@@ -151,6 +151,6 @@ def _telling(*, on: bool) -> Iterator[None]:
 
 
 def _print_json(answers: dict[str, Any]) -> None:
-    from densight.figures.record import plain
+    from densight.storage import plain
 
     print(json.dumps(plain(answers), indent=2, ensure_ascii=False, default=str))  # noqa: T201

@@ -17,10 +17,10 @@ from densight.intake.dicom.header import text
 from densight.intake.dicom.identity import read_identity
 from densight.intake.dicom.views import what_is_shown
 from densight.intake.pseudonyms import pseudonym
-from densight.interchange.pacs.address import Security
-from densight.interchange.pacs.dimse import serve
-from densight.interchange.pacs.queue import Queue
-from densight.interchange.pacs.syntaxes import IMAGES, SYNTAXES, file_of
+from densight.pacs.address import Security
+from densight.pacs.dimse import serve
+from densight.pacs.queue import Queue
+from densight.pacs.syntaxes import IMAGES, SYNTAXES, file_of
 from densight.storage import write_bytes
 from densight.vocabulary import DensightError
 

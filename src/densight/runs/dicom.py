@@ -9,21 +9,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from densight.assessment.assess import Examined, fuse_images
+from densight.assessment.assess import ImageResult, fuse_images
 from densight.assessment.models import Models
-from densight.assessment.run import OnExam
 from densight.explanation.explain import explain
 from densight.explanation.explanation import EXPECTED
-from densight.explanation.naming import EXAM_PICTURES, exam_picture_name
+from densight.explanation.picture_names import EXAM_PICTURES, exam_picture_name
 from densight.intake.dicom.header import is_dicom
 from densight.intake.failures import Failure
-from densight.intake.naming import Entry
+from densight.intake.mammogram import Entry
 from densight.interchange.capture import make_capture
 from densight.interchange.fhir import make_fhir
 from densight.interchange.maps import make_map
 from densight.interchange.report import make_report
 from densight.interchange.segmentation import make_segmentation
 from densight.interchange.source import Source, read_source
+from densight.runs.run import OnExam
 from densight.storage import replacing, write_json
 from densight.vocabulary import BIRADS, DensightError, Projection
 
@@ -44,7 +44,7 @@ REPORT, CAPTURE, FHIR = "report.dcm", "capture.dcm", "report.fhir.json"
 
 @dataclass(frozen=True, eq=False)
 class DicomWriter:
-    """What `densight.assessment.run.assess_run` calls with each exam in order to write it as DICOM.
+    """What `densight.runs.run.assess_run` calls with each exam in order to write it as DICOM.
 
     Under ``dicom/<exam>/`` in the run folder: ``report.dcm`` (structured report), ``report.fhir.json``,
     ``dense_<PROJECTION>.dcm`` (Segmentation of breast, pectoral muscle and dense tissue); and where exams are
@@ -111,7 +111,7 @@ class DicomWriter:
         """What is written, in a word, for the journal and ``run.json``."""
         return IDENTIFIED if self.identified else PSEUDONYMOUS
 
-    def __call__(self, examined: list[tuple[Entry, Examined]]) -> tuple[dict[Path, str], list[Failure]]:
+    def __call__(self, examined: list[tuple[Entry, ImageResult]]) -> tuple[dict[Path, str], list[Failure]]:
         """Explain the images of an exam, if that is asked for, and write it; what could not be done is listed."""
         maps, failures = self.explainer(examined) if self.explainer else ({}, [])
         try:
@@ -121,7 +121,7 @@ class DicomWriter:
             failures += [Failure(entry.path, fault, error.remedy or "") for entry, _ in examined]
         return maps, failures
 
-    def _write(self, examined: list[tuple[Entry, Examined]]) -> None:
+    def _write(self, examined: list[tuple[Entry, ImageResult]]) -> None:
         order = list(Projection)
         examined = sorted(examined, key=lambda pair: order.index(pair[1].assessment.projection))
         projections = [one.assessment.projection for _, one in examined]
@@ -146,7 +146,7 @@ class DicomWriter:
             words = [self.method, *models]
             _save(folder / CAPTURE, make_capture(_read_picture(picture), list(sources.values()), words))
 
-    def _write_image(self, folder: Path, examined: Examined, source: Source, models: Sequence[str]) -> None:
+    def _write_image(self, folder: Path, examined: ImageResult, source: Source, models: Sequence[str]) -> None:
         projection = examined.assessment.projection
         tissue = make_segmentation(examined.anatomy, source, models)
         if tissue is not None:

@@ -23,11 +23,11 @@ import numpy.typing as npt
 from densight.assessment.calibration import Fusion
 from densight.assessment.fusion import mean_of
 from densight.explanation.explanation import EXPECTED, Explanation
-from densight.explanation.film import save_film
-from densight.explanation.hanging import draw_hanging
-from densight.explanation.naming import EXAM_PICTURES, MAPS, exam_picture_name
+from densight.explanation.hanging_protocol import draw_hanging
 from densight.explanation.overlay import make_overlays
-from densight.explanation.pictures import draw_classes, draw_methods, save_raw, save_tutorial_pictures
+from densight.explanation.page_layers import save_film
+from densight.explanation.panels import draw_classes, draw_methods, save_raw, save_tutorial_pictures
+from densight.explanation.picture_names import EXAM_PICTURES, MAPS, exam_picture_name
 from densight.intake.mammogram import Mammogram
 from densight.storage import replacing
 from densight.vocabulary import DensightError, Projection
@@ -35,7 +35,7 @@ from densight.vocabulary import DensightError, Projection
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["Painters", "Task", "in_turn", "painters_for", "save_exam", "save_image"]
+__all__ = ["DrawingPool", "Task", "in_turn", "painters_for", "save_exam", "save_image"]
 
 DOTS_PER_INCH = 150
 
@@ -48,7 +48,7 @@ MOST = 5
 Task = tuple[Callable[..., None], tuple[Any, ...]]
 """A function of a module and what it is called with."""
 
-Painters = Callable[[Sequence[Task]], None]
+DrawingPool = Callable[[Sequence[Task]], None]
 """Does tasks, all of them before it returns."""
 
 
@@ -59,7 +59,7 @@ def in_turn(tasks: Sequence[Task]) -> None:
 
 
 @contextmanager
-def painters_for(images: int) -> Iterator[Painters]:
+def painters_for(images: int) -> Iterator[DrawingPool]:
     """What does the drawing of so many images: other processes if it is many, else this one.
 
     Raises

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from densight.interchange.pacs.address import Address, Security
+from densight.pacs.address import Address, Security
 from densight.vocabulary import DensightError
 
 __all__ = ["Pacs", "Query", "check_held", "connect", "unreachable"]
@@ -77,10 +77,10 @@ def connect(address: Address, security: Security, own_title: str) -> Pacs:
     """
     try:
         if address.url:
-            from densight.interchange.pacs.web import WebPacs
+            from densight.pacs.web import WebPacs
 
             return WebPacs.of(address, security)
-        from densight.interchange.pacs.dimse import DimsePacs
+        from densight.pacs.dimse import DimsePacs
 
         return DimsePacs(address, security, own_title)
     except ImportError:

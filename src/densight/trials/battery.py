@@ -10,18 +10,18 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from densight.explanation.trial import measures
-from densight.explanation.trial.bench import ORDERS, Bench, Found, Ground, curve_areas, other_network
-from densight.explanation.trial.case import Case
-from densight.explanation.trial.cause import misplaced_effect, region_masses
-from densight.explanation.trial.curves import block_means, order_blocks
-from densight.explanation.trial.faithful import unpredicted_part
-from densight.explanation.trial.repeatability import try_repeatability
-from densight.explanation.trial.sanity import STAGES
-from densight.explanation.trial.trial import MEASURES, Trial
+from densight.trials import map_measures
+from densight.trials.bench import ORDERS, Bench, Found, Ground, curve_areas, other_network
+from densight.trials.case import Case
+from densight.trials.cause import misplaced_effect, region_masses
+from densight.trials.deletion import block_means, order_blocks
+from densight.trials.infidelity import unpredicted_part
+from densight.trials.measure import MEASURES, Trial
+from densight.trials.repeatability import try_repeatability
+from densight.trials.sanity import STAGES
 
 if TYPE_CHECKING:
-    from densight.explanation.methods.subject import Subject
+    from densight.explanation.methods.method_input import MethodInput
 
 __all__ = ["BASELINES", "try_baseline", "try_method"]
 
@@ -62,7 +62,7 @@ def try_method(
     Returns
     -------
     list of Trial
-        One a measure, in the order of `densight.explanation.trial.trial.MEASURES`.
+        One a measure, in the order of `densight.trials.measure.MEASURES`.
     """
     subjects = [case.subject(method, bench.seed) for case in bench.cases]
     maps = [case.map(method, subject) for case, subject in zip(bench.cases, subjects, strict=True)]
@@ -114,14 +114,17 @@ def _of_map(case: Case, values: Image, ground: Ground, seed: int) -> Found:
     breast, dense = tissue.breast, tissue.dense
     part = float(dense.sum() / breast.sum())
     found = {
-        "spearman.frame": (measures.rank_correlation(values, image), 0.0),
-        "spearman.breast": (measures.rank_correlation(values[breast], image[breast]), 0.0),
-        "tissue.auc": (measures.area_under_curve(values, dense, breast), 0.5),
-        "tissue.mass": (measures.mass_in(values, dense, breast), part),
-        "tissue.overlap": (measures.overlap_at_equal_area(values, dense, breast), measures.chance_overlap(part)),
-        "tissue.pointing": (measures.points_at(values, dense, breast), part),
-        "tissue.inside": (measures.mass_in(values, breast, frame), float(breast.mean())),
-        "complexity": (measures.effective_part(values, breast), 1.0),
+        "spearman.frame": (map_measures.rank_correlation(values, image), 0.0),
+        "spearman.breast": (map_measures.rank_correlation(values[breast], image[breast]), 0.0),
+        "tissue.auc": (map_measures.area_under_curve(values, dense, breast), 0.5),
+        "tissue.mass": (map_measures.mass_in(values, dense, breast), part),
+        "tissue.overlap": (
+            map_measures.overlap_at_equal_area(values, dense, breast),
+            map_measures.chance_overlap(part),
+        ),
+        "tissue.pointing": (map_measures.points_at(values, dense, breast), part),
+        "tissue.inside": (map_measures.mass_in(values, breast, frame), float(breast.mean())),
+        "complexity": (map_measures.effective_part(values, breast), 1.0),
     }
     if not dense.any():
         found = {name: pair for name, pair in found.items() if not name.startswith("tissue.") or "inside" in name}
@@ -130,7 +133,7 @@ def _of_map(case: Case, values: Image, ground: Ground, seed: int) -> Found:
     areas = region_masses(breast.astype(np.float32), case.regions)
     found |= {
         # A pixel's worth: of two regions of like tissue the larger has more of everything.
-        "cause.rank": (measures.rank_correlation(masses / pixels, ground.effects / pixels), 0.0),
+        "cause.rank": (map_measures.rank_correlation(masses / pixels, ground.effects / pixels), 0.0),
         "cause.calibration": (
             misplaced_effect(masses, ground.effects),
             misplaced_effect(areas * np.sign(ground.whole), ground.effects),
@@ -157,13 +160,13 @@ def _curves(case: Case, values: Image, ground: Ground, seed: int) -> Found:
     return found
 
 
-def _sanity(bench: Bench, i: int, method: str, subject: Subject, values: Image) -> Found:
+def _sanity(bench: Bench, i: int, method: str, subject: MethodInput, values: Image) -> Found:
     case, inside = bench.cases[i], bench.cases[i].tissue.breast
     found: Found = {}
     if bench.shuffled is not None:
         other = other_network(case, bench.shuffled)
         changed = case.map(method, subject.before(other))
-        found["sanity.labels"] = (abs(measures.rank_correlation(values[inside], changed[inside])), FORGOTTEN)
+        found["sanity.labels"] = (abs(map_measures.rank_correlation(values[inside], changed[inside])), FORGOTTEN)
     if i not in bench.sane:
         return found
     whole = tuple(range(STAGES))
@@ -174,14 +177,14 @@ def _sanity(bench: Bench, i: int, method: str, subject: Subject, values: Image) 
 
     # Shuffled weights have no sign of their own: each case has networks of its own, or one network's sign were all's.
     wholly = [forget(whole, 1 + DRAWN * i + draw) for draw in range(DRAWN)]
-    kept = {stages: abs(measures.rank_correlation(values[inside], forget(stages)[inside])) for stages in partly}
+    kept = {stages: abs(map_measures.rank_correlation(values[inside], forget(stages)[inside])) for stages in partly}
     alone = [kept[partly[0]], *(kept[(stage,)] for stage in range(1, STAGES))]
     return found | {
         "sanity.top": (kept[partly[0]], FORGOTTEN),
         "sanity.cascade": (
-            float(np.mean([measures.rank_correlation(values[inside], one[inside]) for one in wholly])),
+            float(np.mean([map_measures.rank_correlation(values[inside], one[inside]) for one in wholly])),
             FORGOTTEN,
         ),
         "sanity.independent": (float(np.mean(alone)), FORGOTTEN),
-        "sanity.ssim": (measures.similarity(values, wholly[0], inside), 0.0),
+        "sanity.ssim": (map_measures.similarity(values, wholly[0], inside), 0.0),
     }

@@ -11,10 +11,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from densight.assessment.models import Models
-from densight.interchange.answer import answer_exam
-from densight.interchange.pacs.pacs import Pacs, Query, check_held
-from densight.interchange.pacs.queue import ANSWERED, ASSESSED, FAILED, NOTHING, WAITING, Exam, Queue
-from densight.interchange.pacs.receive import DamagedError, Inbox
+from densight.pacs.protocol import Pacs, Query, check_held
+from densight.pacs.queue import ANSWERED, ASSESSED, FAILED, NOTHING, WAITING, Exam, Queue
+from densight.pacs.receive import DamagedError, Inbox
+from densight.runs.answer import answer_exam
 from densight.vocabulary import DensightError
 
 __all__ = ["EXAMS", "INCOMING", "QUEUE", "Watch"]

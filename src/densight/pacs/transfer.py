@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from densight.assessment.run import RUN
+from densight.assessment.record import RUN
 from densight.intake.dicom.header import read_header, text
 from densight.intake.pseudonyms import pseudonym
-from densight.interchange.pacs.pacs import Pacs, Query, check_held
-from densight.interchange.write import DICOM_FOLDER, IDENTIFIED
+from densight.pacs.protocol import Pacs, Query, check_held
+from densight.runs.dicom import DICOM_FOLDER, IDENTIFIED
 from densight.storage import read_json, write_bytes
 from densight.vocabulary import DensightError
 

@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from densight.assessment.assess import Examined, examine_with, look_at
-from densight.assessment.calibration import Fusion
+from densight.assessment.assess import ImageResult, assess_image, prepare_image
 from densight.assessment.fusion import predicted_class, probability_columns
-from densight.assessment.journal import Journal
 from densight.assessment.models import Models
 from densight.assessment.predictions import write_predictions
+from densight.assessment.record import RUN
 from densight.assessment.tables import ASSESSMENTS, BREASTS, EXAMS, write_assessments
 from densight.intake.exam import group_exams, read_entry
 from densight.intake.failures import FAILURES, Failure, write_failures
-from densight.intake.naming import Entry
+from densight.intake.mammogram import Entry
+from densight.runs.journal import Journal
 from densight.storage import delete, read_json, write_json
 from densight.vocabulary import PROJECTIONS, DensightError
 from densight.workers import workers_for
@@ -30,12 +30,9 @@ from densight.workers import workers_for
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["RUN", "OnExam", "RunResult", "assess_run", "read_fusion"]
+__all__ = ["OnExam", "RunResult", "assess_run"]
 
-RUN = "run.json"
-"""What the run is: models, input, versions."""
-
-OnExam = Callable[[list[tuple[Entry, Examined]]], tuple[dict[Path, str], list[Failure]]]
+OnExam = Callable[[list[tuple[Entry, ImageResult]]], tuple[dict[Path, str], list[Failure]]]
 """What is done with the examined images of an exam; gives for each file what its row has in the column ``maps``, and
 what could not be done."""
 
@@ -114,7 +111,7 @@ def assess_run(
         for exam in waiting:
             said = list(islice(found, len(exam)))
             failures += [one for one in said if isinstance(one, Failure)]
-            examined = [(entry, one) for entry, one in zip(exam, said, strict=True) if isinstance(one, Examined)]
+            examined = [(entry, one) for entry, one in zip(exam, said, strict=True) if isinstance(one, ImageResult)]
             if examined:
                 maps, faults = on_exam(examined) if on_exam else ({}, [])
                 failures += faults
@@ -126,24 +123,6 @@ def assess_run(
     computed = [*facts["computed"], *(engine.said for engine in engines.values())]
     write_json(folder / RUN, facts | {"computed": list(dict.fromkeys(computed)), "finished": _now()})
     return RunResult(images, failures, resumed)
-
-
-def read_fusion(run: str | Path) -> Fusion:
-    """How a run fused its images; the mean where nothing is known of it.
-
-    Raises
-    ------
-    DensightError
-        If what ``run.json`` says of it is damaged.
-    """
-    path = Path(run) / RUN
-    content = read_json(path).get("fusion") if path.is_file() else None
-    if content is None:
-        return Fusion()
-    try:
-        return Fusion.from_json(content)
-    except (KeyError, TypeError, ValueError) as error:
-        raise DensightError(f"what it says of the fusion is damaged ({error!r})", path, "assess again") from error
 
 
 def _begin(models: Models, folder: Path, facts: dict[str, Any]) -> dict[str, Any]:
@@ -192,11 +171,11 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def _examine(entry: Entry, models: Models) -> Examined | Failure:
+def _examine(entry: Entry, models: Models) -> ImageResult | Failure:
     """Read and examine one image."""
     try:
         bundle = models.of(entry.projection, entry.path)
-        return examine_with(models, look_at(bundle, read_entry(entry)))
+        return assess_image(models, prepare_image(bundle, read_entry(entry)))
     except DensightError as error:
         return Failure.of(error, entry.path)
 

@@ -17,9 +17,9 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]
 )
 from pynetdicom.transport import ThreadedAssociationServer
 
-from densight.interchange.pacs.address import Address, Security
-from densight.interchange.pacs.pacs import Deliver, Query, unreachable
-from densight.interchange.pacs.syntaxes import IMAGES, SYNTAXES, file_of
+from densight.pacs.address import Address, Security
+from densight.pacs.protocol import Deliver, Query, unreachable
+from densight.pacs.syntaxes import IMAGES, SYNTAXES, file_of
 from densight.vocabulary import DensightError
 
 __all__ = ["SUCCESS", "TIMEOUT", "DimsePacs", "associate", "serve"]
@@ -34,7 +34,7 @@ TIMEOUT = 60
 
 @dataclass(frozen=True, eq=False)
 class DimsePacs:
-    """A PACS that speaks DIMSE; see `densight.interchange.pacs.pacs.Pacs`."""
+    """A PACS that speaks DIMSE; see `densight.pacs.protocol.Pacs`."""
 
     address: Address
     security: Security

@@ -11,18 +11,18 @@ import numpy.typing as npt
 import torch
 
 from densight.assessment.models import Models
-from densight.explanation.trial.case import Case
-from densight.explanation.trial.cause import region_effects
-from densight.explanation.trial.curves import (
+from densight.network.blocks import DensityNetwork
+from densight.network.bundle import Bundle
+from densight.trials.case import Case
+from densight.trials.cause import region_effects
+from densight.trials.deletion import (
     STEPS,
     block_means,
     deletion_curve,
     insertion_curve,
     order_blocks,
 )
-from densight.explanation.trial.sanity import randomise
-from densight.network.blocks import DensityNetwork
-from densight.network.bundle import Bundle
+from densight.trials.sanity import randomise
 from densight.vocabulary import PROJECTIONS, DensightError, Projection
 
 __all__ = ["ORDERS", "Bench", "Found", "Ground", "curve_areas", "other_network", "projection_of"]
@@ -51,7 +51,7 @@ class Bench:
     Parameters
     ----------
     cases : tuple of Case
-        Best two images a patient, of at least `densight.explanation.trial.trial.FEW` patients.
+        Best two images a patient, of at least `densight.trials.measure.FEW` patients.
     second : Models or None
         The same models trained again with another seed.
     shuffled : Models or None
@@ -132,7 +132,7 @@ class Ground:
         The areas of `curve_areas` for random orders and for that of brightness.
     effects : ndarray of float64, shape (regions,)
     whole : float
-        See `densight.explanation.trial.cause.region_effects`.
+        See `densight.trials.cause.region_effects`.
     taken : ndarray of bool, shape (perturbations, blocks)
         Random sets of blocks.
     changes : ndarray of float64, shape (perturbations,)

@@ -12,14 +12,14 @@ import torch
 from torch.nn import functional
 
 from densight.anatomy.breast import UPRIGHT
-from densight.explanation.trial import measures
-from densight.explanation.trial.bench import Bench, Found, other_network
-from densight.explanation.trial.case import Case
-from densight.explanation.trial.faithful import greatest_change
 from densight.geometry import set_upright
+from densight.trials import map_measures
+from densight.trials.bench import Bench, Found, other_network
+from densight.trials.case import Case
+from densight.trials.infidelity import greatest_change
 
 if TYPE_CHECKING:
-    from densight.explanation.methods.subject import Subject
+    from densight.explanation.methods.method_input import MethodInput
 
 __all__ = ["try_repeatability"]
 
@@ -29,7 +29,7 @@ SHIFT, NOISE = 0.02, 0.02
 """Small shifts, as a part of the frame's longer side; noise, as a part of the input's range."""
 
 
-def try_repeatability(bench: Bench, i: int, method: str, subject: Subject, maps: Sequence[Image]) -> Found:
+def try_repeatability(bench: Bench, i: int, method: str, subject: MethodInput, maps: Sequence[Image]) -> Found:
     """The trials of one case's map that compare it with other maps of the same method.
 
     Parameters
@@ -38,7 +38,7 @@ def try_repeatability(bench: Bench, i: int, method: str, subject: Subject, maps:
     i : int
         Which case.
     method : str
-    subject : Subject
+    subject : MethodInput
         What the method is given of the case.
     maps : sequence of ndarray of float32, shape (rows, columns)
         The method's maps of all cases.
@@ -63,16 +63,17 @@ def try_repeatability(bench: Bench, i: int, method: str, subject: Subject, maps:
         found["repeatability.sides"] = (_alike(bench, i, side, maps), stranger)
     if view is not None:
         own, other, third = (
-            measures.depth_profile(*_upright(bench.cases[k], maps[k])) for k in (i, view, bench.strangers[view] or j)
+            map_measures.depth_profile(*_upright(bench.cases[k], maps[k]))
+            for k in (i, view, bench.strangers[view] or j)
         )
         found["repeatability.views"] = (
-            measures.rank_correlation(own, other),
-            measures.rank_correlation(own, third),
+            map_measures.rank_correlation(own, other),
+            map_measures.rank_correlation(own, third),
         )
     return found
 
 
-def _after_shifts(case: Case, method: str, subject: Subject, values: Image) -> float:
+def _after_shifts(case: Case, method: str, subject: MethodInput, values: Image) -> float:
     step = max(1, round(SHIFT * max(values.shape)))
     found = []
     for down, right in ((step, step), (-step, step)):
@@ -86,7 +87,7 @@ def _after_shifts(case: Case, method: str, subject: Subject, values: Image) -> f
     return float(np.mean(found))
 
 
-def _shifted(subject: Subject, down: int, right: int) -> Subject:
+def _shifted(subject: MethodInput, down: int, right: int) -> MethodInput:
     def move(x: torch.Tensor) -> torch.Tensor:
         rows, columns = x.shape[-2:]
         margin = max(abs(down), abs(right))
@@ -101,7 +102,7 @@ def _shifted(subject: Subject, down: int, right: int) -> Subject:
     return replace(subject, x=move(subject.x), fat=fat, regions=regions, features=None)
 
 
-def _with_noise(subject: Subject, breast: npt.NDArray[np.bool_], seed: int) -> Subject:
+def _with_noise(subject: MethodInput, breast: npt.NDArray[np.bool_], seed: int) -> MethodInput:
     """Noise on the breast; air, which preparation makes even, stays even."""
     x = subject.x
     noise = breast * np.random.default_rng(seed).standard_normal(breast.shape).astype(np.float32)
@@ -110,7 +111,7 @@ def _with_noise(subject: Subject, breast: npt.NDArray[np.bool_], seed: int) -> S
 
 
 def _rank(first: Image, second: Image, inside: npt.NDArray[np.bool_]) -> float:
-    return measures.rank_correlation(first[inside], second[inside])
+    return map_measures.rank_correlation(first[inside], second[inside])
 
 
 def _alike(bench: Bench, i: int, j: int, maps: Sequence[Image]) -> float:
