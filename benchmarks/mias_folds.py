@@ -21,13 +21,15 @@ from sklearn.model_selection import StratifiedGroupKFold
 from densight.assessment.fusion import probability_columns
 from densight.assessment.models import load_models
 from densight.assessment.tables import write_assessments
+from densight.explanation.save import in_turn
 from densight.figures.levels import figures_of_run, write_figures
 from densight.figures.plots import save_plots
 from densight.intake.catalogue import Catalogue
 from densight.intake.exam import entries_of
 from densight.intake.layouts import index
 from densight.intake.split import split_by_patient
-from densight.runs.run import assess_run
+from densight.runs.outputs import RunContext
+from densight.runs.run import assess_entries
 from densight.training.checkpoint import State
 from densight.training.recipe import read_recipe
 from densight.training.train import plan, train
@@ -89,9 +91,10 @@ def main() -> None:
         (job,) = plan(folded, "all")
         model = options.out / f"fold_{fold}" / job.name
         train(folded, job, recipe, model, recipe_name=options.recipe, seed=options.seed, watcher=Teller(fold))
-        entries = entries_of(folded.select(split="test"))
-        result = assess_run(load_models([model]), entries, options.out / f"fold_{fold}" / "run", {}, base=options.mias)
-        assessed.append(result.images)
+        entries = tuple(entries_of(folded.select(split="test")))
+        run = options.out / f"fold_{fold}" / "run"
+        context = RunContext(run, options.mias, load_models([model]), entries, (), None, in_turn)
+        assessed.append(assess_entries(context).images)
     images = pd.concat(assessed, ignore_index=True)
     write_assessments(options.out / "run", images, catalogue.classes)
     figures = figures_of_run(options.out / "run")

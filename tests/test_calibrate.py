@@ -88,8 +88,8 @@ def test_a_calibrated_model_is_used_and_says_so(catalogue: Path, model: Path, tm
     assert left == pytest.approx(found.fusion.of_breasts(alone), abs=1e-6)
     assert exams["set"].str.fullmatch("A|B|C|D|A B|B C|C D|A B C|B C D|A B C D").all()
     facts = json.loads((tmp_path / "after" / "run.json").read_text())
-    assert facts["calibration"] == models.said
-    assert len(models.said) == 4
+    assert facts["calibration"] == models.calibration_notes
+    assert len(models.calibration_notes) == 4
 
     merit = figures_of_run(tmp_path / "after").levels["exam"]
     assert merit["brier"].value == pytest.approx(
