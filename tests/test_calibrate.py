@@ -120,8 +120,8 @@ def test_models_of_single_projections_are_calibrated_together_and_not_used_apart
     assert together.fusion.sets is not None
     apart = load_models([tmp_path / "models" / "CC_R", tmp_path / "models" / "CC_L"])
     assert apart.fusion.rule == "mean"
-    assert "not calibrated, for that was fitted with other models together" in apart.said[-1]
-    assert not load_models([tmp_path / "models"], calibrated=False).said
+    assert "not calibrated, for that was fitted with other models together" in apart.calibration_notes[-1]
+    assert not load_models([tmp_path / "models"], calibrated=False).calibration_notes
 
 
 def test_a_run_is_not_gone_on_with_under_another_calibration(catalogue: Path, model: Path, tmp_path: Path) -> None:
@@ -160,5 +160,7 @@ def test_faults_are_refused_and_the_model_stays_as_it_is(
 def test_a_damaged_calibration_is_named(model: Path) -> None:
     content = json.loads((model / "model.json").read_text())
     (model / "model.json").write_text(json.dumps(content | {"calibration": {"images": {"method": "platt"}}}))
-    with pytest.raises(DensightError, match=r"all: its calibration is damaged .*calibrate the model again"):
+    with pytest.raises(
+        DensightError, match=r"all: its calibration is damaged: .*is missing.*calibrate the model again"
+    ):
         load_models([model])

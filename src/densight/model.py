@@ -183,7 +183,7 @@ def run(
     progress: Progress | None = None,
     **outputs: Unpack[OutputFlags],
 ) -> RunResult:
-    r"""Assess, and where methods are named explain, all exams of an input, into a run folder.
+    """Assess, and where methods are named explain, all exams of an input, into a run folder.
 
     Does what ``densight assess`` and ``densight explain`` do. The same call again continues a run that was stopped.
 
@@ -207,7 +207,8 @@ def run(
     progress : callable, optional
         Called with the number of images that are done and of all images.
     **outputs : bool
-        Further outputs, as the options of the command line: ``dicom=True``, ``identified=True``.
+        Further outputs, by the names of the command line's options, such as ``dicom=True``; see
+        `densight.runs.outputs.choose_outputs`.
 
     Returns
     -------

@@ -14,6 +14,7 @@ from densight.cli.options import (
     InputArgument,
     ModelOption,
     PrecisionOption,
+    RedcapOption,
     RunOption,
     SplitOption,
 )
@@ -31,6 +32,7 @@ def assess(
     precision: PrecisionOption = "fp32",
     dicom: DicomOption = False,
     identified: IdentifiedOption = False,
+    redcap: RedcapOption = False,
 ) -> None:
     """Assess the density of images, breasts and exams.
 
@@ -59,6 +61,6 @@ def assess(
         split=split,
         device=device,
         computing=Computing(engine, precision),
-        outputs=choose_outputs(dicom=dicom, identified=identified),
+        outputs=choose_outputs(dicom=dicom, identified=identified, redcap=redcap),
     )
     raise typer.Exit(exit_status(run_request(request)))

@@ -15,6 +15,7 @@ from densight.cli.options import (
     InputArgument,
     ModelOption,
     PrecisionOption,
+    RedcapOption,
     RunOption,
     SplitOption,
     complete_methods,
@@ -47,6 +48,7 @@ def explain(
     precision: PrecisionOption = "fp32",
     dicom: DicomOption = False,
     identified: IdentifiedOption = False,
+    redcap: RedcapOption = False,
 ) -> None:
     """Assess exams and show which tissue spoke for each class.
 
@@ -79,6 +81,6 @@ def explain(
         methods=tuple(read_names(method)) or ("grad-cam",),
         layer=layer,
         computing=Computing(engine, precision),
-        outputs=choose_outputs(dicom=dicom, identified=identified),
+        outputs=choose_outputs(dicom=dicom, identified=identified, redcap=redcap),
     )
     raise typer.Exit(exit_status(run_request(request)))

@@ -154,9 +154,10 @@ class OutputFlags(TypedDict, total=False):
 
     dicom: bool
     identified: bool
+    redcap: bool
 
 
-def choose_outputs(*, dicom: bool = False, identified: bool = False) -> tuple[OutputOption, ...]:
+def choose_outputs(*, dicom: bool = False, identified: bool = False, redcap: bool = False) -> tuple[OutputOption, ...]:
     """The outputs that are requested by name.
 
     Parameters
@@ -165,6 +166,8 @@ def choose_outputs(*, dicom: bool = False, identified: bool = False) -> tuple[Ou
         DICOM objects in the studies of the exams, and FHIR beside them.
     identified : bool
         With the patients' names and ids in the DICOM objects.
+    redcap : bool
+        The exams in REDCap's import form, with the data dictionary.
 
     Raises
     ------
@@ -172,8 +175,9 @@ def choose_outputs(*, dicom: bool = False, identified: bool = False) -> tuple[Ou
         If ``identified`` is given without ``dicom``.
     """
     from densight.runs.dicom import Dicom
+    from densight.runs.redcap import Redcap
 
     if identified and not dicom:
         raise DensightError("--identified goes with --dicom alone", remedy="give both, or neither")
-    requested: Sequence[tuple[bool, OutputOption]] = ((dicom, Dicom(identified=identified)),)
+    requested: Sequence[tuple[bool, OutputOption]] = ((dicom, Dicom(identified=identified)), (redcap, Redcap()))
     return tuple(option for is_requested, option in requested if is_requested)
