@@ -224,11 +224,11 @@ def run(
     Examples
     --------
     >>> import densight
-    >>> from densight.storage import write_bytes
-    >>> write_bytes("build/exams/E1/CC_R.pgm", b"P5 96 64 255\n" + bytes(range(96)) * 64)
-    >>> result = densight.run("build/exams", "build/run", model="starter")
-    >>> result
-    <RunResult build/run: 1 images assessed, 0 failures>
+    >>> from densight.phantom.exams import write_exams
+    >>> from densight.phantom.settings import Settings
+    >>> _ = write_exams(1, 21, Path("build/exams"), Settings(shape=(256, 208)), jobs=1)
+    >>> densight.run("build/exams", "build/run")
+    <RunResult build/run: 4 images assessed, 0 failures>
     """
     loaded = model.models if isinstance(model, Model) else None
     sources = model.models.sources if isinstance(model, Model) else _as_sources(model)
