@@ -20,7 +20,7 @@ import pandas as pd
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from tests.test_figures_equality import DENSE, TABLES, K
+from tests.unit.figures.test_figures_equality import DENSE, TABLES, K
 
 from densight.figures.delong import delong
 from densight.figures.marginal import mcnemar
