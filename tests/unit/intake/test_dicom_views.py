@@ -19,7 +19,7 @@ from densight.intake.dicom.views import MODIFIERS, VIEWS, ModifierCode, ViewCode
 from densight.vocabulary import PROJECTIONS, DensightError, Laterality, Projection, View
 from tests.dicom_files import CAPTURE, FOR_PROCESSING, TOMOSYNTHESIS, code, mammogram
 
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "dicom.md"
+PAGE = Path(__file__).resolve().parents[3] / "docs" / "dicom.md"
 
 
 def shown(view: str = "", side: str = "", **attributes: object) -> Dataset:

@@ -28,6 +28,7 @@ from densight.phantom.patient import density_of
 from densight.phantom.settings import Settings
 from densight.phantom.truth import PhantomExam
 from densight.vocabulary import BIRADS, PROJECTIONS, SPLITS, DensightError
+from tests.processes import listen_to_interrupts
 from tests.trainings import left_in, refused
 
 SHAPE = (128, 104)
@@ -220,17 +221,22 @@ def test_every_exam_of_every_set_has_a_seed_of_its_own() -> None:
 
 def start(command: tuple[str, ...], folder: Path, *, limit: int = resource.RLIM_INFINITY) -> subprocess.Popen[str]:
     """The command in a process group of its own, its files limited to a size in bytes if asked."""
+
+    def prepare() -> None:
+        listen_to_interrupts()
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+
     return subprocess.Popen(
         [sys.executable, "-m", "densight", *command, "-o", str(folder)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
+        preexec_fn=prepare,
     )
 
 
-def until(happened: Callable[[], bool], seconds: float = 60) -> None:
+def until(happened: Callable[[], bool], seconds: float = 300) -> None:
     end = time.monotonic() + seconds
     while not happened():
         assert time.monotonic() < end
@@ -259,7 +265,7 @@ def test_killed_it_leaves_whole_exams_and_no_process_and_goes_on_to_the_same_byt
     with start((*FEW, "--jobs", "1"), folder) as process:
         until(lambda: list(folder.glob("P*")) != [] or process.poll() is not None)
         process.kill()
-    until(lambda: gone(process.pid), 20)
+    until(lambda: gone(process.pid), 100)
     assert there(folder) == [exam_name(1)]
     assert not (folder / "catalogue.csv").exists()
     result = phantom(*FEW, "-o", folder)
@@ -282,7 +288,7 @@ def test_ctrl_c_ends_cleanly_with_whole_exams_and_status_130_however_often_press
     assert process.returncode == 130, errors
     assert errors == ""
     assert said.splitlines()[-1] == "Stopped. The same command goes on with the exams that are left."
-    until(lambda: gone(process.pid), 20)
+    until(lambda: gone(process.pid), 100)
     assert 1 <= len(there(folder)) < 7
     assert list(folder.glob(".*")) == []
 

@@ -12,7 +12,7 @@ from densight.anatomy.network import FRAME, STRIDE
 
 @pytest.fixture(autouse=True)
 def _benchmarks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(Path(__file__).resolve().parents[1] / "benchmarks")
+    monkeypatch.syspath_prepend(Path(__file__).resolve().parents[2] / "benchmarks")
 
 
 def test_overlaps_are_as_worked_by_hand() -> None:

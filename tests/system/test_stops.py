@@ -14,6 +14,7 @@ import torch
 from densight.intake.catalogue import read_catalogue
 from densight.training.recipe import read_recipe
 from densight.training.train import plan, train
+from tests.processes import listen_to_interrupts
 from tests.trainings import (
     SMALL,
     TUTORIAL,
@@ -76,7 +77,12 @@ def stop(event: str, times: int, by: signal.Signals, given: list[str]) -> tuple[
     threads = {"OMP_NUM_THREADS": str(torch.get_num_threads()), "COLUMNS": "120"}
     command = [sys.executable, "-c", HELD, event, str(times), *given]
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ | threads
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | threads,
+        preexec_fn=listen_to_interrupts,
     ) as process:
         assert process.stdout is not None
         said = []

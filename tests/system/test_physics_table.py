@@ -13,7 +13,7 @@ from densight.phantom.units import UNITS
 
 @pytest.fixture(autouse=True)
 def _benchmarks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(Path(__file__).resolve().parents[1] / "benchmarks")
+    monkeypatch.syspath_prepend(Path(__file__).resolve().parents[2] / "benchmarks")
 
 
 def test_materials_attenuate_as_in_xraydb() -> None:

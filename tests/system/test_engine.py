@@ -19,7 +19,7 @@ from densight.network.engine import Computing, build_engine
 from densight.vocabulary import DensightError
 from tests.examples import write_exam, write_model
 from tests.indexing import densight as command
-from tests.test_network import CHANNELS, built
+from tests.unit.network.test_network import CHANNELS, built
 
 SHAPE = (96, 70)
 

@@ -21,7 +21,7 @@ from densight.preparation.prepare import finish
 from densight.vocabulary import PROJECTIONS, DensightError
 from tests.examples import draw_breast
 from tests.keras_files import edit_graph, unpack
-from tests.test_network import built
+from tests.unit.network.test_network import built
 
 onnxruntime = pytest.importorskip("onnxruntime", reason="the extra densight[onnx] is not installed")
 

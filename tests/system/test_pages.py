@@ -15,7 +15,7 @@ from tests.dicom_files import mammogram, write
 from tests.indexing import densight
 from tests.references import every_command
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PAGES = sorted(
     [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("docs/howto/*.md"), *ROOT.glob("docs/*/index.md")]
 )
