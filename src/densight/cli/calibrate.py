@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from densight.cli.common_options import reply
+from densight.cli.common_options import add_to_json
 from densight.cli.options import DeviceOption, InputArgument, OwnModelOption, RunOption
 from densight.cli.terminal import count, open_console, print_line
 from densight.vocabulary import DensightError
@@ -83,7 +83,7 @@ def calibrate(
     )
     calibrated = store_calibration(models, fitted)
     console = open_console()
-    reply(bundles=[bundle.folder for bundle in calibrated.bundles], said=calibrated.said)
+    add_to_json(bundles=[bundle.folder for bundle in calibrated.bundles], said=calibrated.said)
     _tell_change(images, calibrated)
     for words in calibrated.said:
         print_line(console, words)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from densight.cli.common_options import reply
+from densight.cli.common_options import add_to_json
 from densight.cli.terminal import INTERRUPTED, count, keep_left_out, open_bar, open_console, print_failures, print_line
 from densight.vocabulary import SPLITS, DensightError
 
@@ -111,10 +111,10 @@ def run_input(
     _tell(console, result, output)
     _compare(console, result, entries, output)
     keep_left_out(console, inputs.left_out, output)
-    reply(run=output, failures=result.failures, exams=[], report=None)
+    add_to_json(run=output, failures=result.failures, exams=[], report=None)
     if result.images is not None:
         report = write_report(output)
-        reply(exams=read_exams(output)[0].to_dict("records"), report=report)
+        add_to_json(exams=read_exams(output)[0].to_dict("records"), report=report)
         print_line(console, f"Report: {report}")
     return bool(result.failures) or result.images is None
 

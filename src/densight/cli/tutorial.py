@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from densight.cli.common_options import reply
+from densight.cli.common_options import add_to_json
 from densight.cli.terminal import open_console, print_line
 
 __all__ = ["tutorial"]
@@ -78,4 +78,4 @@ def tutorial() -> None:
         print_line(console, f"  $ {step.command}")
         print_line(console, f"    {step.note}\n")
     print_line(console, LAST)
-    reply(steps=STEPS)
+    add_to_json(steps=STEPS)

@@ -87,7 +87,7 @@ def look_into(path: Path, models: Models, projection: Projection | None = None) 
             yield Step("The image", _image_facts(mammogram), _small(mammogram.pixels))
         yield from _of_mammogram(mammogram, models)
     except DensightError as error:
-        remedy = f" To mend it: {error.remedy}." if error.remedy else ""
+        remedy = f" Fix: {error.remedy}." if error.remedy else ""
         yield Step("It ends here", fault=f"{error.fault}.{remedy}")
 
 
