@@ -42,7 +42,7 @@ def make_fhir(assessment: Assessment, sources: Sequence[Source], models: Sequenc
     Parameters
     ----------
     assessment : Assessment
-        Of the classes A B C D.
+        With the classes A B C D.
     sources : sequence of Source
         The images that it is based on.
     models : sequence of str
@@ -51,7 +51,7 @@ def make_fhir(assessment: Assessment, sources: Sequence[Source], models: Sequenc
     Returns
     -------
     dict
-        Of a Bundle, ready for JSON.
+        A Bundle, ready for JSON.
     """
     first = sources[0].dataset
     common = {
@@ -63,7 +63,7 @@ def make_fhir(assessment: Assessment, sources: Sequence[Source], models: Sequenc
     units: list[tuple[str, Assessment | BreastAssessment, Laterality | None]] = [("exam", assessment, None)]
     units += [(f"breast {side}", breast, side) for side, breast in assessment.breasts.items()]
     observations = [
-        _observation(said, side, models) | common | {"id": _id(name, sources, models)} for name, said, side in units
+        _observation(unit, side, models) | common | {"id": _id(name, sources, models)} for name, unit, side in units
     ]
     study = f"urn:oid:{sources[0].study}"
     report = {
@@ -72,7 +72,7 @@ def make_fhir(assessment: Assessment, sources: Sequence[Source], models: Sequenc
         **common,
         "code": _concept(MAMMOGRAPHY),
         "study": [{"type": "ImagingStudy", "identifier": {"system": "urn:dicom:uid", "value": study}}],
-        "result": [{"reference": f"urn:uuid:{one['id']}"} for one in observations],
+        "result": [{"reference": f"urn:uuid:{observation['id']}"} for observation in observations],
         "conclusion": f"Breast composition {assessment.density}: {COMPOSITIONS[assessment.density].meaning}. "
         f"By {_device(models)}; research only, not a medical device.",
         "conclusionCode": [_concept(COMPOSITIONS[assessment.density])],
@@ -81,17 +81,19 @@ def make_fhir(assessment: Assessment, sources: Sequence[Source], models: Sequenc
         "resourceType": "Bundle",
         "type": "collection",
         "timestamp": datetime.now(UTC).isoformat(timespec="seconds"),
-        "entry": [{"fullUrl": f"urn:uuid:{one['id']}", "resource": one} for one in (report, *observations)],
+        "entry": [
+            {"fullUrl": f"urn:uuid:{resource['id']}", "resource": resource} for resource in (report, *observations)
+        ],
     }
 
 
-def _observation(said: Assessment | BreastAssessment, side: Laterality | None, models: Sequence[str]) -> dict[str, Any]:
+def _observation(unit: Assessment | BreastAssessment, side: Laterality | None, models: Sequence[str]) -> dict[str, Any]:
     parts = [
         {"code": _concept(probability_of(label)), "valueQuantity": {"value": round(float(value), 4), "code": "1"}}
-        for label, value in zip(said.classes, said.probabilities, strict=True)
+        for label, value in zip(unit.classes, unit.probabilities, strict=True)
     ]
-    if said.percent_density is not None:
-        percent = {"value": round(said.percent_density, 4), "unit": "%", "code": "%"}
+    if unit.percent_density is not None:
+        percent = {"value": round(unit.percent_density, 4), "unit": "%", "code": "%"}
         parts.append({"code": _concept(PERCENT_FIBROGLANDULAR), "valueQuantity": percent})
     for part in parts:
         part["valueQuantity"]["system"] = _UNITS
@@ -100,7 +102,7 @@ def _observation(said: Assessment | BreastAssessment, side: Laterality | None, m
         "resourceType": "Observation",
         "code": _concept(BREAST_COMPOSITION),
         "bodySite": {"coding": where, "text": " ".join(coding["display"] for coding in reversed(where))},
-        "valueCodeableConcept": _concept(COMPOSITIONS[said.density]),
+        "valueCodeableConcept": _concept(COMPOSITIONS[unit.density]),
         "device": {"display": _device(models)},
         "component": parts,
     }
@@ -119,11 +121,11 @@ def _coding(coded: Coded) -> dict[str, str]:
 
 
 def _id(name: str, sources: Sequence[Source], models: Sequence[str]) -> str:
-    """The same for the same: a UUID made of the stable UID of what is said."""
+    """A UUID from the stable UID of the content: the same content has the same id."""
     uid = stable_uid("fhir", name, *models, *(source.uid for source in sources))
     return str(uuid.UUID(int=int(uid.removeprefix("2.25."))))
 
 
 def _day(date: str) -> str:
-    """A DICOM date as FHIR writes it; empty where there is none."""
+    """A DICOM date in the form of FHIR; empty where it is missing."""
     return f"{date[:4]}-{date[4:6]}-{date[6:8]}" if len(date) == 8 and date.isdigit() else ""

@@ -1,4 +1,4 @@
-"""The structured report: what a model says of an exam, in DICOM's words.
+"""The structured report: a model's assessment of an exam as a DICOM SR.
 
 Source: DICOM PS3.16, TID 1500 (Measurement Report), TID 1501 and TID 300; PS3.3, annex A.35.3 (Comprehensive SR).
 """
@@ -38,15 +38,16 @@ SERIES_NUMBER = 9001
 
 
 def make_report(assessment: Assessment, sources: Mapping[Projection, Source], models: Sequence[str]) -> Dataset:
-    """Make the structured report of an exam: of it, of each breast and of each image.
+    """Make the structured report of an exam, its breasts and its images.
 
-    Each has the composition, the probability of each class and, where it could be measured, the percent fibroglandular
-    tissue (by area), with the algorithm's name, version and models. It is complete, preliminary and not verified.
+    Each of them has the composition, the probability of each class and, where measured, the percent fibroglandular
+    tissue (by area), with the algorithm's name, version and models. The report is complete, preliminary and not
+    verified.
 
     Parameters
     ----------
     assessment : Assessment
-        Of the classes A B C D.
+        With the classes A B C D.
     sources : mapping of Projection to Source
         The images that it is based on.
     models : sequence of str
@@ -99,7 +100,7 @@ def make_report(assessment: Assessment, sources: Mapping[Projection, Source], mo
 
 
 def _own_scheme() -> Dataset:
-    """Whose codes those are that no public scheme has."""
+    """The identification of densight's own coding scheme."""
     from pydicom.dataset import Dataset
 
     scheme = Dataset()
@@ -120,7 +121,7 @@ def _groups(assessment: Assessment, sources: Mapping[Projection, Source], models
 
 def _group(
     name: str,
-    said: Assessment | BreastAssessment | ImageAssessment,
+    unit: Assessment | BreastAssessment | ImageAssessment,
     sources: Sequence[Source],
     side: Laterality | None,
     models: Sequence[str],
@@ -140,12 +141,11 @@ def _group(
     ]
     measured = [
         Measurement(_concept(probability_of(label)), _rounded(value), _concept(NO_UNITS))
-        for label, value in zip(said.classes, said.probabilities, strict=True)
+        for label, value in zip(unit.classes, unit.probabilities, strict=True)
     ]
-    if said.percent_density is not None:
-        percent = _rounded(said.percent_density)
-        concept, unit = _concept(PERCENT_FIBROGLANDULAR), _concept(PERCENT)
-        measured.append(Measurement(concept, percent, unit))
+    if unit.percent_density is not None:
+        percent = _rounded(unit.percent_density)
+        measured.append(Measurement(_concept(PERCENT_FIBROGLANDULAR), percent, _concept(PERCENT)))
     site = FindingSite(_concept(BREAST), None if side is None else _concept(SIDES[side]))
     identity = (name, *models, *(source.uid for source in sources))
     return MeasurementsAndQualitativeEvaluations(
@@ -158,7 +158,7 @@ def _group(
         source_images=images,
         measurements=measured,
         qualitative_evaluations=[
-            QualitativeEvaluation(_concept(BREAST_COMPOSITION), _concept(COMPOSITIONS[said.density]))
+            QualitativeEvaluation(_concept(BREAST_COMPOSITION), _concept(COMPOSITIONS[unit.density]))
         ],
     )
 
@@ -170,5 +170,5 @@ def _concept(coded: Coded) -> Any:
 
 
 def _rounded(value: float) -> float:
-    """Four decimals: a decimal string holds 16 letters, and no more is meant."""
+    """Round to four decimals: a decimal string holds 16 characters, and more digits would have no meaning."""
     return round(float(np.float64(value)), 4)
