@@ -15,9 +15,10 @@ from densight.figures.drawn import FIGURES
 
 INTRODUCTION = """# Simulations: validity of intervals, tests and sets
 
-The simulations use a population with known true figures. Density is continuous and divided into classes of 10, 40, 40 and 10 per
-cent. A classifier observes it with an error, half of which is specific to the patient, and is overconfident
-(`benchmarks/simulations/population.py`). Samples have 60, 128 and 500 exams, with one exam per patient, or one to three.
+The simulations use a population with known true figures. Density is continuous and divided into classes of 10, 40, 40
+and 10 per cent. A classifier observes it with an error, half of which is specific to the patient, and is
+overconfident (`benchmarks/simulations/population.py`). Samples have 60, 128 and 500 exams, with one exam per patient,
+or one to three.
 
 ```
 python benchmarks/simulations/coverage.py coverage.json --samples {coverage}
@@ -28,8 +29,8 @@ python benchmarks/simulations/page.py coverage.json promises.json docs/simulatio
 COVERAGE = """
 ## Intervals
 
-How often the 95 % interval that densight shows contains the true figure, in per cent ({samples} samples, half as many with 500 exams; the
-standard error is half a point).
+How often the 95 % interval that densight shows contains the true figure, in per cent ({samples} samples, half as many
+with 500 exams; the standard error is half a point).
 
 """
 KINDS = """
@@ -39,32 +40,33 @@ By kind of interval, with one to three exams per patient:
 TESTS = """
 ## Tests
 
-How often a test at level .05 rejects when two classifiers of equal error are compared, in per cent (the standard error is half a point;
-.7 with 500 exams).
+How often a test at level .05 rejects when two classifiers of equal error are compared, in per cent (the standard
+error is half a point; .7 with 500 exams).
 
 """
 SETS = """
 ## Sets of classes
 
-The mean coverage of sets for other patients, in per cent, and the mean number of classes in a set; the sets are fitted on as many
-exams. Also the coverage of the worst covered class, for coverage guaranteed over all exams and for each class.
+The mean coverage of sets for other patients, in per cent, and the mean number of classes in a set; the sets are
+fitted on as many exams. Also the coverage of the worst covered class, for coverage guaranteed over all exams and for
+each class.
 
 """
 CLOSING = """
 ## Conclusions
 
-- For κ, accuracy and AUC the intervals contain the true figure 93 to 97 times in 100, from 60 exams on, also with several exams per
-  patient.
-- For figures near 1 the BCa interval has higher coverage than the percentile interval and is therefore used. Wilson's is used for
-  proportions of independent cases. The mean recall of four classes (balanced accuracy) needs more than 60 exams, because its rare
-  classes then have six.
-- Calibration errors are too large by chance, and more so with fewer exams. The pivotal interval removes most of this bias from the
-  expected calibration error. For the classwise error 60 exams are not enough with any method here.
-- With 60 exams DeLong's test and the Stuart–Maxwell test reject too rarely, because few exams differ. The paired bootstrap is closer
-  to the level; for κ and the macro AUC it rejects slightly too often (up to 6.8 per cent). From 128 exams on, all tests are between
-  3.2 and 6.2 per cent.
-- Sets have the stated coverage on average over the samples that they are fitted on. If it is guaranteed over all exams, rare classes
-  have lower coverage. If it is guaranteed for each class, sets are larger.
+- For κ, accuracy and AUC the intervals contain the true figure 93 to 97 times in 100, from 60 exams on, also with
+  several exams per patient.
+- For figures near 1 the BCa interval has higher coverage than the percentile interval and is therefore used. Wilson's
+  is used for proportions of independent cases. The mean recall of four classes (balanced accuracy) needs more than 60
+  exams, because its rare classes then have six.
+- Calibration errors are too large by chance, and more so with fewer exams. The pivotal interval removes most of this
+  bias from the expected calibration error. For the classwise error 60 exams are not enough with any method here.
+- With 60 exams DeLong's test and the Stuart–Maxwell test reject too rarely, because few exams differ. The paired
+  bootstrap is closer to the level; for κ and the macro AUC it rejects slightly too often (up to 6.8 per cent). From
+  128 exams on, all tests are between 3.2 and 6.2 per cent.
+- Sets have the stated coverage on average over the samples that they are fitted on. If it is guaranteed over all
+  exams, rare classes have lower coverage. If it is guaranteed for each class, sets are larger.
 """
 SHOWN = (
     "accuracy", "balanced_accuracy", "macro_precision", "kappa", "kappa_linear", "kappa_quadratic", "ac2", "macro_auc",
