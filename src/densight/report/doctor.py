@@ -144,8 +144,8 @@ def _of_mammogram(mammogram: Mammogram, models: Models) -> Iterator[Step]:
     anatomy = read(mammogram)
     if mammogram.projection is None:
         mammogram = replace(mammogram, projection=projection_in_picture(anatomy))
-        facts = (("projection", str(mammogram.projection)), ("source", SAID))
-        yield Step("The projection, found in the image", facts)
+        projection = str(mammogram.projection)
+        yield Step("The projection, found in the image", (("projection", projection), ("source", SAID)))
     density = f"{anatomy.measured_density:.1f} %"
     facts = (("percent density", density), ("verdict", str(anatomy.verdict) or "good"), ("weights", anatomy.weights))
     yield Step("Breast, pectoral muscle and dense tissue", facts, draw_anatomy(mammogram, anatomy))
