@@ -56,7 +56,7 @@ def test_a_calibrated_model_is_used_and_says_so(catalogue: Path, model: Path, tm
     command("assess", catalogue, "--split", "test", "-m", model, "-o", tmp_path / "before")
     said = command("calibrate", catalogue, "-m", model, "-o", tmp_path / "calibration", "--method", "ordinal")
     assert "ordinal scaling" in said
-    assert "note: 12 patients are too few to believe it" in said
+    assert "note: 12 patients are too few for a reliable calibration" in said
     assert f"Written into {model}; assess uses it from now on." in said
 
     bundle = read_bundle(model)
@@ -142,7 +142,7 @@ def test_calibrating_again_starts_from_the_softmax(catalogue: Path, model: Path,
 @pytest.mark.parametrize(
     ("words", "fault"),
     [
-        (("--split", "train"), "not calibrated on what it has learnt from"),
+        (("--split", "train"), "cannot be calibrated on the split that trained it"),
         (("--method", "platt"), "unknown scaling 'platt'"),
         (("--fusion", "vote"), "unknown rule of fusion 'vote'"),
         (("--coverage", "90"), "the coverage 90 is no share"),

@@ -297,7 +297,7 @@ def test_doctor_shows_each_step_and_where_it_ends(tmp_path: Path, model_folder: 
         "0.1 × 0.1",
     ):
         assert words in done.said
-    assert "8. What it says" in done.said
+    assert "8. The result" in done.said
     assert len(list((tmp_path / "good").glob("*.png"))) == 5
     assert (tmp_path / "good" / "doctor.html").read_text().count("<img ") == 5
 
@@ -308,7 +308,7 @@ def test_doctor_shows_each_step_and_where_it_ends(tmp_path: Path, model_folder: 
     (tmp_path / "IM2").write_bytes(path.read_bytes()[:700])
     done = command("doctor", tmp_path / "IM2", "-m", model_folder, "-o", tmp_path / "worse")
     assert done.status == 1
-    assert "It ends here" in done.said
+    assert "Stopped" in done.said
 
 
 def test_the_earlier_exam_of_the_same_patient_is_set_beside(tmp_path: Path, model_folder: Path) -> None:

@@ -271,7 +271,7 @@ def test_a_folder_named_as_a_shipped_model_is_meant_by_its_path(
 
 def test_a_shipped_model_is_not_calibrated_in_its_place(tmp_path: Path) -> None:
     write_exam(tmp_path / "E1", 1, 0.5)
-    with pytest.raises(DensightError, match=r"are not changed.*copy its folder, .*models/starter"):
+    with pytest.raises(DensightError, match=r"cannot be changed.*copy its folder, .*models/starter"):
         CliRunner().invoke(app, ["calibrate", str(tmp_path), "--model", "starter"], catch_exceptions=False)
 
 

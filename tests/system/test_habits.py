@@ -154,7 +154,7 @@ def test_the_shell_completes_commands_and_what_options_take(line: str, expected:
 
 def test_the_exit_statuses_are_told() -> None:
     help_text = " ".join(densight("--help").said.split())
-    for words in ("0 done", "1 done but for some images", "2 not done", "130 stopped"):
+    for words in ("0 done", "1 done, except for some images", "2 not done", "130 stopped"):
         assert words in help_text
 
 

@@ -193,7 +193,7 @@ def test_what_cannot_be_done_is_one_message(exams: Path, model: Path, tmp_path: 
         done = densight("pacs", *arguments)
         assert done.status == 2, arguments
         assert fault in done.fault
-        assert "To mend it" in done.fault
+        assert "Fix:" in done.fault
         assert "Traceback" not in done.fault
         assert "secret" not in done.fault
     run = densight("assess", exams / "P000001", "--model", model, "--dicom", "-o", tmp_path / "run")

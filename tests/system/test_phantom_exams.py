@@ -300,7 +300,7 @@ def test_a_full_disk_is_one_message_and_leaves_no_half_written_exam(tmp_path: Pa
     assert process.returncode == 2
     assert said == ""
     place = re.escape(f"{folder}/.P00000") + r"[12]/P00000[12]_CC_R\.png"
-    remedy = "To mend it: free some space or choose another folder"
+    remedy = "Fix: free some space or choose another folder"
     assert re.fullmatch(rf"densight: {place}: cannot be written \(File too large\)\. {remedy}\.\n", errors)
     assert [path.name for path in folder.iterdir()] == ["phantom.json"]
 

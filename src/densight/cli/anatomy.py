@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from densight.cli.common_options import reply
+from densight.cli.common_options import add_to_json
 from densight.cli.options import InputArgument, RunOption
 from densight.cli.terminal import (
     INTERRUPTED,
@@ -72,7 +72,7 @@ def anatomy(
         except KeyboardInterrupt:
             print_line(console, "Stopped. The same command goes on with the images that are left.")
             raise typer.Exit(INTERRUPTED) from None
-    reply(run=output, images=rows, failures=failures)
+    add_to_json(run=output, images=rows, failures=failures)
     _tell(console, rows, output)
     keep_left_out(console, inputs.left_out, output)
     if failures:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from densight.cli.common_options import reply
+from densight.cli.common_options import add_to_json
 from densight.cli.options import read_classes
 from densight.cli.terminal import open_console, print_line
 from densight.vocabulary import PROJECTIONS, DensightError, Projection, find_projection
@@ -79,7 +79,7 @@ def convert(
         from densight.network.bundle import write_bundle
 
         write_bundle(output, bundle.network.state_dict(), bundle.facts)
-    reply(written=output, form="onnx" if to_onnx else "bundle", said=_describe(bundle))
+    add_to_json(written=output, form="onnx" if to_onnx else "bundle", said=_describe(bundle))
     print_line(console, f"{'ONNX' if to_onnx else 'Model bundle'}: {output}")
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from densight.cli.common_options import reply
+from densight.cli.common_options import add_to_json
 from densight.cli.options import read_classes, read_names
 from densight.cli.terminal import count, open_console, print_line
 from densight.vocabulary import DensightError
@@ -137,7 +137,7 @@ def figures(
     written = write_figures(result, folder)
     plots = save_plots(result, folder)
 
-    reply(written=written, figures=result.as_dict(), plots=plots)
+    add_to_json(written=written, figures=result.as_dict(), plots=plots)
     console = open_console()
     show_figures(console, result)
     print_line(console, f"Figures: {written}, {count(len(plots), 'plot')} in {folder / PLOTS}")

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from densight.cli.common_options import reply
+from densight.cli.common_options import add_to_json
 from densight.cli.terminal import TABLE, open_console, print_line
 
 __all__ = ["card", "models"]
@@ -31,7 +31,7 @@ def models() -> None:
     found = {name: read_bundle(model_folder(name)).facts for name in shipped_models()}
     for name, facts in found.items():
         table.add_row(name, " ".join(facts.classes), " ".join(facts.projections), facts.licence)
-    reply(
+    add_to_json(
         default=DEFAULT,
         models=[
             {"name": name, "classes": facts.classes, "projections": facts.projections, "terms": facts.licence}
@@ -55,5 +55,5 @@ def card(
     from densight.network.shipped import read_card
 
     text = read_card(name).rstrip()
-    reply(name=name, card=text)
+    add_to_json(name=name, card=text)
     print_line(open_console(), text)

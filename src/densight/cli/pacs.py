@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from densight.cli.common_options import reply, with_habits
+from densight.cli.common_options import add_to_json, with_common_options
 from densight.cli.options import DeviceOption, ModelOption
 from densight.cli.terminal import INTERRUPTED, count, open_bar, open_console, print_line
 from densight.vocabulary import DensightError
@@ -50,7 +50,7 @@ ModalityOption = Annotated[str, typer.Option(metavar="NAME", help="The modality 
 
 
 @pacs.command("pull")
-@with_habits
+@with_common_options
 def pull(
     source: PacsArgument,
     output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Gets a folder an exam.")] = Path(
@@ -91,12 +91,12 @@ def pull(
             output,
             lambda done, total: bar.update(task, completed=done, total=total),
         )
-    reply(folder=output, exams=studies, images=images)
+    add_to_json(folder=output, exams=studies, images=images)
     print_line(console, f"{count(images, 'image')} of {count(studies, 'exam')} retrieved: {output}")
 
 
 @pacs.command("push")
-@with_habits
+@with_common_options
 def push(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="The run folder.", show_default=False)],
     target: PacsArgument,
@@ -136,12 +136,12 @@ def push(
     if commit:
         request_commitment(address, security, title, files, bind=bind, port=listen)
         print_line(console, "The PACS has committed itself to all of them.")
-    reply(objects=len(files), committed=commit)
+    add_to_json(objects=len(files), committed=commit)
     print_line(console, f"{count(len(files), 'object')} stored: {address}")
 
 
 @pacs.command("watch")
-@with_habits
+@with_common_options
 def watch(
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="DIR", help="Queue, waiting images and results.")
@@ -232,7 +232,7 @@ def watch(
         finally:
             if server is not None:
                 server.shutdown()
-        reply(folder=output, exams=queue.states())
+        add_to_json(folder=output, exams=queue.states())
         for state, exams in queue.states().items():
             print_line(console, f"{count(exams, 'exam')} {state}")
     if stop.is_set():

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from densight.cli.common_options import reply
+from densight.cli.common_options import add_to_json
 from densight.cli.terminal import INTERRUPTED, TABLE, count, draws_bars, open_bar, open_console, print_line
 from densight.vocabulary import SPLITS, DensightError
 
@@ -115,7 +115,7 @@ def phantom(
     exams = catalogue.table.drop_duplicates("exam_id")
     print_line(console, _agreement(exams["reader_1"].tolist(), exams["reader_2"].tolist(), catalogue.classes))
     parts = ", ".join(f"{int((exams['split'] == split).sum())} {split}" for split in SPLITS)
-    reply(catalogue=output / CATALOGUE, images=len(catalogue), exams=exams["exam_id"].tolist())
+    add_to_json(catalogue=output / CATALOGUE, images=len(catalogue), exams=exams["exam_id"].tolist())
     images = count(len(catalogue), "image")
     print_line(console, f"Catalogue of {images} of {count(len(exams), 'exam')} ({parts}): {output / CATALOGUE}")
 

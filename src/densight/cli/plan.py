@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from densight.cli.common_options import reply
+from densight.cli.common_options import add_to_json
 from densight.cli.terminal import open_console, print_line
 from densight.vocabulary import DensightError
 
@@ -54,7 +54,7 @@ def plan(
     exams = exams_for_width(table, width, weights)
     value = float(cohen_kappa(table, weights))
     words = f"κ ({weights} weights) of {value:.3f} with a 95 % interval of {width:g} from end to end: {exams} exams"
-    reply(exams=exams, kappa=value, weights=weights, width=width)
+    add_to_json(exams=exams, kappa=value, weights=weights, width=width)
     print_line(open_console(), words)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from densight.cli.common_options import reply
+from densight.cli.common_options import add_to_json
 from densight.cli.options import complete_devices, complete_recipes, complete_trainings
 from densight.cli.terminal import INTERRUPTED, TABLE, count, draws_bars, open_console, print_failures, print_line
 
@@ -107,7 +107,7 @@ def train(
     finally:
         write_failures(listed, failures)
     console.print(_table(trainings))
-    reply(
+    add_to_json(
         networks=[
             {"network": one.job.name, "bundle": one.folder, "training": one.standing().record} for one in trainings
         ],

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from densight.cli.common_options import reply
+from densight.cli.common_options import add_to_json
 from densight.cli.options import DeviceOption, complete_methods, read_names
 from densight.cli.terminal import INTERRUPTED, TABLE, count, open_bar, open_console, print_line
 
@@ -111,7 +111,7 @@ def _tell(console: Console, found: TrialRun, run: Path) -> None:
         console, f"{count(len(found.trials[0].values), 'image')} tried: {run / 'trials.csv'}, {run / 'trials.json'}"
     )
     report = write_report(run)
-    reply(run=run, methods=found.summaries, failures=found.failures, report=report)
+    add_to_json(run=run, methods=found.summaries, failures=found.failures, report=report)
     print_line(console, f"Report: {report}")
 
 

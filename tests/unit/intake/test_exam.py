@@ -179,7 +179,7 @@ def test_an_exam_in_a_class_folder_has_its_label(tmp_path: Path) -> None:
     ],
 )
 def test_a_projection_that_occurs_twice_is_said(tmp_path: Path, names: tuple[str, ...], fault: str) -> None:
-    with pytest.raises(DensightError, match=f"{fault}.*To mend it: give one exam's folder.*one of each projection"):
+    with pytest.raises(DensightError, match=f"{fault}.*Fix: give one exam's folder.*one of each projection"):
         read_exam(write_images(tmp_path / "in", *names))
 
 

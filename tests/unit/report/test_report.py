@@ -240,7 +240,7 @@ def test_figures_of_other_assessments_are_left_out_and_that_is_said(tmp_path: Pa
     save_plots(figures, run)
     make_run(tmp_path, table(11, projections=1))
     page = Page(write_report(run))
-    assert "were measured on other assessments and are left out" in page.text
+    assert "were computed from other assessments and are left out" in page.text
     assert "exam accuracy" not in page.text
     assert page.all("img") == []
 
@@ -249,7 +249,7 @@ def test_figures_of_another_form_are_left_out(tmp_path: Path) -> None:
     run = make_run(tmp_path, table(12, projections=1))
     figures = figures_of_run(run).as_dict()
     write_json(run / "figures.json", {name: value for name, value in figures.items() if name != "format"})
-    assert "densight figures makes them anew" in Page(write_report(run)).text
+    assert "Run densight figures again to compute them." in Page(write_report(run)).text
 
 
 def test_figures_of_merit_are_shown_with_their_intervals_and_plots(tmp_path: Path) -> None:
@@ -309,7 +309,7 @@ def test_what_was_asked_beside_the_figures_is_shown(tmp_path: Path) -> None:
         "Rules of fusion",
         "denser-breast",
         "temperature",
-        "Saying less",
+        "Sets of classes",
         "0.9 of each class",
         "On 40 exams read by all",
     ):
