@@ -86,7 +86,7 @@ def test_keras_2_2_wrote_the_same_network(state: dict[str, torch.Tensor], tmp_pa
     with h5py.File(path) as file:
         assert "conv2d_41" in file["model_weights"]
     weights = read_keras_weights(path)
-    assert (weights.form, weights.version, weights.shape, weights.classes) == ("full model", "2.2.4", (650, 650), 4)
+    assert (weights.form, weights.version, weights.shape, weights.n_classes) == ("full model", "2.2.4", (650, 650), 4)
     assert all(torch.equal(weights.state[name], value) for name, value in state.items())
 
 

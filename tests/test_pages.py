@@ -56,7 +56,7 @@ def write_model(folder: Path) -> None:
     from densight.preparation.prepare import Preparation
     from densight.vocabulary import BIRADS, PROJECTIONS
 
-    architecture = Architecture("mobilenetv2-035", classes=4, channels=1)
+    architecture = Architecture("mobilenetv2-035", n_classes=4, channels=1)
     facts = BundleFacts(architecture, Preparation("default", (64, 48)), BIRADS, PROJECTIONS)
     write_bundle(folder, build_network(architecture).state_dict(), facts)
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 import torch
 from torch import nn
 
+from densight.network.architecture import ARCHITECTURES
 from densight.network.mobilenet import MobileNetV2
 from densight.training.checkpoint import State
 from densight.training.loss import DensityLoss, class_weights, soft_targets
@@ -83,6 +85,26 @@ def test_what_does_not_fit_is_refused_with_its_file(text: str, said: str, tmp_pa
         read_recipe(path)
     assert refused.value.path == path
     assert refused.value.remedy
+
+
+@pytest.mark.parametrize("base", ["default", "tutorial"])
+def test_a_network_is_refused_with_a_preset_whose_channels_it_misreads(base: str, tmp_path: Path) -> None:
+    path = write(tmp_path, f"base: {base}\nnetwork: breastnet\n")
+    with pytest.raises(DensightError) as refused:
+        read_recipe(path)
+    assert refused.value.path == path
+    assert refused.value.fault == f"the network breastnet needs the preparation breast, but the recipe's is {base}"
+    assert refused.value.remedy == "set preparation: breast, or choose another network"
+    with pytest.raises(DensightError, match="needs the preparation breast"):
+        replace(read_recipe(base), network="breastnet")
+
+
+def test_a_network_with_the_preset_that_it_needs_is_a_recipe(tmp_path: Path) -> None:
+    recipe = read_recipe(write(tmp_path, "base: default\nnetwork: breastnet\npreparation: breast\n"))
+    assert (recipe.network, recipe.prepared().channels) == ("breastnet", 3)
+    needed = {name: design.preparation for name, design in ARCHITECTURES.items()}
+    assert needed.pop("breastnet") == "breast"
+    assert set(needed.values()) == {None}
 
 
 class TestSchedule:

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 ROOMS = {
     "vocabulary": "The field's words as types, and the one error",
     "geometry": "The way from an image to the network's frame and exactly back",
-    "validation": "Values from JSON and YAML files, checked by pydantic",
     "intake": "Reading images, folders, catalogues and DICOM files",
     "phantom": "Women who never were",
     "anatomy": "Breast, pectoral muscle, dense tissue",

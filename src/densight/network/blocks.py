@@ -29,7 +29,7 @@ class DensityNetwork(nn.Module):
     Attributes
     ----------
     classifier : torch.nn.Linear
-        The last layer, weights ``(classes, channels)``.
+        The last layer, weights ``(n_classes, channels)``.
     feature_layer : str
         What literature and users call the layer that ``forward_features`` returns.
     linear_head : bool
@@ -45,7 +45,7 @@ class DensityNetwork(nn.Module):
         raise NotImplementedError
 
     def forward_head(self, features: Tensor) -> Tensor:
-        """The feature map in, logits ``(B, classes)`` out."""
+        """The feature map in, logits ``(B, n_classes)`` out."""
         raise NotImplementedError
 
     def activate(self, features: Tensor) -> Tensor:
@@ -61,7 +61,7 @@ class DensityNetwork(nn.Module):
         raise NotImplementedError
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits ``(B, classes)``."""
+        """Logits ``(B, n_classes)``."""
         return self.forward_head(self.forward_features(x))
 
 

@@ -28,7 +28,7 @@ class BreastNet(DensityNetwork):
 
     Parameters
     ----------
-    classes : int
+    n_classes : int
         Number of density classes.
     channels : int
         Input channels.
@@ -42,7 +42,7 @@ class BreastNet(DensityNetwork):
 
     feature_layer = "features"
 
-    def __init__(self, classes: int, channels: int = 3) -> None:
+    def __init__(self, n_classes: int, channels: int = 3) -> None:
         super().__init__()
         self.stem = nn.Conv2d(channels, WIDTHS[0], 5, stride=STRIDE, padding=2)
         self.down = nn.ModuleList(conv_block(a, b) for a, b in zip((WIDTHS[0], *WIDTHS[:-1]), WIDTHS, strict=True))
@@ -51,7 +51,7 @@ class BreastNet(DensityNetwork):
         self.mix = nn.Conv2d(WIDTHS[1], FEATURES, 1, bias=False)
         self.mix_norm = nn.BatchNorm2d(FEATURES)
         self.dropout = nn.Dropout(0.1)
-        self.classifier = nn.Linear(FEATURES, classes)
+        self.classifier = nn.Linear(FEATURES, n_classes)
 
     def forward_features(self, x: Tensor) -> Tensor:
         """``(B, 64, rows / 4, columns / 4)``."""
@@ -71,7 +71,7 @@ class BreastNet(DensityNetwork):
         return features
 
     def forward_head(self, features: Tensor) -> Tensor:
-        """ReLU, mean, dense layer: logits ``(B, classes)``."""
+        """ReLU, mean, dense layer: logits ``(B, n_classes)``."""
         logits: Tensor = self.classifier(self.dropout(self.activate(features).mean((2, 3))))
         return logits
 

@@ -69,7 +69,7 @@ class KerasWeights:
     ----------
     state : dict of str to Tensor
         The ``state_dict`` of a :class:`~densight.network.resnet.TutorialResNet`; kernels ``(out, in, rows, columns)``.
-    classes : int
+    n_classes : int
         Number of outputs.
     shape : (int, int)
         Rows and columns of the input.
@@ -82,7 +82,7 @@ class KerasWeights:
     """
 
     state: dict[str, Tensor]
-    classes: int
+    n_classes: int
     shape: tuple[int, int]
     shape_told: bool
     form: str
@@ -158,9 +158,9 @@ def read_keras_bundle(
     """
     path = Path(path)
     weights = read_keras_weights(path)
-    labels = _labels(classes, weights.classes, path)
+    labels = _labels(classes, weights.n_classes, path)
     projections, told = (tuple(projections), "as given") if projections else _named_projection(path)
-    network = TutorialResNet(weights.classes)
+    network = TutorialResNet(weights.n_classes)
     network.load_state_dict(weights.state)
     rows = [sorted(labels).index(label) for label in labels]
     with torch.no_grad():
@@ -168,7 +168,7 @@ def read_keras_bundle(
             parameter.copy_(parameter[rows].clone())
     digest = checksum(path)
     facts = BundleFacts(
-        Architecture("tutorial-resnet", weights.classes, 3),
+        Architecture("tutorial-resnet", weights.n_classes, 3),
         Preparation("tutorial", weights.shape),
         labels,
         projections,
@@ -252,13 +252,13 @@ def _read(file: h5py.File, path: Path) -> KerasWeights:
             "save the whole model with model.save('model.h5')",
         )
     convolutions, norms, dense = _sort(layers, path)
-    classes = next(iter(dense.values()))["kernel"].shape[1]
-    state = _empty_state(classes)
+    n_classes = next(iter(dense.values()))["kernel"].shape[1]
+    state = _empty_state(n_classes)
     assigned = graph.layers if graph else _by_order(convolutions, norms, dense, state)
     _fill(state, assigned, layers, path)
     shape = graph.shape if graph else None
     version = _text(file.attrs.get("keras_version", "not stated"))
-    return KerasWeights(state, classes, shape or TUTORIAL_SHAPE, shape is not None, form, version)
+    return KerasWeights(state, n_classes, shape or TUTORIAL_SHAPE, shape is not None, form, version)
 
 
 def _text(value: Any) -> str:
@@ -307,10 +307,10 @@ def _sort(layers: dict[str, Layer], path: Path) -> tuple[dict[str, Layer], dict[
     return kinds["convolutions"], kinds["batch norms"], kinds["dense layers"]
 
 
-def _empty_state(classes: int) -> dict[str, Tensor]:
+def _empty_state(n_classes: int) -> dict[str, Tensor]:
     """The names and shapes of the network's ``state_dict``."""
     with torch.device("meta"):
-        network = TutorialResNet(classes)
+        network = TutorialResNet(n_classes)
     return {name: torch.zeros_like(value, device="cpu") for name, value in network.state_dict().items()}
 
 

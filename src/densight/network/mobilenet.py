@@ -63,7 +63,7 @@ class MobileNetV2(DensityNetwork):
 
     Parameters
     ----------
-    classes : int
+    n_classes : int
         Number of density classes.
     channels : int
         Input channels.
@@ -82,7 +82,7 @@ class MobileNetV2(DensityNetwork):
 
     feature_layer = "last convolution, before ReLU6"
 
-    def __init__(self, classes: int, channels: int = 1, width: float = 1.0, output_stride: int = 16) -> None:
+    def __init__(self, n_classes: int, channels: int = 1, width: float = 1.0, output_stride: int = 16) -> None:
         super().__init__()
         current = round_width(STEM * width)
         stride_left = output_stride // 2
@@ -100,7 +100,7 @@ class MobileNetV2(DensityNetwork):
         self.features = nn.Sequential(*layers)
         self.activation = nn.ReLU6()
         self.dropout = nn.Dropout(0.2)
-        self.classifier = nn.Linear(last, classes)
+        self.classifier = nn.Linear(last, n_classes)
         self._initialise()
 
     def _initialise(self) -> None:
@@ -117,7 +117,7 @@ class MobileNetV2(DensityNetwork):
         return features
 
     def forward_head(self, features: Tensor) -> Tensor:
-        """ReLU6, global average pooling, dropout, dense layer: logits ``(B, classes)``."""
+        """ReLU6, global average pooling, dropout, dense layer: logits ``(B, n_classes)``."""
         logits: Tensor = self.classifier(self.dropout(self.activate(features).mean(dim=(2, 3))))
         return logits
 

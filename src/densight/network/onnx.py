@@ -32,8 +32,8 @@ def write_onnx(bundle: Bundle, path: str | Path, maps_of: MapsOf | None = None) 
     """Write a model as ONNX.
 
     The input ``image`` is what the preparation makes, float32 ``(batch, channels, rows, columns)``; the output
-    ``probabilities`` is ``(batch, classes)``. What a program needs beside the graph is in the file's metadata, as JSON:
-    ``classes``, ``projections``, ``preparation``, ``architecture``, ``weights_sha256``, ``licence`` and ``use``.
+    ``probabilities`` is ``(batch, n_classes)``. What a program needs beside the graph is in the file's metadata, as
+    JSON: ``classes``, ``projections``, ``preparation``, ``architecture``, ``weights_sha256``, ``licence`` and ``use``.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def write_onnx(bundle: Bundle, path: str | Path, maps_of: MapsOf | None = None) 
     maps_of : callable, optional
         What makes the maps of every class of a network and its feature map, for instance
         :func:`~densight.explanation.methods.gradcam.grad_cam` of a network with a linear head. They are then the
-        second output ``maps``, ``(batch, classes, map rows, map columns)``, raw and signed.
+        second output ``maps``, ``(batch, n_classes, map rows, map columns)``, raw and signed.
 
     Raises
     ------

@@ -78,7 +78,7 @@ class TutorialResNet(DensityNetwork):
 
     Parameters
     ----------
-    classes : int
+    n_classes : int
         Number of density classes.
     channels : int
         Input channels.
@@ -92,7 +92,7 @@ class TutorialResNet(DensityNetwork):
 
     feature_layer = "add_12"
 
-    def __init__(self, classes: int, channels: int = 3) -> None:
+    def __init__(self, n_classes: int, channels: int = 3) -> None:
         super().__init__()
         self.stem = SameConv2d(channels, 64, 3, 2)
         self.stem_norm = _batch_norm(64)
@@ -105,7 +105,7 @@ class TutorialResNet(DensityNetwork):
                 width = outer
         self.blocks = nn.ModuleList(blocks)
         self.dropout = nn.Dropout(0.2)
-        self.classifier = nn.Linear(width, classes)
+        self.classifier = nn.Linear(width, n_classes)
         keras_initialise(self)
 
     def forward_features(self, x: Tensor) -> Tensor:
@@ -117,7 +117,7 @@ class TutorialResNet(DensityNetwork):
         return x
 
     def forward_head(self, features: Tensor) -> Tensor:
-        """LeakyReLU, dropout, global average pooling, dense layer: logits ``(B, classes)``."""
+        """LeakyReLU, dropout, global average pooling, dense layer: logits ``(B, n_classes)``."""
         pooled: Tensor = self.dropout(self.activate(features)).mean(dim=(2, 3))
         logits: Tensor = self.classifier(pooled)
         return logits

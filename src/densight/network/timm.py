@@ -53,7 +53,7 @@ class TimmNetwork(DensityNetwork):
         return features
 
     def forward_head(self, features: Tensor) -> Tensor:
-        """The feature map in, logits ``(B, classes)`` out."""
+        """The feature map in, logits ``(B, n_classes)`` out."""
         logits: Tensor = self.model.forward_head(features)
         return logits
 
@@ -104,14 +104,14 @@ def _last(value: int | tuple[int, ...] | str) -> int:
     return value if isinstance(value, int) else value[-1]
 
 
-def build_timm(name: str, classes: int, channels: int) -> TimmNetwork:
+def build_timm(name: str, n_classes: int, channels: int) -> TimmNetwork:
     """Build a network of timm by its name there, with fresh weights.
 
     Parameters
     ----------
     name : str
         Such as ``resnet18``; ``timm.list_models()`` gives all.
-    classes, channels : int
+    n_classes, channels : int
 
     Raises
     ------
@@ -130,7 +130,7 @@ def build_timm(name: str, classes: int, channels: int) -> TimmNetwork:
     # Names such as hf-hub:… would be fetched; is_model knows only those that timm itself brings.
     if not timm.is_model(name):
         raise DensightError(f"timm has no network {name!r}", remedy="take a name that timm.list_models() gives")
-    network = TimmNetwork(timm.create_model(name, num_classes=classes, in_chans=channels), channels)
+    network = TimmNetwork(timm.create_model(name, num_classes=n_classes, in_chans=channels), channels)
     if not (_makes_map(network) and isinstance(network.classifier, nn.Linear)):
         raise DensightError(
             f"the timm network {name!r} does not make a feature map (channels, rows, columns) of an image of any size, "

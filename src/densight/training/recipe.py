@@ -9,6 +9,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from densight.network.architecture import check_preparation
 from densight.preparation.prepare import Preparation
 from densight.vocabulary import DensightError
 
@@ -166,7 +167,7 @@ class Recipe:
                 "the recipe asks for contrast with the preset tutorial",
                 remedy="leave contrast out, or use the preset default",
             )
-        self.prepared()
+        check_preparation(self.network, self.prepared().preset)
 
     def _refusal(self, name: str, remedy: str) -> DensightError:
         return DensightError(f"the recipe's {name} is {getattr(self, name)!r}", remedy=remedy)
