@@ -56,9 +56,9 @@ RECORD = read_recipe("default").record()
     ("text", "said"),
     [
         ("base: default\nlearning_rate: 1e-3", r"learning_rate is '1e-3'. .*YAML reads 1e-3 as a word"),
-        ("base: default\nepochs: 3.0", "epochs is 3.0. To mend it: give a whole number"),
-        ("base: default\nepochs: true", "epochs is True. To mend it: give a whole number"),
-        ("base: default\nepochs: 0", "epochs is 0. To mend it: give a number above 0"),
+        ("base: default\nepochs: 3.0", "epochs is 3.0. To mend it: give a whole number above 0"),
+        ("base: default\nepochs: true", "epochs is True. To mend it: give a whole number above 0"),
+        ("base: default\nepochs: 0", "epochs is 0. To mend it: give a whole number above 0"),
         ("base: default\nlearning_rate: .nan", "learning_rate is nan"),
         ("base: default\nflip_rows: 1", "flip_rows is 1. To mend it: give true or false"),
         ("base: default\nshape: 64", r"shape is 64. To mend it: give two whole numbers, \[rows, columns\]"),
@@ -69,6 +69,12 @@ RECORD = read_recipe("default").record()
         ("base: default\nkeep: best", "keep is 'best'. To mend it: use one of accuracy, loss, last"),
         ("base: default\nzoom: 1.0", "zoom is 1.0. To mend it: give a number from 0 to below 1"),
         ("base: default\nrotation: -10", "rotation is -10. To mend it: give a number of 0 or more"),
+        ("base: default\nwarmup_epochs: 1.5", "warmup_epochs is 1.5. To mend it: give a whole number of 0 or more"),
+        (
+            "base: default\nshape: [64, 48.5]",
+            r"shape\[1\] is 48.5. To mend it: give two whole numbers, \[rows",
+        ),
+        ("base: default\nnetwork: 18", "network is 18. To mend it: give a word"),
         ("base: default\nordinal_sharpness: 0", "ordinal_sharpness is 0. To mend it: give a number above 0"),
         ("base: tutorial\nplateau_factor: 1", "plateau_factor is 1. To mend it: give a number between 0 and 1"),
         ("base: tutorial\nnesterov: true", "nesterov without momentum"),
@@ -105,6 +111,13 @@ def test_a_network_with_the_preset_that_it_needs_is_a_recipe(tmp_path: Path) -> 
     needed = {name: design.preparation for name, design in ARCHITECTURES.items()}
     assert needed.pop("breastnet") == "breast"
     assert set(needed.values()) == {None}
+
+
+def test_a_recipe_made_in_python_is_checked_too_and_keeps_its_values_as_given() -> None:
+    with pytest.raises(DensightError, match=r"the recipe's epochs is 0\. To mend it: give a whole number above 0"):
+        replace(read_recipe("default"), epochs=0)
+    record = Recipe(**PLAIN | {"rotation": 10, "zoom": 0}).record()
+    assert (repr(record["rotation"]), repr(record["zoom"])) == ("10", "0")
 
 
 class TestSchedule:

@@ -20,7 +20,7 @@ from densight.cli.main import app
 from densight.explanation.methods.gradcam import grad_cam
 from densight.intake.mammogram import Exam, Mammogram
 from densight.network.bundle import read_bundle, write_bundle
-from densight.network.scope import SOFTENED, Scope
+from densight.network.scope import SCOPE_CONTENT, SOFTENED, Scope
 from densight.network.shipped import DEFAULT, model_folder, shipped_models
 from densight.phantom.imaging import exam as make_exam
 from densight.vocabulary import BIRADS, PROJECTIONS, DensightError, Projection
@@ -207,7 +207,7 @@ def test_the_distance_is_mahalanobis_of_logarithms() -> None:
     assert at(3, 0) == pytest.approx(3, rel=0.03)
     assert at(0, -2) == pytest.approx(2, rel=0.03)
     assert at(3, -4) == pytest.approx(5, rel=0.03)
-    again = Scope.from_json(json.loads(json.dumps(scope.to_json())))
+    again = SCOPE_CONTENT.validate_python(json.loads(json.dumps(SCOPE_CONTENT.dump_python(scope))))
     assert again.distance(np.ones(2)) == pytest.approx(scope.distance(np.ones(2)), rel=1e-5)
     assert (again.limit, again.false_alarms) == (9.0, "none")
 

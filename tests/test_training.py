@@ -257,9 +257,15 @@ class TestRefusals:
     @pytest.mark.parametrize(
         ("text", "said"),
         [
-            ("base: default\nepoch: 3\n", "the recipe has unknown keys: epoch. To mend it: use network, preparation,"),
+            (
+                "base: default\nepoch: 3\n",
+                "the recipe's epoch is not a known field. To mend it: use network, preparation,",
+            ),
             ("base: default\nepochs: many\n", "the recipe's epochs is 'many'. To mend it: give a whole number"),
-            ("network: tutorial-resnet\n", "the recipe lacks preparation, shape, epochs, batch_size, optimizer"),
+            (
+                "network: tutorial-resnet\n",
+                "the recipe's preparation, shape, epochs, batch_size, optimizer, learning_rate are missing",
+            ),
             (
                 "base: default\nnetwork: perceptron\n",
                 "unknown network 'perceptron'. To mend it: use one of tutorial-",

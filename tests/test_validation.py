@@ -66,6 +66,13 @@ def test_a_callable_remedy_sees_the_problem_and_the_fault_does_not_repeat_it() -
     assert (inner.fault, inner.remedy) == ("a frame needs rows", "give a frame with rows")
 
 
+def test_a_callable_remedy_is_of_the_first_problem_and_of_those_like_it() -> None:
+    several = refused(Frame, {"rows": "a", "columns": "b"}, remedy=lambda problem: "give a number")
+    assert several.fault == "rows is 'a'"
+    missing = refused(Frame, {}, remedy=lambda problem: f"add {problem['loc'][0]}")
+    assert missing.fault == "rows, columns are missing"
+
+
 def test_many_problems_and_long_values_are_shortened() -> None:
     error = refused(TypeAdapter(list[int]), ["x" * 500, "b", "c", "d", "e"])
     assert error.fault.count("but should be a valid integer") == 3

@@ -28,7 +28,8 @@ from torch import Tensor
 
 from densight.intake.naming import projection_of
 from densight.network.architecture import Architecture
-from densight.network.bundle import Bundle, BundleFacts
+from densight.network.bundle import Bundle
+from densight.network.facts import BundleFacts
 from densight.network.keras_graph import BLOCKS, another_network, read_graph
 from densight.network.resnet import TutorialResNet
 from densight.preparation.prepare import Preparation

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from densight.network.facts import ModelFile
 from densight.storage import replacing
 from densight.vocabulary import DensightError
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["write_onnx"]
 
-METADATA = ("classes", "projections", "preparation", "architecture", "licence")
+METADATA = {"classes", "projections", "preparation", "architecture", "licence", "weights_sha256"}
 """What the file keeps of ``model.json``."""
 
 MapsOf = Callable[["DensityNetwork", Tensor], Tensor]
@@ -73,9 +74,9 @@ def write_onnx(bundle: Bundle, path: str | Path, maps_of: MapsOf | None = None) 
         except torch.onnx.OnnxExporterError as error:
             raise DensightError(f"PyTorch cannot export {facts.architecture.name} ({error})", bundle.folder) from error
         assert program is not None
-        told = {name: value for name, value in facts.to_json().items() if name in METADATA}
-        told |= {"weights_sha256": bundle.checksum, "use": "Research software. Not a medical device."}
-        program.model.metadata_props.update({name: json.dumps(value) for name, value in told.items()})
+        metadata = ModelFile.of(facts, bundle.checksum).model_dump(include=METADATA)
+        metadata |= {"use": "Research software. Not a medical device."}
+        program.model.metadata_props.update({name: json.dumps(value) for name, value in metadata.items()})
         with replacing(path) as temporary:
             program.save(temporary, external_data=False)
 

@@ -3,14 +3,36 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import PlainSerializer, PlainValidator, TypeAdapter
 
-__all__ = ["Scope"]
+from densight.vocabulary import DensightError
+
+__all__ = ["SCOPE_CONTENT", "Scope"]
 
 Array = npt.NDArray[np.float64]
+
+
+def _seven_digits(value: float) -> float:
+    return float(f"{value:.7g}")
+
+
+def _to_array(values: Any) -> Array:
+    try:
+        return np.array(values, np.float64)
+    except TypeError as error:  # pydantic lets it pass, and turns a ValueError into a message
+        raise ValueError(str(error)) from error
+
+
+def _to_lists(array: Array) -> list[Any]:
+    return [_to_lists(part) if part.ndim else _seven_digits(part) for part in array]
+
+
+StoredNumber = Annotated[float, PlainSerializer(_seven_digits)]
+StoredArray = Annotated[Array, PlainValidator(_to_array), PlainSerializer(_to_lists)]
 
 SOFTENED = 0.3
 """What is added to a feature, in standard deviations, before its logarithm: so much of it is as good as none."""
@@ -49,11 +71,16 @@ class Scope:
     5.0
     """
 
-    scale: Array
-    mean: Array
-    whitening: Array
-    limit: float
+    scale: StoredArray
+    mean: StoredArray
+    whitening: StoredArray
+    limit: StoredNumber
     false_alarms: str
+
+    def __post_init__(self) -> None:
+        size = self.mean.size
+        if self.mean.ndim != 1 or self.scale.shape != (size,) or self.whitening.shape != (size, size):
+            raise DensightError("scale, mean and whitening do not fit each other")
 
     @classmethod
     def of(cls, features: Array, limit: float = np.inf, false_alarms: str = "") -> Scope:
@@ -70,26 +97,6 @@ class Scope:
         logs = np.log(features / self.scale + SOFTENED)
         return float(np.linalg.norm(self.whitening @ (logs - self.mean)))
 
-    def to_json(self) -> dict[str, Any]:
-        """Plain values, of seven digits."""
-        return {
-            "scale": [float(f"{value:.7g}") for value in self.scale],
-            "mean": [float(f"{value:.7g}") for value in self.mean],
-            "whitening": [[float(f"{value:.7g}") for value in row] for row in self.whitening],
-            "limit": float(f"{self.limit:.7g}"),
-            "false_alarms": self.false_alarms,
-        }
 
-    @classmethod
-    def from_json(cls, content: dict[str, Any]) -> Scope:
-        """The inverse of :meth:`to_json`.
-
-        Raises
-        ------
-        KeyError, TypeError, ValueError
-            If something is missing or has the wrong shape.
-        """
-        scale, mean, whitening = (np.array(content[name], np.float64) for name in ("scale", "mean", "whitening"))
-        if mean.ndim != 1 or scale.shape != mean.shape or whitening.shape != (mean.size, mean.size):
-            raise ValueError("scale, mean and whitening do not fit each other")
-        return cls(scale, mean, whitening, float(content["limit"]), str(content["false_alarms"]))
+SCOPE_CONTENT = TypeAdapter(Scope)
+"""Reads and writes a scope as plain values for JSON, numbers with seven digits."""

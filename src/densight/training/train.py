@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from densight.intake.catalogue import Catalogue, check_trainable
 from densight.intake.failures import Failure
 from densight.network.architecture import Architecture, build_network
-from densight.network.bundle import BundleFacts, write_bundle
+from densight.network.bundle import write_bundle
+from densight.network.facts import BundleFacts
 from densight.storage import clear_leftovers, delete, read_json
 from densight.training.curves import TensorBoardLog, draw_curves, write_curves
 from densight.training.recipe import Recipe
