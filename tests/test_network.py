@@ -192,6 +192,27 @@ def test_a_cell_of_the_feature_map_looks_around_its_centre(name: str, size: int)
         assert (first + last) / 2 == offset + step * cell
 
 
+def strides_by_hand(name: str, size: int) -> list[tuple[int, int, int]]:
+    """What the tables of the networks say of their strided layers."""
+    if name == "breastnet":
+        return [(5, 2, 2), (2, 2, 0)]
+    if name.startswith("mobilenet"):
+        return [(3, 2, 1)] * 4
+    layers = []
+    for _ in range(5):
+        layers.append((3, 2, same_padding(size, 3, 2)[0]))
+        size = math.ceil(size / 2)
+    return layers
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+@pytest.mark.parametrize("size", [64, 97, 208, 256, 320, 325, 384, 641, 650])
+def test_the_probe_finds_the_strides_that_the_tables_have(name: str, size: int) -> None:
+    network = built(name)
+    assert network.strides(size) == strides_by_hand(name, size)
+    assert not any(module._forward_hooks for module in network.modules())
+
+
 def test_an_unknown_network_is_refused_with_the_names_there_are() -> None:
     with pytest.raises(DensightError, match=r"unknown network 'resnet99'.*tutorial-resnet, mobilenetv2-100"):
         build_network(Architecture("resnet99", 4, 1))

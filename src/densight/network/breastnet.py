@@ -46,6 +46,7 @@ class BreastNet(DensityNetwork):
         super().__init__()
         self.stem = nn.Conv2d(channels, WIDTHS[0], 5, stride=STRIDE, padding=2)
         self.down = nn.ModuleList(conv_block(a, b) for a, b in zip((WIDTHS[0], *WIDTHS[:-1]), WIDTHS, strict=True))
+        self.pool = nn.MaxPool2d(2)
         self.context = nn.Linear(WIDTHS[-1], WIDTHS[-1])
         self.up = nn.ModuleList(conv_block(a + b, b) for a, b in ((WIDTHS[3], WIDTHS[2]), (WIDTHS[2], WIDTHS[1])))
         self.mix = nn.Conv2d(WIDTHS[1], FEATURES, 1, bias=False)
@@ -59,7 +60,7 @@ class BreastNet(DensityNetwork):
         x = self.stem(x)
         kept = []
         for level, block in enumerate(self.down):
-            x = block(x if level == 0 else functional.max_pool2d(x, 2))
+            x = block(x if level == 0 else self.pool(x))
             kept.append(x)
         whole = _mean_over(x, _cells(breast, x))
         x = x + self.context(whole)[:, :, None, None]
@@ -82,10 +83,6 @@ class BreastNet(DensityNetwork):
     def activation_slope(self, features: Tensor) -> Tensor:
         """One above zero."""
         return (features > 0).to(features.dtype)
-
-    def strides(self, size: int) -> list[tuple[int, int, int]]:
-        """(kernel, stride, padding before): the stem and one pooling, for what is pooled again is enlarged again."""
-        return [(5, STRIDE, 2), (2, 2, 0)]
 
 
 def _cells(breast: Tensor, x: Tensor) -> Tensor:

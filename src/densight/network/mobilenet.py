@@ -86,12 +86,10 @@ class MobileNetV2(DensityNetwork):
         super().__init__()
         current = round_width(STEM * width)
         stride_left = output_stride // 2
-        self.stage_strides = []
         layers: list[nn.Module] = [_conv_norm(channels, current, 3, 2)]
         for expansion, outer, blocks, stage_stride in STAGES:
             stride = stage_stride if stride_left >= stage_stride else 1
             stride_left //= stride
-            self.stage_strides.append(stride)
             for i in range(blocks):
                 layers.append(InvertedResidual(current, round_width(outer * width), stride if i == 0 else 1, expansion))
                 current = round_width(outer * width)
@@ -129,8 +127,3 @@ class MobileNetV2(DensityNetwork):
     def activation_slope(self, features: Tensor) -> Tensor:
         """One between 0 and 6, zero outside."""
         return ((features > 0) & (features < 6)).to(features.dtype)
-
-    def strides(self, size: int) -> list[tuple[int, int, int]]:
-        """(kernel, stride, padding before) of the strided layers; the padding does not depend on the size."""
-        del size
-        return [(3, stride, 1) for stride in (2, *self.stage_strides) if stride > 1]

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from densight.network.blocks import DensityNetwork, SameConv2d, SameMaxPool2d, keras_initialise, same_padding
+from densight.network.blocks import DensityNetwork, SameConv2d, SameMaxPool2d, keras_initialise
 
 __all__ = ["TutorialResNet"]
 
@@ -129,11 +129,3 @@ class TutorialResNet(DensityNetwork):
     def activation_slope(self, features: Tensor) -> Tensor:
         """One above zero, .3 elsewhere: as Keras and PyTorch differentiate LeakyReLU at zero."""
         return torch.where(features > 0, 1.0, SLOPE)
-
-    def strides(self, size: int) -> list[tuple[int, int, int]]:
-        """(kernel, stride, padding before) of the strided layers of the main path."""
-        layers = []
-        for stride in (2, 2, *(stride for *_, stride in STAGES if stride > 1)):
-            layers.append((3, stride, same_padding(size, 3, stride)[0]))
-            size = -(-size // stride)
-        return layers
