@@ -63,8 +63,8 @@ def test_every_engine_gives_the_networks_features_whatever_came_before(name: str
             expected = network.forward_features(x)
             torch.testing.assert_close(ready.features(x), expected, rtol=1e-3, atol=1e-4 * float(expected.abs().max()))
     assert torch.equal(first, kept)
-    assert ready.said.startswith(f"{engine} ")
-    assert ready.said.endswith(", fp32")
+    assert ready.description.startswith(f"{engine} ")
+    assert ready.description.endswith(", fp32")
 
 
 def test_bf16_is_checked_against_fp32_and_its_change_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -77,7 +77,7 @@ def test_bf16_is_checked_against_fp32_and_its_change_is_said(monkeypatch: pytest
             features = half.features(x)
             assert features.dtype == torch.float32
     assert 0 < half.change <= engines.BOUND
-    assert half.said.endswith(f"bf16, probabilities within {half.change:.4f} of fp32")
+    assert half.description.endswith(f"bf16, probabilities within {half.change:.4f} of fp32")
 
 
 def test_bf16_that_changes_too_much_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -192,7 +192,7 @@ class _ByPlanes(torch.autograd.Function):
         if ctx.needs_input_grad[0]:
             of_x = torch.ops.aten.convolution_backward(gradient, x, weight, sizes, *two, [True, False, False])[0]
         if ctx.needs_input_grad[1]:
-            planes = (one.contiguous(memory_format=torch.contiguous_format) for one in (gradient, x, weight))
+            planes = (part.contiguous(memory_format=torch.contiguous_format) for part in (gradient, x, weight))
             asked = [False, True, ctx.biased]
             of_weight, of_bias = torch.ops.aten.convolution_backward(*planes, sizes, *two, asked)[1:]
         return of_x, of_weight, of_bias, None, None, None

@@ -1,4 +1,4 @@
-"""A small U-Net for the preset ``breast``: it sees where the breast is, and speaks of the breast alone.
+"""A small U-Net for the preset ``breast``: its input has the mask of the breast, and its features are zero outside it.
 
 After Ronneberger, Fischer and Brox, "U-Net: convolutional networks for biomedical image segmentation", MICCAI 2015.
 Its first layers are those of `densight.anatomy.network.TissueNetwork`.
@@ -20,11 +20,11 @@ FEATURES = 64
 
 
 class BreastNet(DensityNetwork):
-    """Features of every place of the breast, and their mean over the breast.
+    """Features at every position in the breast, and their mean over the breast.
 
-    Input ``(B, 3, rows, columns)`` of the preset ``breast``, whose last channel is where the breast is. The features
-    are zero beside it and as many times larger as the breast is smaller than the frame, so that their mean over the
-    frame is that over the breast: density is a part of the breast, not of the picture.
+    Input ``(B, 3, rows, columns)`` of the preset ``breast``, whose last channel is the mask of the breast. The features
+    are zero outside the mask and scaled by frame area over breast area, so that their mean over the frame is the mean
+    over the breast: density is a fraction of the breast, not of the image.
 
     Parameters
     ----------

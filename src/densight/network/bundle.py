@@ -36,7 +36,8 @@ COPY_AGAIN = "copy the whole bundle again"
 class Bundle:
     """A model ready to assess: the network in evaluation mode and the facts beside it.
 
-    One with a scope answers only where it can be trusted: see `densight.assessment.refusal`.
+    A bundle with a scope refuses images that are too far from its training images: see
+    `densight.assessment.refusal`.
     """
 
     facts: BundleFacts
@@ -78,7 +79,7 @@ def write_bundle(
 
 
 def write_calibration(bundle: Bundle, calibration: dict[str, Any]) -> Bundle:
-    """Write a bundle's calibration into its folder and give the bundle with it; the weights stay as they are.
+    """Write a calibration into a bundle's folder and return the bundle with it; the weights do not change.
 
     Parameters
     ----------

@@ -10,7 +10,7 @@ __all__ = ["model_card"]
 
 
 def model_card(facts: BundleFacts, weights_sha256: str) -> str:
-    """Write what a bundle's ``model.json`` says as a page for people."""
+    """The model card of a bundle as Markdown, from the facts in its ``model.json``."""
     training = facts.training
     lines = [
         "# Model card",
@@ -30,20 +30,20 @@ def model_card(facts: BundleFacts, weights_sha256: str) -> str:
         "",
         "## Intended use",
         "",
-        "Research and teaching on breast density and on explanations of networks that assess it. It has to be "
-        "validated on one's own images before any figure that it gives is believed.",
+        "Research and teaching on breast density and on explanations of networks that assess it. Validate it on "
+        "your own images before you rely on its results.",
         "",
         "## Training",
         "",
     ]
-    lines += _describe(training) if training else ["Nothing is recorded."]
+    lines += _describe(training) if training else ["There is no training record."]
     if facts.calibration:
         lines += ["", "## Calibration", "", *_describe(facts.calibration)]
     lines += [
         "",
         "## Evaluation",
         "",
-        "Figures on held-out patients are made by `densight assess` and `densight figures`; none are stored here.",
+        "`densight assess` and `densight figures` compute figures of merit on held-out patients; none are stored here.",
         "",
     ]
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""A model as an ONNX file, for those who assess without Python: probabilities, and the maps of every class."""
+"""A model as an ONNX file, for use without Python: probabilities, and the maps of every class."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def write_onnx(bundle: Bundle, path: str | Path, maps_of: MapsOf | None = None) 
     path : path-like
         The file to write.
     maps_of : callable, optional
-        What makes the maps of every class of a network and its feature map, for instance
+        Computes the maps of every class from a network and its feature map, for instance
         :func:`~densight.explanation.methods.gradcam.grad_cam` of a network with a linear head. They are then the
         second output ``maps``, ``(batch, n_classes, map rows, map columns)``, raw and signed.
 
@@ -55,10 +55,10 @@ def write_onnx(bundle: Bundle, path: str | Path, maps_of: MapsOf | None = None) 
         import onnxscript  # noqa: F401
     except ImportError as error:
         raise DensightError(
-            f"ONNX cannot be written, for {error.name} is not installed", path, "pip install 'densight[onnx]'"
+            f"ONNX cannot be written because {error.name} is not installed", path, "pip install 'densight[onnx]'"
         ) from error
     facts = bundle.facts
-    # A batch of one would be taken for a constant.
+    # The exporter would treat a batch of one as a constant.
     images = torch.zeros(2, facts.architecture.channels, *facts.preparation.shape)
     with _quiet(), torch.no_grad():
         try:
@@ -82,7 +82,7 @@ def write_onnx(bundle: Bundle, path: str | Path, maps_of: MapsOf | None = None) 
 
 
 class _Exported(nn.Module):
-    """From prepared images to what the file gives."""
+    """From prepared images to the outputs of the file."""
 
     def __init__(self, network: DensityNetwork, maps_of: MapsOf | None) -> None:
         super().__init__()
@@ -96,7 +96,7 @@ class _Exported(nn.Module):
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep to itself what PyTorch's exporter says of packages that are not there and of its own future."""
+    """Silence the exporter's warnings about missing packages and future changes."""
     logger = logging.getLogger("torch.onnx")
     level = logger.level
     logger.setLevel(logging.ERROR)

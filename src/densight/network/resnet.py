@@ -30,12 +30,12 @@ def _batch_norm(channels: int) -> nn.BatchNorm2d:
 
 
 def _leaky_relu(x: Tensor, *, training: bool) -> Tensor:
-    """LeakyReLU of what nothing else looks at: written over it, but where gradients may be looked at layer by layer."""
+    """LeakyReLU, in place where nothing else reads the input and no gradients of single layers are computed."""
     return functional.leaky_relu(x, SLOPE, inplace=_may_overwrite(training=training))
 
 
 def _add(x: Tensor, y: Tensor, *, training: bool) -> Tensor:
-    """The sum, likewise written over ``y``."""
+    """The sum, in place of ``y`` where allowed."""
     return y.add_(x) if _may_overwrite(training=training) else x + y
 
 

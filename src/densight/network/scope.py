@@ -1,4 +1,4 @@
-"""What a network may be asked about: how far an image may be from those that it has learnt from."""
+"""The scope of a network: how far an image may be from the training images."""
 
 from __future__ import annotations
 
@@ -35,17 +35,17 @@ StoredNumber = Annotated[float, PlainSerializer(_seven_digits)]
 StoredArray = Annotated[Array, PlainValidator(_to_array), PlainSerializer(_to_lists)]
 
 SOFTENED = 0.3
-"""What is added to a feature, in standard deviations, before its logarithm: so much of it is as good as none."""
+"""Added to a feature, in standard deviations, before its logarithm, so that small values do not dominate."""
 
 SHRUNK = 0.3
-"""How far the covariance is shrunk to that of features that do not go together."""
+"""How far the covariance is shrunk towards that of uncorrelated features."""
 
 
 @dataclass(frozen=True, eq=False)
 class Scope:
-    """The images that a network was fitted to, as a cloud of its mean features, and where beside it it falls silent.
+    """The distribution of a network's mean features over its training images, and the limit of what it assesses.
 
-    Features are not negative and some are seldom there, so that the cloud is one of their logarithms.
+    The distribution is of the features' logarithms, because features are not negative and some are rarely active.
 
     Reference: Lee et al., "A simple unified framework for detecting out-of-distribution samples and adversarial
     attacks", NeurIPS 2018, of one class: the Mahalanobis distance.
@@ -60,9 +60,9 @@ class Scope:
         Its product with the difference of logarithms from their mean has about unit covariance over the images of the
         fit.
     limit : float
-        The greatest distance at which the network answers.
+        The largest distance at which an image is assessed.
     false_alarms : str
-        How many mammograms of what kind lie beyond it, in words.
+        How many mammograms of which kind lie beyond the limit, in words.
 
     Examples
     --------
@@ -93,7 +93,7 @@ class Scope:
         return cls(scale, logs.mean(axis=0), (vectors / np.sqrt(values)).T / spread, limit, false_alarms)
 
     def distance(self, features: npt.NDArray[np.floating]) -> float:
-        """How far the mean features ``(k,)`` of an image are from the cloud's middle, in standard deviations."""
+        """Distance of an image's mean features ``(k,)`` from the centre of the distribution, in standard deviations."""
         logs = np.log(features / self.scale + SOFTENED)
         return float(np.linalg.norm(self.whitening @ (logs - self.mean)))
 

@@ -1,6 +1,6 @@
 """Any convolutional network of timm (PyTorch Image Models), through the extra ``densight[timm]``.
 
-Weights start fresh: nothing is fetched. Grad-CAM is by differentiation, for timm's heads have many forms.
+Weights start fresh: nothing is fetched. Grad-CAM is computed by differentiation, because timm's heads have many forms.
 
 Source: timm documentation, "Feature extraction" (``forward_features``, ``forward_head``).
 """
@@ -18,7 +18,7 @@ __all__ = ["TimmNetwork", "build_timm"]
 
 
 class TimmNetwork(DensityNetwork):
-    """A network of timm with the two halves that densight asks for.
+    """A network of timm with the two halves that densight needs.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ def build_timm(name: str, n_classes: int, channels: int) -> TimmNetwork:
 def _makes_map(network: TimmNetwork) -> bool:
     try:
         features = network.probe(PROBE)
-    except (AssertionError, RuntimeError, TypeError, ValueError):  # what a network of one fixed size says
+    except (AssertionError, RuntimeError, TypeError, ValueError):  # raised by a network of one fixed input size
         return False
     channels = int(network.model.num_features)
     return features.ndim == 4 and features.shape[1] == channels and features.shape[2] < features.shape[3]

@@ -120,7 +120,7 @@ def assess_run(
             progress(done, len(entries))
     rows = [_row(entry, journal, models) for entry in entries if journal.has_assessed(entry)]
     images = _write_tables(models, rows, failures, folder)
-    computed = [*facts["computed"], *(engine.said for engine in engines.values())]
+    computed = [*facts["computed"], *(engine.description for engine in engines.values())]
     write_json(folder / RUN, facts | {"computed": list(dict.fromkeys(computed)), "finished": _now()})
     return RunResult(images, failures, resumed)
 

@@ -1,4 +1,4 @@
-"""What a training makes small: cross-entropy, with classes that count alike and targets that know their order."""
+"""The loss: cross-entropy, optionally with balanced classes and ordinal targets."""
 
 from __future__ import annotations
 

@@ -43,8 +43,8 @@ class Recipe:
     ----------
     network : str
         A name of :data:`densight.network.architecture.ARCHITECTURES`, or ``timm:<model>``.
-    preparation : {"tutorial", "default"}
-        The preset.
+    preparation : {"tutorial", "default", "breast"}
+        The preset; ``breastnet`` needs ``breast``.
     shape : (int, int)
         Rows and columns of the frame.
     epochs, batch_size : int
@@ -67,13 +67,13 @@ class Recipe:
     rotation : float
         Degrees, uniform to either side.
     zoom, shift : float
-        Parts of one, uniform to either side, along rows and columns independently.
+        Fractions, uniform to either side, along rows and columns independently.
     flip_rows : bool
-        Whether images are turned upside down half of the time.
+        Whether half of the images are flipped upside down.
     contrast : float
         The exponent of a power law on grey values of the preset ``default`` is drawn from ``exp(±contrast)``.
     class_balance : bool
-        Whether each class weighs alike in the loss, whatever its number of images.
+        Whether each class has the same weight in the loss, whatever its number of images.
     ordinal_sharpness : float or None
         None: one-hot targets. Else soft ordinal targets, ``softmax(-sharpness * (i - j)**2)``
         (Díaz and Marathe, "Soft labels for ordinal regression", CVPR 2019, eq. 3).
@@ -81,8 +81,8 @@ class Recipe:
         Lightning's name. ``bf16-mixed`` computes convolutions in bfloat16; where the processor has it (AMX on CPUs) an
         epoch of the tutorial's network takes less than half as long.
     accumulate : int
-        Batches whose gradients together make one step: that of a batch so many times as large, in the memory of one.
-        Batch norm still sees one batch.
+        Batches whose gradients are added up for one step, as for a batch so many times as large, in the memory of one.
+        Batch norm still uses one batch.
     keep : {"accuracy", "loss", "last"}
         Which epoch's weights are kept: best validation accuracy, best validation loss, or the last.
 
@@ -171,7 +171,7 @@ def _remedy(problem: ErrorDetails) -> str:
 
 
 def read_recipe(name: str | Path) -> Recipe:
-    """A recipe that comes with densight, or one's own YAML file.
+    """A recipe that comes with densight, or your own YAML file.
 
     A file may begin with ``base: default``, or another that comes with densight, and then name only what differs.
 
@@ -221,7 +221,7 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError) as error:
         raise DensightError(f"the recipe cannot be read ({error})", path, "save it as text in UTF-8") from error
     except yaml.YAMLError as error:
-        raise DensightError("the recipe is not valid YAML", path, f"mend this: {error}") from error
+        raise DensightError("the recipe is not valid YAML", path, f"correct this: {error}") from error
     if not isinstance(values, dict):
         raise DensightError("the recipe is not a table of keys and values", path, "compare it with a shipped recipe")
     return {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}

@@ -235,7 +235,8 @@ def train(
     if not isinstance(catalogue, Catalogue):
         catalogue = read_catalogue(catalogue)
     if not isinstance(recipe, Recipe):
-        recipe, recipe_name = read_recipe(recipe), recipe_name or Path(recipe).name
+        recipe_name = recipe_name or Path(recipe).name
+        recipe = read_recipe(recipe)
     folder, notify = Path(folder), progress or _ignore
     job = _one_job(catalogue, projection)
     place = folder / TRAINING

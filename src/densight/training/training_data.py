@@ -103,12 +103,12 @@ def read_left_out(catalogue: Catalogue, folder: Path) -> list[Failure]:
 
 
 def keep_left_out(catalogue: Catalogue, folder: Path, failures: list[Failure], *, begun: bool) -> None:
-    """Note the images that are left out, their paths as in the catalogue.
+    """Write the list of images that are left out, with their paths as in the catalogue.
 
     Raises
     ------
     DensightError
-        If the training was begun with others: it would go on with images that it has not learnt from so far.
+        If the training was begun with others, because it would continue with different images.
     """
     changed = {failure.path for failure in failures} ^ {failure.path for failure in read_left_out(catalogue, folder)}
     if begun and changed:
