@@ -91,8 +91,8 @@ def test_convolution_and_pooling_look_where_kerass_do(size: tuple[int, int], ker
                 seen[a, b] = image[row, column]
         expected[:, i, j] = sum(weight[at] * value for at, value in seen.items()) + bias, max(seen.values())
     with torch.no_grad():
-        found = [layer(torch.from_numpy(image)[None, None])[0, 0].numpy() for layer in (convolution, pool)]
-    np.testing.assert_allclose(found, expected, atol=1e-5)
+        computed = [layer(torch.from_numpy(image)[None, None])[0, 0].numpy() for layer in (convolution, pool)]
+    np.testing.assert_allclose(computed, expected, atol=1e-5)
 
 
 def test_weights_begin_as_kerass_do() -> None:
@@ -137,11 +137,11 @@ def test_an_image_counts_the_same_alone_first_or_last(name: str) -> None:
     network = built(name)
     images = torch.randn(4, CHANNELS[name], 64, 80)
     with torch.inference_mode():
-        alone = network(images[:1])[0]
+        single = network(images[:1])[0]
         first = network(images)[0]
         last = network(images.flip(0))[-1]
-    torch.testing.assert_close(first, alone, atol=1e-5, rtol=0)
-    torch.testing.assert_close(last, alone, atol=1e-5, rtol=0)
+    torch.testing.assert_close(first, single, atol=1e-5, rtol=0)
+    torch.testing.assert_close(last, single, atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)

@@ -53,7 +53,7 @@ RECORD = read_recipe("default").record()
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "fault"),
     [
         ("base: default\nlearning_rate: 1e-3", r"learning_rate is '1e-3'. .*YAML reads 1e-3 as a word"),
         ("base: default\nepochs: 3.0", "epochs is 3.0. To mend it: give a whole number above 0"),
@@ -85,9 +85,9 @@ RECORD = read_recipe("default").record()
         ("", "the recipe is not a table of keys and values"),
     ],
 )
-def test_what_does_not_fit_is_refused_with_its_file(text: str, said: str, tmp_path: Path) -> None:
+def test_what_does_not_fit_is_refused_with_its_file(text: str, fault: str, tmp_path: Path) -> None:
     path = write(tmp_path, text)
-    with pytest.raises(DensightError, match=said) as refused:
+    with pytest.raises(DensightError, match=fault) as refused:
         read_recipe(path)
     assert refused.value.path == path
     assert refused.value.remedy

@@ -115,7 +115,7 @@ def test_what_must_not_matter_does_not(change: str, women: dict[str, Exam]) -> N
                 "16 bits": lambda x: x * np.uint16(16),
                 "half": lambda x: np.ascontiguousarray(x[::2, ::2]),
             }[change](mammogram.pixels)
-            pair = [model.assess(one).probabilities for one in (mammogram, replace(mammogram, pixels=pixels))]
+            pair = [model.assess(image).probabilities for image in (mammogram, replace(mammogram, pixels=pixels))]
             moved.append(abs(float((pair[0] - pair[1]) @ np.arange(4))))
     assert np.median(moved) < 0.15
 
@@ -157,7 +157,7 @@ def test_an_exam_is_assessed_without_what_is_refused(women: dict[str, Exam]) -> 
     assert black.projection not in result.missing
     others = model.assess(Exam(tuple(images[1:])))
     np.testing.assert_array_equal(result.probabilities, others.probabilities)
-    assert set(model.explain(Exam((black, *images[1:])))) == {one.projection for one in images[1:]}
+    assert set(model.explain(Exam((black, *images[1:])))) == {image.projection for image in images[1:]}
 
 
 def test_what_is_unlike_all_that_was_learnt_is_refused(strict: Path, women: dict[str, Exam]) -> None:

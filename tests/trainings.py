@@ -63,7 +63,7 @@ def arguments(catalogue: Path, recipe: str | Path, output: Path, *further: str) 
 
 
 def run(*given: str | Path, **environment: str) -> Result:
-    return CliRunner().invoke(app, [str(one) for one in given], env={"COLUMNS": "120"} | environment)
+    return CliRunner().invoke(app, [str(argument) for argument in given], env={"COLUMNS": "120"} | environment)
 
 
 def refused(*given: str | Path) -> DensightError:
