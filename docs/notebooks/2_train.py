@@ -133,7 +133,7 @@ plt.show()
 # %%
 from densight.network.resnet import TutorialResNet
 
-network = TutorialResNet(classes=4).eval()
+network = TutorialResNet(n_classes=4).eval()
 with torch.no_grad():
     features = network.forward_features(torch.zeros(1, 3, 650, 650))
     logits = network.forward_head(features)

@@ -41,10 +41,11 @@ class Model:
 
     >>> from densight.intake.image import read_mammogram
     >>> from densight.network.architecture import Architecture, build_network
-    >>> from densight.network.bundle import BundleFacts, write_bundle
+    >>> from densight.network.bundle import write_bundle
+    from densight.network.facts import BundleFacts
     >>> from densight.preparation.prepare import Preparation
     >>> from densight.storage import write_bytes
-    >>> architecture = Architecture("mobilenetv2-035", classes=4, channels=3)
+    >>> architecture = Architecture("mobilenetv2-035", n_classes=4, channels=3)
     >>> facts = BundleFacts(architecture, Preparation("tutorial", (64, 64)), ("A", "B", "C", "D"), (Projection.CC_R,))
     >>> write_bundle("build/CC_R", build_network(architecture).state_dict(), facts)
     >>> write_bytes("build/ramp.pgm", b"P5 96 64 255\n" + bytes(range(96)) * 64)

@@ -108,5 +108,5 @@ def test_the_command_refuses_what_it_cannot_do(keras_file: Path, model_folder: P
         with pytest.raises(DensightError, match=message):
             raise error
     _, error = convert(model_folder, "-o", tmp_path / "m.onnx", "--projection", "CC_R")
-    assert "knows its projections and classes" in str(error)
+    assert "stores its projections and classes" in str(error)
     assert not (tmp_path / "bundle").exists()

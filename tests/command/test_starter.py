@@ -20,7 +20,7 @@ from densight.cli.main import app
 from densight.explanation.methods.gradcam import grad_cam
 from densight.intake.mammogram import Exam, Mammogram
 from densight.network.bundle import read_bundle, write_bundle
-from densight.network.scope import SOFTENED, Scope
+from densight.network.scope import SCOPE_CONTENT, SOFTENED, Scope
 from densight.network.shipped import DEFAULT, model_folder, shipped_models
 from densight.phantom.imaging import exam as make_exam
 from densight.vocabulary import BIRADS, PROJECTIONS, DensightError, Projection
@@ -115,7 +115,7 @@ def test_what_must_not_matter_does_not(change: str, women: dict[str, Exam]) -> N
                 "16 bits": lambda x: x * np.uint16(16),
                 "half": lambda x: np.ascontiguousarray(x[::2, ::2]),
             }[change](mammogram.pixels)
-            pair = [model.assess(one).probabilities for one in (mammogram, replace(mammogram, pixels=pixels))]
+            pair = [model.assess(image).probabilities for image in (mammogram, replace(mammogram, pixels=pixels))]
             moved.append(abs(float((pair[0] - pair[1]) @ np.arange(4))))
     assert np.median(moved) < 0.15
 
@@ -157,7 +157,7 @@ def test_an_exam_is_assessed_without_what_is_refused(women: dict[str, Exam]) -> 
     assert black.projection not in result.missing
     others = model.assess(Exam(tuple(images[1:])))
     np.testing.assert_array_equal(result.probabilities, others.probabilities)
-    assert set(model.explain(Exam((black, *images[1:])))) == {one.projection for one in images[1:]}
+    assert set(model.explain(Exam((black, *images[1:])))) == {image.projection for image in images[1:]}
 
 
 def test_what_is_unlike_all_that_was_learnt_is_refused(strict: Path, women: dict[str, Exam]) -> None:
@@ -207,7 +207,7 @@ def test_the_distance_is_mahalanobis_of_logarithms() -> None:
     assert at(3, 0) == pytest.approx(3, rel=0.03)
     assert at(0, -2) == pytest.approx(2, rel=0.03)
     assert at(3, -4) == pytest.approx(5, rel=0.03)
-    again = Scope.from_json(json.loads(json.dumps(scope.to_json())))
+    again = SCOPE_CONTENT.validate_python(json.loads(json.dumps(SCOPE_CONTENT.dump_python(scope))))
     assert again.distance(np.ones(2)) == pytest.approx(scope.distance(np.ones(2)), rel=1e-5)
     assert (again.limit, again.false_alarms) == (9.0, "none")
 

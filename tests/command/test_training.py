@@ -64,7 +64,7 @@ class Plain(TwoChannels):
 
 
 def test_the_gradients_of_several_batches_make_the_step_of_a_large_one(tmp_path: Path) -> None:
-    drawn = [draw_breast(seed, seed % 2, shape=(64, 48)).astype(np.float32) for seed in range(7)]
+    breasts = [draw_breast(seed, seed % 2, shape=(64, 48)).astype(np.float32) for seed in range(7)]
     learnt = []
     # Seven images: a step of six and one of one, either way.
     for batch_size, accumulate in ((6, 1), (2, 3)):
@@ -80,7 +80,7 @@ def test_the_gradients_of_several_batches_make_the_step_of_a_large_one(tmp_path:
             decay=0.5,
             schedule="cosine",
         )
-        images = FramedImages(drawn, np.arange(7) % 2, recipe, None)
+        images = FramedImages(breasts, np.arange(7) % 2, recipe, None)
         network = Plain()
         state = fit(
             network,
@@ -96,7 +96,7 @@ def test_the_gradients_of_several_batches_make_the_step_of_a_large_one(tmp_path:
         )
         assert state.steps == 6
         learnt.append(
-            [*network.classifier.weight.detach().ravel().tolist(), *(one.train_loss for one in state.history)]
+            [*network.classifier.weight.detach().ravel().tolist(), *(epoch.train_loss for epoch in state.history)]
         )
     assert learnt[0] == pytest.approx(learnt[1], rel=1e-5)
     assert learnt[0][:4] != pytest.approx([1.0, -2.0, 0.5, 4.0], abs=0.01)
@@ -118,18 +118,20 @@ def test_each_projection_gets_its_bundle_and_the_bundle_holds_the_whole_record(t
     assert bundle.facts.projections == ("MLO_L",)
     assert bundle.facts.classes == ("F", "G", "D")
     assert bundle.facts.preparation.shape == (64, 48)
-    told = bundle.facts.training
-    assert told["recipe_name"] == "recipe.yaml --epochs 2"
-    assert told["recipe"]["epochs"] == told["epochs"] == 2
-    assert told["recipe"] == read_recipe(recipe).record() | {"epochs": 2}
-    assert told["images"] == {"train": {"F": 4, "G": 4, "D": 4}, "validation": {"F": 2, "G": 2, "D": 2}}
-    assert told["patients"] == {"train": 12, "validation": 6}
-    assert (told["seed"], told["device"], told["left_out"]) == (0, "cpu", 0)
-    assert {"densight", "torch"} <= set(told["versions"])
+    record = bundle.facts.training
+    assert record["recipe_name"] == "recipe.yaml --epochs 2"
+    assert record["recipe"]["epochs"] == record["epochs"] == 2
+    assert record["recipe"] == read_recipe(recipe).record() | {"epochs": 2}
+    assert record["images"] == {"train": {"F": 4, "G": 4, "D": 4}, "validation": {"F": 2, "G": 2, "D": 2}}
+    assert record["patients"] == {"train": 12, "validation": 6}
+    assert (record["seed"], record["device"], record["left_out"]) == (0, "cpu", 0)
+    assert {"densight", "torch"} <= set(record["versions"])
     curves = pd.read_csv(tmp_path / "out" / "MLO_L" / "training" / "curves.csv")
-    best = curves.iloc[told["best_epoch"] - 1]
-    assert best["validation_loss"] == curves["validation_loss"].min() == told["validation_loss"]
-    row = rf"MLO_L +{told['best_epoch']} of 2 +{told['validation_loss']:.4f} +{told['validation_accuracy']:.4f} +6 "
+    best = curves.iloc[record["best_epoch"] - 1]
+    assert best["validation_loss"] == curves["validation_loss"].min() == record["validation_loss"]
+    row = (
+        rf"MLO_L +{record['best_epoch']} of 2 +{record['validation_loss']:.4f} +{record['validation_accuracy']:.4f} +6 "
+    )
     assert re.search(row, result.output)
     assert not list((tmp_path / "out").rglob("state*"))
 
@@ -186,10 +188,10 @@ class TestUnreadableImages:
         assert [row["path"] for row in rows] == [str(images / "3.png"), str(images / "10.png")]
         assert "truncated" in rows[0]["fault"]
         assert all(row["remedy"] for row in rows)
-        told = read_record(tmp_path / "out" / "all")
-        assert told["images"] == {"train": {"F": 7, "G": 8, "D": 8}, "validation": {"F": 2, "G": 3, "D": 3}}
-        assert told["patients"] == {"train": 23, "validation": 8}
-        assert told["left_out"] == 2
+        record = read_record(tmp_path / "out" / "all")
+        assert record["images"] == {"train": {"F": 7, "G": 8, "D": 8}, "validation": {"F": 2, "G": 3, "D": 3}}
+        assert record["patients"] == {"train": 23, "validation": 8}
+        assert record["left_out"] == 2
         before = left_in(tmp_path / "out")
         assert run(*command).exit_code == 1, "the same command again says the same"
         assert left_in(tmp_path / "out") == before
@@ -226,7 +228,7 @@ class TestRefusals:
         assert not (tmp_path / "out").exists()
 
     @pytest.mark.parametrize(
-        ("option", "value", "said"),
+        ("option", "value", "fault"),
         [
             (
                 "--recipe",
@@ -242,9 +244,9 @@ class TestRefusals:
             ("--device", "abacus", "unknown device 'abacus'. Fix: use one of cpu, cuda, mps, auto"),
         ],
     )
-    def test_unknown_words(self, option: str, value: str, said: str, catalogue: Path, tmp_path: Path) -> None:
+    def test_unknown_words(self, option: str, value: str, fault: str, catalogue: Path, tmp_path: Path) -> None:
         error = refused("train", catalogue, "--recipe", recipe_file(tmp_path), "-o", tmp_path / "out", option, value)
-        assert said in str(error)
+        assert fault in str(error)
 
     @pytest.mark.parametrize("device", ["cuda", "mps"])
     def test_a_device_that_is_not_there(self, device: str, catalogue: Path, tmp_path: Path) -> None:
@@ -255,19 +257,25 @@ class TestRefusals:
         assert not (tmp_path / "out").exists()
 
     @pytest.mark.parametrize(
-        ("text", "said"),
+        ("text", "fault"),
         [
-            ("base: default\nepoch: 3\n", "the recipe has unknown keys: epoch. Fix: use network, preparation,"),
+            (
+                "base: default\nepoch: 3\n",
+                "the recipe's epoch is not a known field. Fix: use network, preparation,",
+            ),
             ("base: default\nepochs: many\n", "the recipe's epochs is 'many'. Fix: give a whole number"),
-            ("network: tutorial-resnet\n", "the recipe lacks preparation, shape, epochs, batch_size, optimizer"),
+            (
+                "network: tutorial-resnet\n",
+                "the recipe's preparation, shape, epochs, batch_size, optimizer, learning_rate are missing",
+            ),
             (
                 "base: default\nnetwork: perceptron\n",
                 "unknown network 'perceptron'. Fix: use one of tutorial-",
             ),
         ],
     )
-    def test_recipes_that_do_not_fit(self, text: str, said: str, catalogue: Path, tmp_path: Path) -> None:
-        assert said in str(refused(*arguments(catalogue, recipe_file(tmp_path, text), tmp_path / "out")))
+    def test_recipes_that_do_not_fit(self, text: str, fault: str, catalogue: Path, tmp_path: Path) -> None:
+        assert fault in str(refused(*arguments(catalogue, recipe_file(tmp_path, text), tmp_path / "out")))
 
     def test_a_folder_of_another_training(self, catalogue: Path, tmp_path: Path) -> None:
         recipe, out = recipe_file(tmp_path), tmp_path / "out"

@@ -33,8 +33,8 @@ def test_a_folded_network_computes_the_same_and_has_no_batch_norm_left(name: str
     network = built(name)
     folded = fold_batch_norm(network, CHANNELS[name])
     with torch.inference_mode():
-        expected, found = network.forward_features(image(name)), folded.forward_features(image(name))
-    torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-4 * float(expected.abs().max()))
+        expected, computed = network.forward_features(image(name)), folded.forward_features(image(name))
+    torch.testing.assert_close(computed, expected, rtol=1e-3, atol=1e-4 * float(expected.abs().max()))
     assert not any(isinstance(module, nn.BatchNorm2d) for module in folded.modules())
     assert any(isinstance(module, nn.BatchNorm2d) for module in network.modules())
     assert {name for name, _ in folded.named_modules()} == {name for name, _ in network.named_modules()}
@@ -63,8 +63,8 @@ def test_every_engine_gives_the_networks_features_whatever_came_before(name: str
             expected = network.forward_features(x)
             torch.testing.assert_close(ready.features(x), expected, rtol=1e-3, atol=1e-4 * float(expected.abs().max()))
     assert torch.equal(first, kept)
-    assert ready.said.startswith(f"{engine} ")
-    assert ready.said.endswith(", fp32")
+    assert ready.description.startswith(f"{engine} ")
+    assert ready.description.endswith(", fp32")
 
 
 def test_bf16_is_checked_against_fp32_and_its_change_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -77,7 +77,7 @@ def test_bf16_is_checked_against_fp32_and_its_change_is_said(monkeypatch: pytest
             features = half.features(x)
             assert features.dtype == torch.float32
     assert 0 < half.change <= engines.BOUND
-    assert half.said.endswith(f"bf16, probabilities within {half.change:.4f} of fp32")
+    assert half.description.endswith(f"bf16, probabilities within {half.change:.4f} of fp32")
 
 
 def test_bf16_that_changes_too_much_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,11 +117,11 @@ import torch
 from densight.network.architecture import Architecture, build_network
 from densight.network.engine import Computing, build_engine
 
-def told(*given, **named):
+def refuse(*given, **named):
     open(sys.argv[1], "a").write(repr(given))
     raise OSError("no network")
 
-socket.getaddrinfo = socket.socket.connect = told
+socket.getaddrinfo = socket.socket.connect = refuse
 network = build_network(Architecture("mobilenetv2-035", 4, 1)).eval()
 build_engine(network, 1, (96, 64), Computing("openvino")).features(torch.zeros(1, 1, 96, 64))
 """
@@ -140,12 +140,14 @@ def test_a_run_says_what_computed_and_another_engine_says_the_same(engine: str, 
     given = ["assess", str(tmp_path / "E1"), "-m", str(model), "-o", str(tmp_path / "run"), "--engine", engine]
     assert command(*given).status == 0
     exams = (tmp_path / "run" / "exams.csv").read_text().splitlines()
-    found = [float(value) for name, value in zip(*(line.split(",") for line in exams), strict=True) if name[:2] == "p_"]
-    np.testing.assert_allclose(found, plain.probabilities, atol=1e-5)
-    (said,) = json.loads((tmp_path / "run" / "run.json").read_text())["computed"]
-    assert said.startswith(engine)
+    probabilities = [
+        float(value) for name, value in zip(*(line.split(",") for line in exams), strict=True) if name[:2] == "p_"
+    ]
+    np.testing.assert_allclose(values, plain.probabilities, atol=1e-5)
+    (description,) = json.loads((tmp_path / "run" / "run.json").read_text())["computed"]
+    assert description.startswith(engine)
     assert command(*given).status == 0  # nothing is left to do, and what computed is still said
-    assert json.loads((tmp_path / "run" / "run.json").read_text())["computed"] == [said]
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["computed"] == [description]
     report = (tmp_path / "run" / "report.html").read_text()
-    assert f"<dd>{said}</dd>" in report
+    assert f"<dd>{description}</dd>" in report
     assert ("--engine openvino" in report) == (engine == "openvino")

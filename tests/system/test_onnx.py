@@ -36,11 +36,11 @@ def expected(bundle: Bundle, images: torch.Tensor) -> tuple[np.ndarray, np.ndarr
 def compare(session: object, bundle: Bundle, batch: int) -> None:
     torch.manual_seed(batch)
     images = torch.randn(batch, bundle.facts.architecture.channels, *bundle.facts.preparation.shape)
-    found = session.run(["probabilities", "maps"], {"image": images.numpy()})
-    for one, other in zip(found, expected(bundle, images), strict=True):
-        assert one.shape == other.shape
-        np.testing.assert_allclose(one, other, atol=1e-5)
-        assert np.ptp(one) > 1e-3
+    outputs = session.run(["probabilities", "maps"], {"image": images.numpy()})
+    for output, reference in zip(outputs, expected(bundle, images), strict=True):
+        assert output.shape == reference.shape
+        np.testing.assert_allclose(output, reference, atol=1e-5)
+        assert np.ptp(output) > 1e-3
 
 
 def test_onnx_gives_the_probabilities_and_maps_of_pytorch(model_folder: Path, tmp_path: Path) -> None:
@@ -50,12 +50,12 @@ def test_onnx_gives_the_probabilities_and_maps_of_pytorch(model_folder: Path, tm
     session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
     for batch in (1, 3):
         compare(session, bundle, batch)
-    told = {name: json.loads(value) for name, value in session.get_modelmeta().custom_metadata_map.items()}
-    assert told["classes"] == ["A", "B", "C", "D"]
-    assert told["projections"] == list(PROJECTIONS)
-    assert told["preparation"] == {"preset": "default", "shape": [96, 64]}
-    assert told["weights_sha256"] == bundle.checksum
-    assert told["use"] == "Research software. Not a medical device."
+    metadata = {name: json.loads(value) for name, value in session.get_modelmeta().custom_metadata_map.items()}
+    assert metadata["classes"] == ["A", "B", "C", "D"]
+    assert metadata["projections"] == list(PROJECTIONS)
+    assert metadata["preparation"] == {"preset": "default", "shape": [96, 64]}
+    assert metadata["weights_sha256"] == bundle.checksum
+    assert metadata["use"] == "Research software. Not a medical device."
 
 
 @pytest.mark.parametrize("name", shipped_models())
@@ -63,9 +63,9 @@ def test_models_in_the_box_are_equal_in_onnx(name: str, tmp_path: Path) -> None:
     bundle = read_bundle(shipped_folder(name))
     write_onnx(bundle, tmp_path / "model.onnx", grad_cam)
     preparation = bundle.facts.preparation
-    drawn = [draw_breast(seed, seed / 3, shape=preparation.shape) for seed in range(4)]
-    frames = [np.where(one > 40, one, 0).astype(np.float32) / 255 for one in drawn]
-    images = torch.from_numpy(np.stack([finish(one, preparation) for one in frames]))
+    breasts = [draw_breast(seed, seed / 3, shape=preparation.shape) for seed in range(4)]
+    frames = [np.where(breast > 40, breast, 0).astype(np.float32) / 255 for breast in breasts]
+    images = torch.from_numpy(np.stack([finish(frame, preparation) for frame in frames]))
     session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
     probabilities, maps = session.run(["probabilities", "maps"], {"image": images.numpy()})
     known, known_maps = expected(bundle, images)

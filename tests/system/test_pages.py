@@ -52,11 +52,12 @@ def test_the_commands_of_a_page_are_there_with_their_options(page: Path) -> None
 def write_model(folder: Path) -> None:
     """A network of all projections that has learnt nothing, of those whose activations DeepLIFT knows."""
     from densight.network.architecture import Architecture, build_network
-    from densight.network.bundle import BundleFacts, write_bundle
+    from densight.network.bundle import write_bundle
+    from densight.network.facts import BundleFacts
     from densight.preparation.prepare import Preparation
     from densight.vocabulary import BIRADS, PROJECTIONS
 
-    architecture = Architecture("mobilenetv2-035", classes=4, channels=1)
+    architecture = Architecture("mobilenetv2-035", n_classes=4, channels=1)
     facts = BundleFacts(architecture, Preparation("default", (64, 48)), BIRADS, PROJECTIONS)
     write_bundle(folder, build_network(architecture).state_dict(), facts)
 

@@ -29,9 +29,9 @@ def _frame(seed: int) -> np.ndarray:
 def test_a_phantom_at_a_cut_point_is_of_either_class_alike() -> None:
     from starter.fit import LOOKS, likely_classes
 
-    said = likely_classes({"breast_volumetric_density": CUT_POINTS[1]})
-    assert said.sum() == pytest.approx(1)
-    assert said[:2].sum() == pytest.approx(0.5)
+    probabilities = likely_classes({"breast_volumetric_density": CUT_POINTS[1]})
+    assert probabilities.sum() == pytest.approx(1)
+    assert probabilities[:2].sum() == pytest.approx(0.5)
     # One standard deviation below the first cut-point: Φ(1) of A.
     assert likely_classes({"breast_volumetric_density": CUT_POINTS[0] * math.exp(-LOOKS)})[0] == pytest.approx(
         0.8413447
@@ -57,9 +57,9 @@ def test_the_cut_points_of_simulated_readers_are_found_again() -> None:
     cuts = np.array([-2.0, 0.3, 2.5])
     logits = np.pad((2 * score[:, None] - cuts).cumsum(1), ((0, 0), (1, 0)))
     likely = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
-    slope, found = fit_cuts(score, likely, rng.uniform(0.5, 1.5, len(score)))
+    slope, fitted = fit_cuts(score, likely, rng.uniform(0.5, 1.5, len(score)))
     assert slope == pytest.approx(2, rel=1e-3)
-    np.testing.assert_allclose(found, cuts, atol=1e-3)
+    np.testing.assert_allclose(fitted, cuts, atol=1e-3)
 
 
 def test_a_great_penalty_keeps_the_head_and_none_is_least_squares() -> None:
@@ -78,9 +78,9 @@ def test_a_great_penalty_keeps_the_head_and_none_is_least_squares() -> None:
 def test_fits_are_averaged_weight_by_weight() -> None:
     from starter.fit import Learner, mean_of
 
-    one, other, third = Learner(), Learner(), Learner()
-    mean = mean_of([one, other, third])
-    expected = (one.network.stem.weight + other.network.stem.weight + third.network.stem.weight) / 3
+    first, second, third = Learner(), Learner(), Learner()
+    mean = mean_of([first, second, third])
+    expected = (first.network.stem.weight + second.network.stem.weight + third.network.stem.weight) / 3
     torch.testing.assert_close(mean.network.stem.weight, expected)
 
 
@@ -101,8 +101,8 @@ def test_a_bundle_says_what_was_fitted(tmp_path: Path) -> None:
     features = torch.from_numpy(pooled(learner.network, images)).float()
     scores = learner.score(features)[:, 0]
     with torch.inference_mode():
-        said = bundle.network.classifier(features)
-    torch.testing.assert_close(said.diff(dim=1), learner.logits(scores, "phantom").diff(dim=1), rtol=2e-3, atol=2e-3)
+        logits = bundle.network.classifier(features)
+    torch.testing.assert_close(logits.diff(dim=1), learner.logits(scores, "phantom").diff(dim=1), rtol=2e-3, atol=2e-3)
     assert bundle.scope is not None
     assert all(bundle.scope.distance(row) < bundle.scope.limit for row in pooled(bundle.network, images))
 

@@ -13,7 +13,7 @@ import torch
 
 from densight.intake.catalogue import read_catalogue
 from densight.training.recipe import read_recipe
-from densight.training.train import plan, train
+from densight.training.train import train
 from tests.processes import listen_to_interrupts
 from tests.trainings import (
     SMALL,
@@ -168,11 +168,10 @@ def test_every_optimizer_goes_on_to_the_same_weights(changes: str, catalogue: Pa
     small = SMALL.replace("warmup_epochs: 1\n", "").replace("[64, 48]", "[32, 32]")
     recipe = read_recipe(recipe_file(tmp_path, small + changes))
     images = read_catalogue(catalogue)
-    (job,) = plan(images, "CC_R")
     for name, stops in (("straight", [0]), ("stopped", [2, 3, 0])):
         for stop in stops:
             try:
-                train(images, job, recipe, tmp_path / name, recipe_name="one", seed=3, watcher=StopAt(stop))
+                train(images, tmp_path / name, recipe=recipe, projection="CC_R", seed=3, progress=StopAt(stop))
             except Stopped:
                 assert stop
     assert left_in(tmp_path / "stopped") == left_in(tmp_path / "straight")

@@ -299,7 +299,7 @@ def assess_entries(
             progress(done, len(entries))
     rows = [_row(entry, journal, models) for entry in entries if journal.is_assessed(entry)]
     assessed = _write_tables(models, rows, failures, folder)
-    computed = [*record.computed, *(engine.said for engine in engines.values())]
+    computed = [*record.computed, *(engine.description for engine in engines.values())]
     finished = record.model_copy(update={"computed": list(dict.fromkeys(computed)), "finished": _now()})
     finished.write(folder)
     return RunResult(folder, assessed, failures, resumed)

@@ -9,7 +9,9 @@ import pytest
 import torch
 
 from densight.network.architecture import Architecture, build_network
-from densight.network.bundle import Bundle, BundleFacts, read_bundle, write_bundle
+from densight.network.bundle import Bundle, read_bundle, write_bundle
+from densight.network.facts import BundleFacts
+from densight.network.shipped import model_folder, shipped_models
 from densight.preparation.prepare import Preparation
 from densight.storage import checksum
 from densight.vocabulary import DensightError, Projection
@@ -176,6 +178,58 @@ def test_a_damaged_model_json_is_refused(folder: Path, content: bytes) -> None:
 def test_a_model_json_with_impossible_facts_is_refused(folder: Path, changes: dict[str, object]) -> None:
     rewrite(folder, **changes)
     assert "model.json is damaged" in str(refused(folder))
+
+
+@pytest.mark.parametrize(
+    ("changes", "fault"),
+    [
+        ({"projections": ["CC_X"]}, "projections[0] is 'CC_X' but should be 'CC_R', 'CC_L', 'MLO_R' or 'MLO_L'"),
+        ({"preparation": {"preset": "holiday", "shape": [96, 64]}}, "unknown preparation 'holiday'"),
+        ({"architecture": {"name": "mobilenetv2-035"}}, "architecture.channels is missing"),
+        ({"architecture": {"name": "mobilenetv2-035", "channels": "1"}}, "architecture.channels is '1' but should be"),
+        ({"licence": None}, "licence is None but should be a valid string"),
+    ],
+)
+def test_the_field_that_is_wrong_is_named(folder: Path, changes: dict[str, object], fault: str) -> None:
+    rewrite(folder, **changes)
+    error = refused(folder)
+    assert error.fault.startswith(f"model.json is damaged: {fault}")
+    assert error.remedy == "copy the whole bundle again"
+
+
+def test_a_key_of_another_program_is_passed_over(folder: Path) -> None:
+    before = read_bundle(folder).facts
+    rewrite(folder, hub="a/b")
+    assert read_bundle(folder).facts == before
+
+
+@pytest.mark.parametrize("name", shipped_models())
+def test_a_bundle_written_before_is_written_again_to_the_byte(name: str, tmp_path: Path) -> None:
+    bundle = read_bundle(model_folder(name))
+    write_bundle(tmp_path, bundle.network.state_dict(), bundle.facts, bundle.scope)
+    assert (tmp_path / "scope.json").read_bytes() == (bundle.folder / "scope.json").read_bytes()
+    kept = {"weights_sha256": bundle.checksum}
+    rewritten = (
+        json.dumps(json.loads((tmp_path / "model.json").read_text()) | kept, indent=2, ensure_ascii=False) + "\n"
+    )
+    assert rewritten == (bundle.folder / "model.json").read_text()
+
+
+@pytest.mark.parametrize(
+    ("changes", "fault"),
+    [
+        ({"limit": "far"}, "limit is 'far' but should be a valid number"),
+        ({"mean": [1.0]}, "scale, mean and whitening do not fit each other"),
+        ({"scale": ["wide"]}, "scale is ['wide'] (could not convert"),
+        ({"whitening": {}}, "whitening is {} ("),
+    ],
+)
+def test_a_damaged_scope_is_refused(changes: dict[str, object], fault: str, tmp_path: Path) -> None:
+    folder = shutil.copytree(model_folder("starter"), tmp_path / "bundle")
+    path = folder / "scope.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+    rewrite(folder, scope_sha256=checksum(path))
+    assert refused(folder).fault.startswith(f"the bundle's scope is damaged: {fault}")
 
 
 def test_an_unknown_network_is_refused_by_name(folder: Path) -> None:

@@ -86,7 +86,7 @@ def test_keras_2_2_wrote_the_same_network(state: dict[str, torch.Tensor], tmp_pa
     with h5py.File(path) as file:
         assert "conv2d_41" in file["model_weights"]
     weights = read_keras_weights(path)
-    assert (weights.form, weights.version, weights.shape, weights.classes) == ("full model", "2.2.4", (650, 650), 4)
+    assert (weights.form, weights.version, weights.shape, weights.n_classes) == ("full model", "2.2.4", (650, 650), 4)
     assert all(torch.equal(weights.state[name], value) for name, value in state.items())
 
 
@@ -96,7 +96,7 @@ def test_weights_only_files_tell_the_same_whatever_the_session_counted(
 ) -> None:
     path = as_weights_only(keras_file, tmp_path / "weights.h5", lambda name: numbered_on(name, by))
     weights = read_keras_weights(path)
-    assert (weights.form, weights.shape, weights.shape_told) == ("weights only", (650, 650), False)
+    assert (weights.form, weights.shape, weights.shape_known) == ("weights only", (650, 650), False)
     assert all(torch.equal(weights.state[name], value) for name, value in state.items())
 
 
@@ -135,7 +135,7 @@ def test_a_graph_may_leave_the_size_open_or_tell_another(copied: Path) -> None:
 
     edit_graph(copied, open_size)
     assert read_keras_weights(copied).shape == (650, 650)
-    assert not read_keras_weights(copied).shape_told
+    assert not read_keras_weights(copied).shape_known
     edit_graph(copied, other_size)
     assert read_keras_weights(copied).shape == (800, 640)
 

@@ -91,8 +91,8 @@ def test_convolution_and_pooling_look_where_kerass_do(size: tuple[int, int], ker
                 seen[a, b] = image[row, column]
         expected[:, i, j] = sum(weight[at] * value for at, value in seen.items()) + bias, max(seen.values())
     with torch.no_grad():
-        found = [layer(torch.from_numpy(image)[None, None])[0, 0].numpy() for layer in (convolution, pool)]
-    np.testing.assert_allclose(found, expected, atol=1e-5)
+        computed = [layer(torch.from_numpy(image)[None, None])[0, 0].numpy() for layer in (convolution, pool)]
+    np.testing.assert_allclose(computed, expected, atol=1e-5)
 
 
 def test_weights_begin_as_kerass_do() -> None:
@@ -137,11 +137,11 @@ def test_an_image_counts_the_same_alone_first_or_last(name: str) -> None:
     network = built(name)
     images = torch.randn(4, CHANNELS[name], 64, 80)
     with torch.inference_mode():
-        alone = network(images[:1])[0]
+        single = network(images[:1])[0]
         first = network(images)[0]
         last = network(images.flip(0))[-1]
-    torch.testing.assert_close(first, alone, atol=1e-5, rtol=0)
-    torch.testing.assert_close(last, alone, atol=1e-5, rtol=0)
+    torch.testing.assert_close(first, single, atol=1e-5, rtol=0)
+    torch.testing.assert_close(last, single, atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
@@ -190,6 +190,27 @@ def test_a_cell_of_the_feature_map_looks_around_its_centre(name: str, size: int)
         first, last = int(seen.min()), int(seen.max())
         assert 0 < first < last < size - 1
         assert (first + last) / 2 == offset + step * cell
+
+
+def strides_by_hand(name: str, size: int) -> list[tuple[int, int, int]]:
+    """What the tables of the networks say of their strided layers."""
+    if name == "breastnet":
+        return [(5, 2, 2), (2, 2, 0)]
+    if name.startswith("mobilenet"):
+        return [(3, 2, 1)] * 4
+    layers = []
+    for _ in range(5):
+        layers.append((3, 2, same_padding(size, 3, 2)[0]))
+        size = math.ceil(size / 2)
+    return layers
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+@pytest.mark.parametrize("size", [64, 97, 208, 256, 320, 325, 384, 641, 650])
+def test_the_probe_finds_the_strides_that_the_tables_have(name: str, size: int) -> None:
+    network = built(name)
+    assert network.strides(size) == strides_by_hand(name, size)
+    assert not any(module._forward_hooks for module in network.modules())
 
 
 def test_an_unknown_network_is_refused_with_the_names_there_are() -> None:

@@ -14,7 +14,8 @@ import densight
 from densight.explanation.methods.gradcam import grad_cam
 from densight.network.architecture import Architecture, build_network
 from densight.network.blocks import feature_centres
-from densight.network.bundle import BundleFacts, read_bundle, write_bundle
+from densight.network.bundle import read_bundle, write_bundle
+from densight.network.facts import BundleFacts
 from densight.preparation.prepare import Preparation
 from densight.vocabulary import PROJECTIONS, DensightError
 from tests.examples import write_exam

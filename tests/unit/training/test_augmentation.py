@@ -167,8 +167,8 @@ class TestFramedImages:
 
     def test_augmentation_depends_on_seed_epoch_and_image_alone(self, catalogue: Catalogue) -> None:
         recipe = Recipe(**MOVING)
-        one, again, other = (self.load(catalogue, recipe, seed) for seed in (5, 5, 6))
-        there = {key: one[key][0].numpy() for key in [(epoch, i) for epoch in (0, 1, 2) for i in range(5)]}
+        first, again, other = (self.load(catalogue, recipe, seed) for seed in (5, 5, 6))
+        there = {key: first[key][0].numpy() for key in [(epoch, i) for epoch in (0, 1, 2) for i in range(5)]}
         for key in reversed(there):
             np.testing.assert_array_equal(again[key][0].numpy(), there[key])
         assert not np.array_equal(there[0, 1], there[1, 1])

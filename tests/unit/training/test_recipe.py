@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 import torch
 from torch import nn
 
+from densight.network.architecture import ARCHITECTURES
 from densight.network.mobilenet import MobileNetV2
 from densight.training.checkpoint import State
 from densight.training.loss import DensityLoss, class_weights, soft_targets
@@ -51,12 +53,12 @@ RECORD = read_recipe("default").record()
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "fault"),
     [
         ("base: default\nlearning_rate: 1e-3", r"learning_rate is '1e-3'. .*YAML reads 1e-3 as a word"),
-        ("base: default\nepochs: 3.0", "epochs is 3.0. Fix: give a whole number"),
-        ("base: default\nepochs: true", "epochs is True. Fix: give a whole number"),
-        ("base: default\nepochs: 0", "epochs is 0. Fix: give a number above 0"),
+        ("base: default\nepochs: 3.0", "epochs is 3.0. Fix: give a whole number above 0"),
+        ("base: default\nepochs: true", "epochs is True. Fix: give a whole number above 0"),
+        ("base: default\nepochs: 0", "epochs is 0. Fix: give a whole number above 0"),
         ("base: default\nlearning_rate: .nan", "learning_rate is nan"),
         ("base: default\nflip_rows: 1", "flip_rows is 1. Fix: give true or false"),
         ("base: default\nshape: 64", r"shape is 64. Fix: give two whole numbers, \[rows, columns\]"),
@@ -67,6 +69,12 @@ RECORD = read_recipe("default").record()
         ("base: default\nkeep: best", "keep is 'best'. Fix: use one of accuracy, loss, last"),
         ("base: default\nzoom: 1.0", "zoom is 1.0. Fix: give a number from 0 to below 1"),
         ("base: default\nrotation: -10", "rotation is -10. Fix: give a number of 0 or more"),
+        ("base: default\nwarmup_epochs: 1.5", "warmup_epochs is 1.5. Fix: give a whole number of 0 or more"),
+        (
+            "base: default\nshape: [64, 48.5]",
+            r"shape\[1\] is 48.5. Fix: give two whole numbers, \[rows",
+        ),
+        ("base: default\nnetwork: 18", "network is 18. Fix: give a word"),
         ("base: default\nordinal_sharpness: 0", "ordinal_sharpness is 0. Fix: give a number above 0"),
         ("base: tutorial\nplateau_factor: 1", "plateau_factor is 1. Fix: give a number between 0 and 1"),
         ("base: tutorial\nnesterov: true", "nesterov without momentum"),
@@ -77,12 +85,39 @@ RECORD = read_recipe("default").record()
         ("", "the recipe is not a table of keys and values"),
     ],
 )
-def test_what_does_not_fit_is_refused_with_its_file(text: str, said: str, tmp_path: Path) -> None:
+def test_what_does_not_fit_is_refused_with_its_file(text: str, fault: str, tmp_path: Path) -> None:
     path = write(tmp_path, text)
-    with pytest.raises(DensightError, match=said) as refused:
+    with pytest.raises(DensightError, match=fault) as refused:
         read_recipe(path)
     assert refused.value.path == path
     assert refused.value.remedy
+
+
+@pytest.mark.parametrize("base", ["default", "tutorial"])
+def test_a_network_is_refused_with_a_preset_whose_channels_it_misreads(base: str, tmp_path: Path) -> None:
+    path = write(tmp_path, f"base: {base}\nnetwork: breastnet\n")
+    with pytest.raises(DensightError) as refused:
+        read_recipe(path)
+    assert refused.value.path == path
+    assert refused.value.fault == f"the network breastnet needs the preparation breast, but the recipe's is {base}"
+    assert refused.value.remedy == "set preparation: breast, or choose another network"
+    with pytest.raises(DensightError, match="needs the preparation breast"):
+        replace(read_recipe(base), network="breastnet")
+
+
+def test_a_network_with_the_preset_that_it_needs_is_a_recipe(tmp_path: Path) -> None:
+    recipe = read_recipe(write(tmp_path, "base: default\nnetwork: breastnet\npreparation: breast\n"))
+    assert (recipe.network, recipe.prepared().channels) == ("breastnet", 3)
+    needed = {name: design.preparation for name, design in ARCHITECTURES.items()}
+    assert needed.pop("breastnet") == "breast"
+    assert set(needed.values()) == {None}
+
+
+def test_a_recipe_made_in_python_is_checked_too_and_keeps_its_values_as_given() -> None:
+    with pytest.raises(DensightError, match=r"the recipe's epochs is 0\. Fix: give a whole number above 0"):
+        replace(read_recipe("default"), epochs=0)
+    record = Recipe(**PLAIN | {"rotation": 10, "zoom": 0}).record()
+    assert (repr(record["rotation"]), repr(record["zoom"])) == ("10", "0")
 
 
 class TestSchedule:

@@ -17,7 +17,8 @@ from densight.intake.image import read_mammogram
 from densight.intake.mammogram import Mammogram
 from densight.network.architecture import Architecture, build_network
 from densight.network.blocks import DensityNetwork
-from densight.network.bundle import Bundle, BundleFacts
+from densight.network.bundle import Bundle
+from densight.network.facts import BundleFacts
 from densight.phantom.exams import write_exams
 from densight.phantom.settings import Settings
 from densight.phantom.stored import read_truth, without_dense_tissue

@@ -1,4 +1,4 @@
-"""What a network learns from and is validated on, and what had to be left out."""
+"""The images that a network is trained and validated on, and those that were left out."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from densight.training.data import FramedImages, load_images
 from densight.training.recipe import Recipe
 from densight.vocabulary import DensightError
 
-__all__ = ["Material", "keep_left_out", "read_left_out", "read_material"]
+__all__ = ["TrainingData", "keep_left_out", "read_left_out", "read_training_data"]
 
 
 @dataclass(frozen=True, eq=False)
-class Material:
+class TrainingData:
     """The images of a training.
 
     Parameters
@@ -38,7 +38,7 @@ class Material:
     failures: list[Failure]
 
     def record(self, classes: tuple[str, ...]) -> dict[str, Any]:
-        """How many images and patients there are; no path and no id, for bundles are passed on."""
+        """How many images and patients there are; no path and no id, because bundles are passed on."""
         counts = {
             split: {label: int((part.labels == index).sum()) for index, label in enumerate(classes)}
             for split, part in (("train", self.train), ("validation", self.validation))
@@ -46,13 +46,13 @@ class Material:
         return {"images": counts, "patients": self.patients, "left_out": len(self.failures)}
 
 
-def read_material(
+def read_training_data(
     catalogue: Catalogue,
     rows: Mapping[str, pd.DataFrame],
     recipe: Recipe,
     seed: int,
     advance: Callable[[int, int], None],
-) -> Material:
+) -> TrainingData:
     """Read the images of the splits ``train`` and ``validation``.
 
     Parameters
@@ -73,13 +73,13 @@ def read_material(
     """
     total, done = sum(map(len, rows.values())), 0
 
-    def one_more() -> None:
+    def count_image() -> None:
         nonlocal done
         done += 1
         advance(done, total)
 
-    train, failures = load_images(catalogue, rows["train"], recipe, seed, one_more)
-    validation, others = load_images(catalogue, rows["validation"], recipe, None, one_more)
+    train, failures = load_images(catalogue, rows["train"], recipe, seed, count_image)
+    validation, others = load_images(catalogue, rows["validation"], recipe, None, count_image)
     failures += others
     absent = [label for index, label in enumerate(catalogue.classes) if index not in train.labels]
     if absent or not len(validation):
@@ -90,7 +90,7 @@ def read_material(
         split: len({row.patient_id for row in table.itertuples() if catalogue.root / str(row.path) not in unread})
         for split, table in rows.items()
     }
-    return Material(train, validation, patients, failures)
+    return TrainingData(train, validation, patients, failures)
 
 
 def read_left_out(catalogue: Catalogue, folder: Path) -> list[Failure]:
@@ -103,14 +103,14 @@ def read_left_out(catalogue: Catalogue, folder: Path) -> list[Failure]:
 
 
 def keep_left_out(catalogue: Catalogue, folder: Path, failures: list[Failure], *, begun: bool) -> None:
-    """Note the images that are left out, their paths as in the catalogue.
+    """Write the list of images that are left out, with their paths as in the catalogue.
 
     Raises
     ------
     DensightError
-        If the training was begun with others: it would go on with images that it has not learnt from so far.
+        If the training was begun with others, because it would continue with different images.
     """
-    changed = {one.path for one in failures} ^ {one.path for one in read_left_out(catalogue, folder)}
+    changed = {failure.path for failure in failures} ^ {failure.path for failure in read_left_out(catalogue, folder)}
     if begun and changed:
         raise DensightError(
             "whether it can be read has changed since the training was begun",
@@ -118,5 +118,8 @@ def keep_left_out(catalogue: Catalogue, folder: Path, failures: list[Failure], *
             f"delete {folder} to begin anew",
         )
     root = catalogue.root
-    relative = (one.path.relative_to(root) if one.path.is_relative_to(root) else one.path for one in failures)
-    write_failures(folder / FAILURES, [replace(one, path=path) for one, path in zip(failures, relative, strict=True)])
+    relative = [
+        replace(failure, path=failure.path.relative_to(root)) if failure.path.is_relative_to(root) else failure
+        for failure in failures
+    ]
+    write_failures(folder / FAILURES, relative)
