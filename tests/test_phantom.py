@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 import densight
 from densight.phantom.body import make_breast
+from densight.phantom.camera import Camera
 from densight.phantom.compression import ANGLES, Rest, press
 from densight.phantom.patient import density_of, draw_woman
-from densight.phantom.projection import Camera, project
+from densight.phantom.projection import project
 from densight.phantom.regions import Ball, Rays
 from densight.phantom.settings import Settings
 from densight.vocabulary import BIRADS, PROJECTIONS, DensightError, Laterality, Projection

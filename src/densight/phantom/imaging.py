@@ -12,11 +12,12 @@ import numpy.typing as npt
 from densight.intake.mammogram import Mammogram
 from densight.phantom.acquisition import FULL_SCALE, Raw, acquire
 from densight.phantom.body import Breast, make_breast
+from densight.phantom.camera import Camera
 from densight.phantom.display import BRIGHTEST, render
 from densight.phantom.film import film
 from densight.phantom.markers import burn_in
 from densight.phantom.patient import Woman, density_of, draw_woman
-from densight.phantom.projection import Camera, Projected, project
+from densight.phantom.projection import Projected, project
 from densight.phantom.regions import Change, Rays, Region
 from densight.phantom.settings import SCREENING_MIX, Settings
 from densight.phantom.truth import DENSE, ExamTruth, ImageTruth, PhantomExam
