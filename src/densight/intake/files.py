@@ -19,12 +19,26 @@ from typing import IO
 from densight.intake.pseudonyms import LENGTH, pseudonym
 from densight.vocabulary import DensightError
 
-__all__ = ["conceal", "is_there", "is_zip", "list_zip", "modified", "open_binary", "read_bytes", "real_path", "stamp"]
+__all__ = [
+    "conceal",
+    "is_dicom",
+    "is_there",
+    "is_zip",
+    "list_zip",
+    "modified",
+    "open_binary",
+    "read_bytes",
+    "real_path",
+    "stamp",
+]
 
 _LOG = logging.getLogger(__name__)
 
 MAX_BYTES = 2**29
 """More than any mammogram takes, with all that may be around its pixels."""
+
+DICOM_MARK_AT, DICOM_MARK = 128, b"DICM"
+"""Every DICOM file has this mark after a preamble of 128 bytes: DICOM PS3.10, section 7.1."""
 
 _KEPT_SUFFIXES = frozenset({".dcm", ".dicom", ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".pgm", ".zip"})
 _STAND_IN = re.compile(rf"~[A-Z2-7]{{{LENGTH}}}(\.[a-z]+)?")
@@ -81,6 +95,15 @@ def open_binary(path: Path) -> Iterator[tuple[IO[bytes], int]]:
         if archive is None:
             raise
         raise DensightError(f"the zip archive cannot be read ({error})", path, "unpack it yourself") from error
+
+
+def is_dicom(path: Path) -> bool:
+    """Whether a file bears the mark of DICOM; False where it cannot be read."""
+    try:
+        with open_binary(path) as (file, _):
+            return file.read(DICOM_MARK_AT + len(DICOM_MARK))[DICOM_MARK_AT:] == DICOM_MARK
+    except DensightError:
+        return False
 
 
 def is_zip(path: Path) -> bool:

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from densight.intake.dicom.header import is_dicom
 from densight.intake.dicom.read import read_dicom
-from densight.intake.files import read_bytes
+from densight.intake.files import is_dicom, read_bytes
 from densight.intake.grey import EXPORT_GREY, MAX_PIXELS, Pixels, check_grey, grey_of_channels, too_large
 from densight.intake.mammogram import Mammogram
 from densight.intake.naming import projection_of

@@ -9,8 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from densight.intake.dicom.header import is_dicom
-from densight.intake.files import is_zip, list_zip
+from densight.intake.files import is_dicom, is_zip, list_zip
 from densight.intake.mammogram import Entry
 from densight.vocabulary import BIRADS, PROJECTION_WORDS, SPLITS, DensightError, Projection, find_projection
 

@@ -16,10 +16,11 @@ from densight.anatomy.projection import SAID, projection_in_picture
 from densight.anatomy.reading import read
 from densight.assessment.assess import PreparedImage, assess_image
 from densight.assessment.models import Models
-from densight.intake.dicom.header import integer, is_dicom, number, text
+from densight.intake.dicom.header import integer, number, text
 from densight.intake.dicom.identity import identifying, shown_name
 from densight.intake.dicom.kinds import is_for_processing, kind_name, why_not_assessed
 from densight.intake.dicom.read import DicomImage, read_dicom
+from densight.intake.files import is_dicom
 from densight.intake.image import read_mammogram
 from densight.intake.mammogram import Mammogram
 from densight.preparation.prepare import prepare

@@ -14,8 +14,8 @@ from densight.assessment.models import Models
 from densight.explanation.explain import explain
 from densight.explanation.explanation import EXPECTED
 from densight.explanation.picture_names import EXAM_PICTURES, exam_picture_name
-from densight.intake.dicom.header import is_dicom
 from densight.intake.failures import Failure
+from densight.intake.files import is_dicom
 from densight.intake.mammogram import Entry
 from densight.interchange.capture import make_capture
 from densight.interchange.fhir import make_fhir

@@ -10,8 +10,8 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from densight.intake.dicom.header import is_dicom, read_header, text, words
-from densight.intake.files import conceal
+from densight.intake.dicom.header import read_header, text, words
+from densight.intake.files import conceal, is_dicom
 from densight.intake.pseudonyms import pseudonym
 
 if TYPE_CHECKING:
