@@ -9,7 +9,7 @@ import numpy.typing as npt
 from densight.anatomy.breast import UPRIGHT, Located
 from densight.geometry import set_upright
 from densight.intake.mammogram import Mammogram
-from densight.shapes import largest_piece
+from densight.shapes import largest_component
 
 __all__ = ["painted_muscle"]
 
@@ -48,7 +48,7 @@ def painted_muscle(mammogram: Mammogram, located: Located) -> Mask:
     if counts[most] < SHARE * counts.sum() or most in (mammogram.pixels.max(), mammogram.pixels.min()):
         return nothing
     flat = cv2.morphologyEx((pixels == most).astype(np.uint8), cv2.MORPH_OPEN, np.ones((5, 5), np.uint8))
-    largest = largest_piece(flat > 0)
+    largest = largest_component(flat > 0)
     if not largest.any():
         return nothing
     turns, mirrored = UPRIGHT[located.side]

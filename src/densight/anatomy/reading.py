@@ -14,7 +14,7 @@ from densight.anatomy.masked_pectoral import painted_muscle
 from densight.anatomy.verdict import Verdict, judge
 from densight.geometry import Geometry, set_back, set_upright
 from densight.intake.mammogram import Mammogram
-from densight.shapes import connected_components, filled, largest_piece
+from densight.shapes import connected_components, fill_holes, largest_component
 from densight.vocabulary import View
 
 if TYPE_CHECKING:
@@ -275,7 +275,7 @@ def _in_steps(probability: Image) -> npt.NDArray[np.uint8]:
 def _refined(located: Located, probability: Image) -> Located:
     """Without what the network is sure is no breast, a film's edges for instance, if that is a good part of it."""
     kept = located.breast & (cv2.GaussianBlur(probability, (0, 0), 2.0) > SURELY_NONE)
-    largest = largest_piece(kept, connectivity=4)
+    largest = largest_component(kept, connectivity=4)
     if not largest.any() or largest.sum() > (1 - CUT) * located.breast.sum():
         return located
     return replace(located, breast=largest, side=chest_wall(largest))
@@ -290,10 +290,10 @@ def _outlined(dense: Image) -> Image:
 
 def _in_one_piece(probability: Image) -> Image:
     """The largest piece of what is likelier than not, its holes filled."""
-    largest = largest_piece(probability > 0.5, connectivity=4)
+    largest = largest_component(probability > 0.5, connectivity=4)
     if not largest.any():
         return probability
-    holes = filled(largest) & ~largest
+    holes = fill_holes(largest) & ~largest
     return np.where(holes, 1, np.where(_with_rim(largest), probability, 0)).astype(np.float32)
 
 
@@ -320,6 +320,6 @@ def _main_muscle(probability: Image, breast: Mask) -> Image:
     piece = labels == largest
     ends = np.where(piece.any(axis=1), piece.shape[1] - np.argmax(piece[:, ::-1], axis=1), 0)
     widths = np.maximum.accumulate(ends[::-1])[::-1]
-    filled = breast & (np.arange(piece.shape[1]) < widths[:, None])
+    below = breast & (np.arange(piece.shape[1]) < widths[:, None])
     own = np.where(_with_rim(piece), probability, 0)
-    return np.where(filled & (own <= 0.5), 1, own).astype(np.float32)
+    return np.where(below & (own <= 0.5), 1, own).astype(np.float32)

@@ -13,7 +13,7 @@ from scipy import ndimage
 from densight.anatomy.breast import UPRIGHT, Located
 from densight.geometry import set_upright
 from densight.intake.mammogram import Mammogram
-from densight.shapes import filled, largest_piece, quantiles, solidity, steepness
+from densight.shapes import fill_holes, gradient_magnitude, largest_component, quantiles, solidity
 from densight.vocabulary import View
 
 __all__ = ["Verdict", "judge"]
@@ -195,12 +195,12 @@ def _has_implant(grey: Image, breast: Mask, muscle: Mask, air: float) -> bool:
     bright = (smooth > air + BRIGHT * (most - air)) & tissue
     if bright.sum() < IMPLANT * breast.sum():
         return False
-    steep = steepness(grey, 1.0) / max(most - air, 1e-6)
+    steep = gradient_magnitude(grey, 1.0) / max(most - air, 1e-6)
     even = cv2.morphologyEx((bright & (steep < EVEN)).astype(np.uint8), cv2.MORPH_OPEN, np.ones((7, 7), np.uint8))
-    piece = largest_piece(even > 0)
+    piece = largest_component(even > 0)
     if piece.sum() < IMPLANT * breast.sum():
         return False
-    whole = filled(piece)
+    whole = fill_holes(piece)
     edge = (cv2.dilate(whole.astype(np.uint8), np.ones((9, 9), np.uint8)) > whole) & tissue
     bulging = solidity(whole) > BULGING
     return bool(bulging and edge.any() and np.median(steep[edge]) > RIM)

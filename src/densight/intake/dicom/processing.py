@@ -18,7 +18,7 @@ from densight.intake.dicom.display import padding, stored_range
 from densight.intake.dicom.header import integer, number, text
 from densight.intake.dicom.pixels import Stored
 from densight.intake.display import Style, blurred, contrast, distance, enhance, fade
-from densight.shapes import largest_piece
+from densight.shapes import largest_component
 from densight.vocabulary import DensightError
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ def _breast(attenuation: Array) -> Mask:
     if np.ptp(sample) == 0:
         return np.zeros(attenuation.shape, bool)
     tissue = sample[sample > otsu(sample)]
-    return largest_piece(soft > SKIN * np.median(tissue))
+    return largest_component(soft > SKIN * np.median(tissue))
 
 
 def _of_fat(attenuation: Array, breast: Mask, pitch: float) -> float:
