@@ -80,7 +80,7 @@ def phantom(
 ) -> None:
     """Make phantom exams whose truth is known.
 
-    Each exam is the CC and MLO of both breasts of a woman drawn from the
+    Each exam is the CC and MLO of both breasts of a patient drawn from the
     population. Writes the images, beside each its masks and its map of glandular
     thickness (.npz), the numbers of each exam (truth.json), and catalogue.csv
     with the classes, two simulated readers and a split.

@@ -153,7 +153,7 @@ def _enlarge(image: Array, every: int, shape: tuple[int, int]) -> Array:
 def _detail(camera: Camera) -> Array:
     """What is finer than the rays' pitch: factors of mean one, with the power law's spectrum cut off below."""
     side = 512
-    rng = camera.breast.woman.rng("detail", camera.projection)
+    rng = camera.breast.patient.rng("detail", camera.projection)
     spectrum = fft.rfft2(rng.standard_normal((side, side), dtype=np.float32))
     frequency = np.hypot(fft.fftfreq(side, camera.pitch)[:, None], fft.rfftfreq(side, camera.pitch)).astype(np.float32)
     cut = np.float32(0.5)
