@@ -194,7 +194,7 @@ def find(mammogram: Mammogram) -> Located | None:
     small = _smaller(mammogram)
     if min(small.shape) < NARROWEST:
         return None
-    found: list[Located] = []
+    candidates: list[Located] = []
     for inverted in (False, True):
         grey = _without_frame(small.max() - small if inverted else small)
         sought = _seek(grey)
@@ -202,12 +202,12 @@ def find(mammogram: Mammogram) -> Located | None:
             continue
         located = Located(grey, sought[0], chest_wall(sought[0]), inverted, raw=False, rival=sought[1])
         if located.texture:
-            found.append(located)
+            candidates.append(located)
         if located.likely > SURELY:
             break
-    if not found:
+    if not candidates:
         return None
-    located = max(found, key=lambda one: (one.likely, not one.inverted))
+    located = max(candidates, key=lambda candidate: (candidate.likely, not candidate.inverted))
     inside = small[located.breast]
     if located.inverted and np.median(inside) < RAW * np.percentile(small, 99):
         return replace(located, grey=np.asarray(on_film(small, inside), np.float32), raw=True)

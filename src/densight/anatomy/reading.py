@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from densight.anatomy.breast import UPRIGHT, Located, Side, box_around, chest_wall, find
-from densight.anatomy.masked_pectoral import painted_muscle
+from densight.anatomy.masked_pectoral import masked_pectoral
 from densight.anatomy.verdict import Verdict, judge
 from densight.geometry import Geometry, set_back, set_upright
 from densight.intake.mammogram import Mammogram
@@ -50,8 +50,8 @@ class Anatomy:
         The pectoral muscle; nothing where none is seen.
     dense : ndarray of bool, shape (rows, columns)
         Fibroglandular tissue, within the breast and outside the muscle.
-    found : ndarray of float32, shape (rows, columns)
-        How sure that is, 0 to 1, on the image made smaller.
+    small_probability : ndarray of float32, shape (rows, columns)
+        Probability of fibroglandular tissue, 0 to 1, on the image made smaller; see `dense_probability`.
     nipple : (float, float) or None
         Row and column of the nipple, where it is seen.
     side : {"left", "right", "top", "bottom"}
@@ -73,7 +73,7 @@ class Anatomy:
     breast: Mask
     pectoral: Mask
     dense: Mask
-    found: Image
+    small_probability: Image
     nipple: tuple[float, float] | None
     side: Side
     inverted: bool
@@ -86,7 +86,7 @@ class Anatomy:
     @property
     def dense_probability(self) -> Image:
         """How sure it is that a pixel shows fibroglandular tissue: float32, shape (rows, columns), 0 to 1."""
-        whole = cv2.resize(self.found, self.dense.shape[::-1], interpolation=cv2.INTER_LINEAR)
+        whole = cv2.resize(self.small_probability, self.dense.shape[::-1], interpolation=cv2.INTER_LINEAR)
         return np.asarray(whole * (self.breast & ~self.pectoral), np.float32)
 
     @property
@@ -129,8 +129,8 @@ def read(mammogram: Mammogram, weights: str = "free") -> Anatomy:
     --------
     >>> import densight
     >>> made = densight.phantom.exam(seed=3, density="C", shape=(256, 208))
-    >>> found = read(made.mammograms[2])
-    >>> found.verdict.good, 10 < found.percent_density < 90
+    >>> anatomy = read(made.mammograms[2])
+    >>> anatomy.verdict.good, 10 < anatomy.percent_density < 90
     (True, True)
     """
     from densight.anatomy.network import load_network
@@ -144,21 +144,21 @@ def read_with(network: TissueNetwork, mammogram: Mammogram, weights: str) -> Ana
     if located is None:
         return _nothing(mammogram, weights)
     framed = _Framed.of(located)
-    found = framed.run(network)
-    refined = _refined(located, framed.set_back(found[0]))
+    parts = framed.run(network)
+    refined = _refined(located, framed.set_back(parts[0]))
     if refined is not located:
         located = refined
         framed = _Framed.of(located)
-        found = framed.run(network)
-    whole, muscle, dense, nipple = found
+        parts = framed.run(network)
+    whole, muscle, dense, nipple = parts
     if mammogram.projection is not None and mammogram.projection.view == View.CC:
         muscle[:] = 0
-    painted = painted_muscle(mammogram, located)
-    muscle = np.maximum(_main_muscle(muscle, framed.upright_breast), framed.set_upright(painted))
+    masked = masked_pectoral(mammogram, located)
+    muscle = np.maximum(_main_muscle(muscle, framed.upright_breast), framed.set_upright(masked))
     dense = _outlined(np.where(muscle > 0.5, 0, dense))
     whole = _in_one_piece(np.minimum(whole, framed.upright_breast))
     agreed = np.count_nonzero(whole > 0.5) / np.count_nonzero(located.breast)
-    verdict = judge(mammogram, located, agreed, muscle > 0.5, painted)
+    verdict = judge(mammogram, located, agreed, muscle > 0.5, masked)
     breast, pectoral, tissue = (
         _likelier_than_not(framed.set_back(part), mammogram.shape) for part in (whole, muscle, dense)
     )
@@ -321,5 +321,5 @@ def _main_muscle(probability: Image, breast: Mask) -> Image:
     ends = np.where(piece.any(axis=1), piece.shape[1] - np.argmax(piece[:, ::-1], axis=1), 0)
     widths = np.maximum.accumulate(ends[::-1])[::-1]
     below = breast & (np.arange(piece.shape[1]) < widths[:, None])
-    own = np.where(_with_rim(piece), probability, 0)
-    return np.where(below & (own <= 0.5), 1, own).astype(np.float32)
+    of_piece = np.where(_with_rim(piece), probability, 0)
+    return np.where(below & (of_piece <= 0.5), 1, of_piece).astype(np.float32)

@@ -85,7 +85,7 @@ class Verdict:
         return "; ".join((*self.faults, *self.notes)) or "good"
 
 
-def judge(mammogram: Mammogram, located: Located, agreed: float, muscle: Mask, painted: Mask) -> Verdict:
+def judge(mammogram: Mammogram, located: Located, agreed: float, muscle: Mask, masked: Mask) -> Verdict:
     """Judge what was read.
 
     Parameters
@@ -96,7 +96,7 @@ def judge(mammogram: Mammogram, located: Located, agreed: float, muscle: Mask, p
         The part of what was located that the network calls breast.
     muscle : ndarray of bool, shape (rows, columns)
         The pectoral muscle, upright and of working size.
-    painted : ndarray of bool, shape (rows, columns)
+    masked : ndarray of bool, shape (rows, columns)
         Where a muscle is painted over, of working size.
     """
     way = UPRIGHT[located.side]
@@ -117,15 +117,15 @@ def judge(mammogram: Mammogram, located: Located, agreed: float, muscle: Mask, p
         faults.append(f"turned by 90°: the chest wall is at the {located.side}")
     if _has_implant(grey, upright, muscle, located.air):
         faults.append("implant?")
-    return Verdict(tuple(faults), tuple(_notes(mammogram, located, muscle, painted)))
+    return Verdict(tuple(faults), tuple(_notes(mammogram, located, muscle, masked)))
 
 
-def _notes(mammogram: Mammogram, located: Located, muscle: Mask, painted: Mask) -> Iterator[str]:
+def _notes(mammogram: Mammogram, located: Located, muscle: Mask, masked: Mask) -> Iterator[str]:
     if located.raw:
         yield "a detector's image before processing: logarithm of grey values taken"
     elif located.inverted:
         yield "a negative: grey values taken as inverted"
-    if painted.any():
+    if masked.any():
         yield "pectoral muscle painted over"
     elif not muscle.any() and mammogram.projection is not None and mammogram.projection.view == View.MLO:
         yield "pectoral muscle not found"

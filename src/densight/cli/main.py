@@ -33,6 +33,7 @@ from densight.cli.plan import plan
 from densight.cli.train import train
 from densight.cli.trial import trial
 from densight.cli.tutorial import tutorial
+from densight.process import own_process
 from densight.vocabulary import DensightError
 
 __all__ = ["app", "run"]
@@ -98,7 +99,8 @@ def densight(
 
 def run() -> None:
     """Run the command line; faults that the user can mend are one message, not a traceback."""
-    # What is odd in a DICOM file is told in densight's own words.
+    own_process()
+    # densight reports faults of DICOM files in its own words.
     for module in ("pydicom", "highdicom"):
         warnings.filterwarnings("ignore", module=module)
     try:

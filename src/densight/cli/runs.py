@@ -46,7 +46,7 @@ def run_input(
     computing: Computing | None = None,
 ) -> bool:
     """Assess, and where methods are named explain, the exams of an input; tell whether any image failed, or all did."""
-    from densight.anatomy.projection import told_by_pictures
+    from densight.anatomy.projection import projections_from_pictures
     from densight.assessment.models import load_models
     from densight.assessment.tables import read_exams
     from densight.explanation.save import painters_for
@@ -63,7 +63,7 @@ def run_input(
     models = load_models(model, device, calibrated=calibrated, computing=computing)
     console = open_console()
     inputs = find_labelled(source, split, models.classes)
-    entries = told_by_pictures(inputs.entries)
+    entries = projections_from_pictures(inputs.entries)
     learnt_from = _learnt_from(entries) if split is None else ""
     for words in (inputs.remark, _calibrated(models), models.not_calibrated, learnt_from):
         if words:

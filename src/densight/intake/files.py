@@ -121,7 +121,7 @@ def list_zip(path: Path) -> list[Path]:
     """
     try:
         with zipfile.ZipFile(real_path(path)) as archive:
-            names = [PurePosixPath(one.filename) for one in archive.infolist() if not one.is_dir()]
+            names = [PurePosixPath(member.filename) for member in archive.infolist() if not member.is_dir()]
     except (OSError, *_DAMAGE) as error:
         raise DensightError(f"the zip archive cannot be read ({error})", path, _EXPORT_AGAIN) from error
     shown = (name for name in names if not any(part.startswith((".", "__MACOSX")) for part in name.parts))

@@ -12,14 +12,14 @@ from pathlib import Path
 
 from densight.assessment.models import Models
 from densight.pacs.protocol import Pacs, Query, check_held
-from densight.pacs.queue import ANSWERED, ASSESSED, FAILED, NOTHING, WAITING, Exam, Queue
+from densight.pacs.queue import ANSWERED, ASSESSED, FAILED, NOTHING, WAITING, Queue, QueuedExam
 from densight.pacs.receive import DamagedError, Inbox
 from densight.runs.answer import answer_exam
 from densight.vocabulary import DensightError
 
-__all__ = ["EXAMS", "INCOMING", "QUEUE", "Watch"]
+__all__ = ["INCOMING", "QUEUE", "RUNS", "Watch"]
 
-QUEUE, INCOMING, EXAMS = "queue.sqlite", "incoming", "exams"
+QUEUE, INCOMING, RUNS = "queue.sqlite", "incoming", "exams"
 """In the folder of a watch: the queue, images that wait, and a run folder an exam."""
 
 KEPT = 24 * 3600.0
@@ -122,14 +122,14 @@ class Watch:
             self.queue.ignore(sop)
             self.say(f"an image left out: {error}")
 
-    def _work_on(self, exam: Exam) -> None:
+    def _work_on(self, exam: QueuedExam) -> None:
         """Bring an exam a step further; what may be mended is tried again, what is wrong with the exam is noted."""
         if exam.state == WAITING:
             self._assess(exam)
         elif exam.state == ASSESSED:
             self._answer(exam)
 
-    def _assess(self, exam: Exam) -> None:
+    def _assess(self, exam: QueuedExam) -> None:
         try:
             result = answer_exam(self.models, self.inbox.folder_of(exam.name), self._results(exam), self.method)
         except DensightError as error:
@@ -139,14 +139,14 @@ class Watch:
             return
         if result.density is None:
             state = FAILED if result.faults else NOTHING
-            said = "; ".join(result.faults) or "no view that is assessed"
-            if self.queue.mark(exam, state, said):
-                self.say(f"{exam.name}: {state}: {said}")
+            note = "; ".join(result.faults) or "no view that is assessed"
+            if self.queue.mark(exam, state, note):
+                self.say(f"{exam.name}: {state}: {note}")
         else:
             self.queue.mark(exam, ASSESSED if self.answers else ANSWERED, result.density)
             self.say(f"{exam.name}: {result.density}")
 
-    def _answer(self, exam: Exam) -> None:
+    def _answer(self, exam: QueuedExam) -> None:
         assert self.answers is not None
         files = sorted((self._results(exam) / "dicom").rglob("*.dcm"))
         try:
@@ -159,5 +159,5 @@ class Watch:
         if self.queue.mark(exam, ANSWERED):
             self.say(f"{exam.name}: answered")
 
-    def _results(self, exam: Exam) -> Path:
-        return self.folder / EXAMS / exam.name
+    def _results(self, exam: QueuedExam) -> Path:
+        return self.folder / RUNS / exam.name

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from densight.anatomy.pictures import draw_anatomy
-from densight.anatomy.projection import SAID, projection_in_picture
+from densight.anatomy.projection import NOTE, projection_from_picture
 from densight.anatomy.reading import read
 from densight.assessment.assess import PreparedImage, assess_image
 from densight.assessment.models import Models
@@ -82,7 +82,7 @@ def look_into(path: Path, models: Models, projection: Projection | None = None) 
             image = read_dicom(path, projection)
             yield from _of_dicom(image)
             shown = path.with_name(shown_name(path))
-            mammogram = Mammogram(image.pixels, image.projection, shown, spacing=image.spacing, assumed=image.said)
+            mammogram = Mammogram(image.pixels, image.projection, shown, spacing=image.spacing, assumed=image.notes)
         else:
             mammogram = read_mammogram(path, projection)
             yield Step("The image", _image_facts(mammogram), _small(mammogram.pixels))
@@ -127,15 +127,15 @@ def _of_dicom(image: DicomImage) -> Iterator[Step]:
     yield Step("The file", _file_facts(dataset))
     excluded = why_not_assessed(dataset) or image.what.excluded
     shown = str(image.projection) if image.projection else "not known from the file"
-    facts = (("projection", shown), *(("told by", words) for words in image.what.said))
+    facts = (("projection", shown), *(("told by", words) for words in image.what.notes))
     yield Step("What it shows", (*facts, ("assessed", f"no: {excluded}" if excluded else "yes")))
     yield Step("Stored values, from the least to the greatest", _stored_facts(image), _spread(image.stored))
     processing = is_for_processing(dataset)
     title = "Processed for display by densight" if processing else "As a display shows it"
-    yield Step(title, tuple(("done", words) for words in image.display_said), _small(image.shown))
-    lying = image.orientation.said or "as mammograms are hung already"
+    yield Step(title, tuple(("done", words) for words in image.display_notes), _small(image.shown))
+    lying = image.orientation.note or "as mammograms are hung already"
     pitch = f"{image.spacing[0]:.4g} × {image.spacing[1]:.4g} mm" if image.spacing else "not known"
-    facts = (("orientation", lying), ("pitch in the breast", pitch), ("told by", image.pitch_said))
+    facts = (("orientation", lying), ("pitch in the breast", pitch), ("told by", image.pitch_note))
     yield Step("As it is hung", facts, _small(image.pixels))
     if excluded:
         raise DensightError(f"this is not assessed: {excluded}", remedy="give a CC or MLO view of the whole breast")
@@ -144,8 +144,8 @@ def _of_dicom(image: DicomImage) -> Iterator[Step]:
 def _of_mammogram(mammogram: Mammogram, models: Models) -> Iterator[Step]:
     anatomy = read(mammogram)
     if mammogram.projection is None:
-        mammogram = replace(mammogram, projection=projection_in_picture(anatomy))
-        told = (("projection", str(mammogram.projection)), ("told by", SAID))
+        mammogram = replace(mammogram, projection=projection_from_picture(anatomy))
+        told = (("projection", str(mammogram.projection)), ("told by", NOTE))
         yield Step("The projection, told by the picture", told)
     density = f"{anatomy.measured_density:.1f} %"
     facts = (("percent density", density), ("verdict", str(anatomy.verdict) or "good"), ("weights", anatomy.weights))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from densight.anatomy.projection import told_by_pictures
+from densight.anatomy.projection import projections_from_pictures
 from densight.assessment.models import Models
 from densight.assessment.tables import read_exams
 from densight.intake.exam import find_inputs
@@ -54,7 +54,7 @@ def answer_exam(models: Models, images: Path, folder: Path, method: str) -> Answ
         If the folder holds no image or the run folder cannot be written.
     """
     inputs = find_inputs(images)
-    entries = told_by_pictures(inputs.entries)
+    entries = projections_from_pictures(inputs.entries)
     explainer = Explainer.of(folder, entries, images, models, [method], None) if method else None
     writer = DicomWriter.of(folder, models, entries, identified=True, explainer=explainer, method=method)
     facts = {"densight": version("densight"), "command": "pacs watch", "input": images.name, "dicom": writer.said}

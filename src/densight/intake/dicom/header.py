@@ -80,8 +80,8 @@ def _parse(file: IO[bytes], path: Path, *, pixels: bool) -> FileDataset:
         raise DensightError("the DICOM file nests sequences without end", path, _EXPORT_AGAIN) from None
     except Exception as error:  # a parser may raise anything on damaged bytes
         raise DensightError(f"the DICOM file is truncated or damaged ({error})", path, _EXPORT_AGAIN) from error
-    said, kept = text(with_frame, "SOPClassUID"), str(with_frame.file_meta.get("MediaStorageSOPClassUID", ""))
-    if said and said != kept and kept.startswith(said):
+    stated, kept = text(with_frame, "SOPClassUID"), str(with_frame.file_meta.get("MediaStorageSOPClassUID", ""))
+    if stated and stated != kept and kept.startswith(stated):
         raise DensightError("the DICOM file is truncated within its header", path, _EXPORT_AGAIN)
     return with_frame
 
