@@ -199,10 +199,10 @@ plt.show()
 # %%
 from densight.figures.agreement import cohen_kappa
 from densight.figures.confusion import accuracy, confusion_matrix
-from densight.phantom.patient import draw_woman
+from densight.phantom.patient import draw_patient
 from densight.phantom.settings import Settings
 
-drawn = [draw_woman(seed, Settings()) for seed in range(4000)]
+drawn = [draw_patient(seed, Settings()) for seed in range(4000)]
 first, second = (np.array(["ABCD".index(woman.readers[reader]) for woman in drawn]) for reader in (0, 1))
 table = confusion_matrix(first, second, classes=4)
 

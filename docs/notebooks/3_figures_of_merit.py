@@ -167,10 +167,10 @@ for name, one in (("neighbours", near), ("far ends", far)):
 # %%
 from statistics import NormalDist
 
-from densight.phantom.patient import CUT_POINTS, draw_woman
+from densight.phantom.patient import CUT_POINTS, draw_patient
 from densight.phantom.settings import Settings
 
-women = [draw_woman(seed, Settings()) for seed in range(3000)]
+women = [draw_patient(seed, Settings()) for seed in range(3000)]
 labels = np.array(["ABCD".index(woman.readers[0]) for woman in women])
 density = np.log([np.mean(list(woman.volumetric_density.values())) for woman in women])
 seen = density + 0.25 * rng.standard_normal(len(women))

@@ -190,7 +190,7 @@ def test_a_voi_lut_and_a_modality_lut_are_as_dcmtks(tmp_path: Path) -> None:
     voi.LUTDescriptor, voi.LUTExplanation, voi.LUTData = [4096, 0, 12], "NORMAL", curve.tobytes()
     path = write(tmp_path / "voi.dcm", mammogram(pixels_of(5), VOILUTSequence=[voi]))
     image = read_dicom(path)
-    assert "VOI LUT NORMAL" in image.said
+    assert "VOI LUT NORMAL" in image.notes
     np.testing.assert_allclose(as_parts(image.shown), shown_by_dcmtk(path, tmp_path, ("+Wl", "1")), atol=LEVEL)
 
     modality = Dataset()
@@ -198,7 +198,7 @@ def test_a_voi_lut_and_a_modality_lut_are_as_dcmtks(tmp_path: Path) -> None:
     attributes = {"ModalityLUTSequence": [modality], "WindowCenter": 20000, "WindowWidth": 30000}
     path = write(tmp_path / "modality.dcm", mammogram(pixels_of(5), **attributes))
     image = read_dicom(path)
-    assert "modality LUT" in image.said
+    assert "modality LUT" in image.notes
     np.testing.assert_allclose(as_parts(image.shown), shown_by_dcmtk(path, tmp_path, ("+Wi", "1")), atol=LEVEL)
 
 
@@ -223,7 +223,7 @@ def test_padding_is_black(tmp_path: Path, photometric: str) -> None:
     attributes = {"PixelPaddingValue": 4000, "PixelPaddingRangeLimit": 4050, "PhotometricInterpretation": photometric}
     image = read_dicom(write(tmp_path / "a.dcm", mammogram(pixels, **attributes)))
     assert not image.shown[:30].any()
-    assert "padding shown as black" in image.said
+    assert "padding shown as black" in image.notes
     assert image.shown[30:].any()
 
 

@@ -15,7 +15,8 @@ import pytest
 from densight.assessment.models import load_models
 from densight.intake.dicom.uids import stable_uid
 from densight.pacs.address import Security, read_address
-from densight.pacs.protocol import Query, connect
+from densight.pacs.connect import connect
+from densight.pacs.protocol import Query
 from densight.pacs.queue import Queue
 from densight.pacs.receive import Inbox, listen
 from densight.pacs.watch import Watch

@@ -364,7 +364,7 @@ def test_a_damaged_record_is_named(few: Path, tmp_path: Path) -> None:
         (tmp_path / "copy" / name).write_text(whole)
 
 
-def test_films_of_one_woman_are_of_8_bits_and_readers_who_say_one_class_have_no_kappa(tmp_path: Path) -> None:
+def test_films_of_one_patient_are_of_8_bits_and_readers_who_say_one_class_have_no_kappa(tmp_path: Path) -> None:
     wishes = ("--density", "A", "--thickness", "50", "--vendor", "ge-like", "--style", "film", "--size", "128x104")
     result = phantom("phantom", "-n", "1", "--seed", "2", *wishes, "-o", tmp_path / "exams")
     (known,) = pd.read_csv(tmp_path / "exams" / "catalogue.csv").drop_duplicates("exam_id").to_dict("records")

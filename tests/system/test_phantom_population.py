@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import cohen_kappa_score
 
-from densight.phantom.patient import CUT_POINTS, LINK, Woman, density_of, draw_woman
+from densight.phantom.patient import CUT_POINTS, LINK, SyntheticPatient, density_of, draw_patient
 from densight.phantom.settings import SCREENING_MIX, THICKNESSES, VENDORS, Settings
 from densight.vocabulary import BIRADS, PROJECTIONS, DensightError, Laterality, Projection
 
@@ -19,45 +19,49 @@ R, L = Laterality.R, Laterality.L
 
 
 @pytest.fixture(scope="module")
-def women() -> list[Woman]:
-    return [draw_woman(seed, Settings()) for seed in range(4000)]
+def patients() -> list[SyntheticPatient]:
+    return [draw_patient(seed, Settings()) for seed in range(4000)]
 
 
-def both(woman: Woman) -> float:
+def both(patient: SyntheticPatient) -> float:
     """Volumetric density of both breasts together."""
-    glandular = sum(woman.volumetric_density[side] * woman.volume[side] for side in Laterality)
-    return glandular / sum(woman.volume.values())
+    glandular = sum(patient.volumetric_density[side] * patient.volume[side] for side in Laterality)
+    return glandular / sum(patient.volume.values())
 
 
 def correlation(first: Any, second: Any) -> float:
     return float(np.corrcoef(first, second)[0, 1])
 
 
-def log_densities(women: list[Woman]) -> np.ndarray:
-    return np.log([both(woman) for woman in women])
+def log_densities(patients: list[SyntheticPatient]) -> np.ndarray:
+    return np.log([both(patient) for patient in patients])
 
 
-def thicknesses(women: list[Woman], projection: Projection) -> np.ndarray:
-    return np.array([woman.thickness[projection] for woman in women])
+def thicknesses(patients: list[SyntheticPatient], projection: Projection) -> np.ndarray:
+    return np.array([patient.thickness[projection] for patient in patients])
 
 
 @pytest.mark.parametrize("mix", [SCREENING_MIX, (0.25, 0.25, 0.25, 0.25), (0.0, 0.7, 0.0, 0.3)])
 def test_the_classes_come_in_the_mix_that_is_asked_for(mix: tuple[float, ...]) -> None:
-    drawn = Counter(draw_woman(seed, Settings(mix=mix)).density for seed in range(2000))
+    drawn = Counter(draw_patient(seed, Settings(mix=mix)).density for seed in range(2000))
     for label, part in zip(BIRADS, mix, strict=True):
         assert drawn[label] / 2000 == pytest.approx(part, abs=4 * math.sqrt(part * (1 - part) / 2000))
 
 
-def test_the_class_of_a_woman_is_that_of_both_breasts_together(women: list[Woman]) -> None:
+def test_the_class_of_a_patient_is_that_of_both_breasts_together(patients: list[SyntheticPatient]) -> None:
     assert CUT_POINTS == (3.5, 7.5, 15.5)
-    for woman in women:
-        assert woman.density == density_of(both(woman))
-    sides_of_two_classes = sum(len({density_of(value) for value in w.volumetric_density.values()}) > 1 for w in women)
-    assert 0.02 < sides_of_two_classes / len(women) < 0.2
+    for patient in patients:
+        assert patient.density == density_of(both(patient))
+    sides_of_two_classes = sum(
+        len({density_of(value) for value in p.volumetric_density.values()}) > 1 for p in patients
+    )
+    assert 0.02 < sides_of_two_classes / len(patients) < 0.2
 
 
-def test_in_the_screening_mix_density_is_log_normal_as_nothing_shows_where_classes_meet(women: list[Woman]) -> None:
-    values = log_densities(women)
+def test_in_the_screening_mix_density_is_log_normal_as_nothing_shows_where_classes_meet(
+    patients: list[SyntheticPatient],
+) -> None:
+    values = log_densities(patients)
     assert np.exp(np.median(values)) == pytest.approx(7.5, rel=0.04)
     assert values.std() == pytest.approx(0.57, abs=0.03)
     for cut in np.log(CUT_POINTS):
@@ -65,36 +69,36 @@ def test_in_the_screening_mix_density_is_log_normal_as_nothing_shows_where_class
         assert 0.6 < below / above < 1.7
 
 
-def test_thicker_breasts_are_fattier_as_strongly_as_is_stated(women: list[Woman]) -> None:
+def test_thicker_breasts_are_fattier_as_strongly_as_is_stated(patients: list[SyntheticPatient]) -> None:
     assert LINK == -0.5
     for projection in PROJECTIONS:
-        assert correlation(log_densities(women), thicknesses(women, projection)) == pytest.approx(-0.45, abs=0.04)
+        assert correlation(log_densities(patients), thicknesses(patients, projection)) == pytest.approx(-0.45, abs=0.04)
 
 
-def test_volume_tells_of_density_only_what_thickness_tells(women: list[Woman]) -> None:
-    density, volume = log_densities(women), np.log([sum(woman.volume.values()) for woman in women])
-    size = np.mean([thicknesses(women, projection) for projection in PROJECTIONS], axis=0)
+def test_volume_tells_of_density_only_what_thickness_tells(patients: list[SyntheticPatient]) -> None:
+    density, volume = log_densities(patients), np.log([sum(patient.volume.values()) for patient in patients])
+    size = np.mean([thicknesses(patients, projection) for projection in PROJECTIONS], axis=0)
     assert correlation(volume, size) == pytest.approx(0.72, abs=0.04)
     assert correlation(volume, density) < -0.3
-    design = np.column_stack([np.ones(len(women)), size, size**2])
+    design = np.column_stack([np.ones(len(patients)), size, size**2])
     left = [values - design @ np.linalg.lstsq(design, values, rcond=None)[0] for values in (volume, density)]
     assert abs(correlation(*left)) < 0.08
 
 
-def test_units_and_the_differences_of_sides_and_views_tell_nothing_of_density(women: list[Woman]) -> None:
-    density = log_densities(women)
+def test_units_and_the_differences_of_sides_and_views_tell_nothing_of_density(patients: list[SyntheticPatient]) -> None:
+    density = log_densities(patients)
     for told in (
-        *([woman.vendor == vendor for woman in women] for vendor in VENDORS),
-        [woman.volume[R] / woman.volume[L] for woman in women],
-        [woman.volumetric_density[R] / woman.volumetric_density[L] for woman in women],
-        thicknesses(women, Projection.MLO_R) - thicknesses(women, Projection.CC_R),
-        thicknesses(women, Projection.CC_L) - thicknesses(women, Projection.CC_R),
+        *([patient.vendor == vendor for patient in patients] for vendor in VENDORS),
+        [patient.volume[R] / patient.volume[L] for patient in patients],
+        [patient.volumetric_density[R] / patient.volumetric_density[L] for patient in patients],
+        thicknesses(patients, Projection.MLO_R) - thicknesses(patients, Projection.CC_R),
+        thicknesses(patients, Projection.CC_L) - thicknesses(patients, Projection.CC_R),
     ):
         assert abs(correlation(density, told)) < 0.065
 
 
-def test_compressed_thickness_is_as_in_the_literature(women: list[Woman]) -> None:
-    cc, mlo = thicknesses(women, Projection.CC_R), thicknesses(women, Projection.MLO_R)
+def test_compressed_thickness_is_as_in_the_literature(patients: list[SyntheticPatient]) -> None:
+    cc, mlo = thicknesses(patients, Projection.CC_R), thicknesses(patients, Projection.MLO_R)
     assert min(cc.min(), mlo.min()) >= 25
     assert max(cc.max(), mlo.max()) <= 80
     assert cc.mean() == pytest.approx(54, abs=1)
@@ -102,33 +106,33 @@ def test_compressed_thickness_is_as_in_the_literature(women: list[Woman]) -> Non
     # Of 250 pairs of Helvie et al. (1994), 117 differ by 5 mm and 49 by 10 mm.
     assert np.mean(abs(mlo - cc) >= 5) == pytest.approx(117 / 250, abs=0.06)
     assert np.mean(abs(mlo - cc) >= 10) == pytest.approx(49 / 250, abs=0.08)
-    assert correlation(cc, thicknesses(women, Projection.CC_L)) == pytest.approx(0.96, abs=0.01)
+    assert correlation(cc, thicknesses(patients, Projection.CC_L)) == pytest.approx(0.96, abs=0.01)
 
 
-def test_left_and_right_are_alike_but_not_the_same(women: list[Woman]) -> None:
-    sides = np.log([[woman.volume[R], woman.volume[L]] for woman in women])
+def test_left_and_right_are_alike_but_not_the_same(patients: list[SyntheticPatient]) -> None:
+    sides = np.log([[patient.volume[R], patient.volume[L]] for patient in patients])
     assert np.median(abs(np.diff(sides))) == pytest.approx(2 * 0.0234, rel=0.1)
-    densities = np.log([[woman.volumetric_density[R], woman.volumetric_density[L]] for woman in women])
+    densities = np.log([[patient.volumetric_density[R], patient.volumetric_density[L]] for patient in patients])
     assert correlation(*densities.T) == pytest.approx(0.967, abs=0.01)
-    assert len({woman.volume[R] - woman.volume[L] for woman in women}) == len(women)
+    assert len({patient.volume[R] - patient.volume[L] for patient in patients}) == len(patients)
 
 
-def test_breast_volumes_are_log_normal(women: list[Woman]) -> None:
-    volumes = np.log([woman.volume[R] for woman in women])
+def test_breast_volumes_are_log_normal(patients: list[SyntheticPatient]) -> None:
+    volumes = np.log([patient.volume[R] for patient in patients])
     assert np.exp(np.median(volumes)) == pytest.approx(600, rel=0.05)
     assert volumes.std() == pytest.approx(0.48, abs=0.03)
     assert abs(np.mean(((volumes - volumes.mean()) / volumes.std()) ** 3)) < 0.15
 
 
-def test_two_readers_agree_as_radiologists_do_and_disagree_at_the_boundaries(women: list[Woman]) -> None:
-    first, second = zip(*(woman.readers for woman in women), strict=True)
-    truth = [woman.density for woman in women]
+def test_two_readers_agree_as_radiologists_do_and_disagree_at_the_boundaries(patients: list[SyntheticPatient]) -> None:
+    first, second = zip(*(patient.readers for patient in patients), strict=True)
+    truth = [patient.density for patient in patients]
     between = cohen_kappa_score(first, second, weights="linear")
     assert 0.65 < between < 0.75
     for reader in (first, second):
         assert between < cohen_kappa_score(reader, truth, weights="linear") < 0.85
     apart = np.array([one != other for one, other in zip(first, second, strict=True)])
-    distance = np.abs(log_densities(women)[:, None] - np.log(CUT_POINTS)).min(axis=1)
+    distance = np.abs(log_densities(patients)[:, None] - np.log(CUT_POINTS)).min(axis=1)
     assert apart[distance < 0.05].mean() > 0.3
     assert apart[distance > 0.35].mean() < 0.1
     # The second takes every exam to be a little denser.
@@ -136,8 +140,8 @@ def test_two_readers_agree_as_radiologists_do_and_disagree_at_the_boundaries(wom
 
 
 def test_the_readers_agree_in_other_mixes_too() -> None:
-    women = [draw_woman(seed, Settings(mix=(0.25, 0.25, 0.25, 0.25))) for seed in range(2000)]
-    first, second = zip(*(woman.readers for woman in women), strict=True)
+    patients = [draw_patient(seed, Settings(mix=(0.25, 0.25, 0.25, 0.25))) for seed in range(2000)]
+    first, second = zip(*(patient.readers for patient in patients), strict=True)
     assert 0.65 < cohen_kappa_score(first, second, weights="linear") < 0.85
 
 
@@ -147,45 +151,51 @@ def test_the_readers_agree_in_other_mixes_too() -> None:
     thickness=st.none() | st.floats(*THICKNESSES),
     vendor=st.sampled_from([None, *VENDORS]),
 )
-def test_every_seed_gives_a_possible_woman(
+def test_every_seed_gives_a_possible_patient(
     seed: int, density: str | None, thickness: float | None, vendor: str | None
 ) -> None:
     settings = Settings(density=density, thickness=thickness, vendor=vendor)
-    woman = draw_woman(seed, settings)
-    assert woman.density == density_of(both(woman))
-    assert woman.density == (density or woman.density)
-    assert woman.vendor == (vendor or woman.vendor) in VENDORS
-    assert set(woman.readers) <= set(BIRADS)
-    assert set(woman.thickness) == set(PROJECTIONS)
+    patient = draw_patient(seed, settings)
+    assert patient.density == density_of(both(patient))
+    assert patient.density == (density or patient.density)
+    assert patient.vendor == (vendor or patient.vendor) in VENDORS
+    assert set(patient.readers) <= set(BIRADS)
+    assert set(patient.thickness) == set(PROJECTIONS)
     if thickness is not None:
-        assert set(woman.thickness.values()) == {thickness}
-    assert all(25 <= value <= 80 for value in woman.thickness.values()) or thickness is not None
-    assert all(100 < value < 2600 for value in woman.volume.values())
-    assert all(1 < value < 60 for value in woman.volumetric_density.values())
-    again = draw_woman(seed, replace(settings, shape=(128, 104), style="film", mirrored=True))
-    assert all(getattr(again, name) == getattr(woman, name) for name in vars(woman))
+        assert set(patient.thickness.values()) == {thickness}
+    assert all(25 <= value <= 80 for value in patient.thickness.values()) or thickness is not None
+    assert all(100 < value < 2600 for value in patient.volume.values())
+    assert all(1 < value < 60 for value in patient.volumetric_density.values())
+    again = draw_patient(seed, replace(settings, shape=(128, 104), style="film", mirrored=True))
+    assert all(getattr(again, name) == getattr(patient, name) for name in vars(patient))
 
 
 def test_what_is_given_changes_nothing_else() -> None:
-    drawn, on_ge = draw_woman(7, Settings()), draw_woman(7, Settings(vendor="ge-like"))
+    drawn, on_ge = draw_patient(7, Settings()), draw_patient(7, Settings(vendor="ge-like"))
     assert (drawn.volume, drawn.thickness, drawn.readers) == (on_ge.volume, on_ge.thickness, on_ge.readers)
-    pressed = draw_woman(7, Settings(thickness=40))
+    pressed = draw_patient(7, Settings(thickness=40))
     assert (drawn.density, drawn.readers, drawn.vendor) == (pressed.density, pressed.readers, pressed.vendor)
-    assert draw_woman(7, Settings(density=drawn.density)).volumetric_density == drawn.volumetric_density
+    assert draw_patient(7, Settings(density=drawn.density)).volumetric_density == drawn.volumetric_density
 
 
 def test_a_given_thickness_goes_with_a_volume_of_its_size_and_tells_nothing_of_density() -> None:
-    thin, thick = ([draw_woman(seed, Settings(thickness=mm)) for seed in range(300)] for mm in (30, 75))
+    thin, thick = ([draw_patient(seed, Settings(thickness=mm)) for seed in range(300)] for mm in (30, 75))
     assert np.median([w.volume[R] for w in thick]) > 2.5 * np.median([w.volume[R] for w in thin])
-    assert [woman.density for woman in thin] == [woman.density for woman in thick]
+    assert [patient.density for patient in thin] == [patient.density for patient in thick]
 
 
 def test_each_purpose_has_random_numbers_of_its_own() -> None:
-    woman, other = draw_woman(1, Settings()), draw_woman(2, Settings())
-    streams = [woman.rng("skin"), woman.rng("noise"), woman.rng("skin", "R"), woman.rng("skin", 0), other.rng("skin")]
+    patient, other = draw_patient(1, Settings()), draw_patient(2, Settings())
+    streams = [
+        patient.rng("skin"),
+        patient.rng("noise"),
+        patient.rng("skin", "R"),
+        patient.rng("skin", 0),
+        other.rng("skin"),
+    ]
     assert len({stream.bytes(8) for stream in streams}) == len(streams)
-    woman.rng("noise").normal(size=100)
-    assert woman.rng("skin").bytes(8) == draw_woman(1, Settings(vendor="ge-like")).rng("skin").bytes(8)
+    patient.rng("noise").normal(size=100)
+    assert patient.rng("skin").bytes(8) == draw_patient(1, Settings(vendor="ge-like")).rng("skin").bytes(8)
 
 
 @pytest.mark.parametrize(
@@ -217,4 +227,4 @@ def test_impossible_settings_are_refused(impossible: dict[str, Any], fault: str,
 
 def test_a_negative_seed_is_refused() -> None:
     with pytest.raises(DensightError, match="the seed -1 is negative"):
-        draw_woman(-1, Settings())
+        draw_patient(-1, Settings())

@@ -93,8 +93,8 @@ def _tell(console: Console, rows: list[dict[str, object]], output: Path) -> None
     table.add_column("percent density", justify="right")
     table.add_column("verdict", overflow="fold")
     for row in rows[:SHOWN_IMAGES]:
-        said = "; ".join(filter(None, (str(row["faults"]), str(row["notes"])))) or "good"
-        table.add_row(str(row["path"]), str(row["percent_density"]) or "–", said)
+        verdict = "; ".join(filter(None, (str(row["faults"]), str(row["notes"])))) or "good"
+        table.add_row(str(row["path"]), str(row["percent_density"]) or "–", verdict)
     console.print(table)
     if len(rows) > SHOWN_IMAGES:
         print_line(console, f"… and {len(rows) - SHOWN_IMAGES} more images in {output / ANATOMY}")

@@ -33,6 +33,7 @@ from densight.cli.plan import plan
 from densight.cli.train import train
 from densight.cli.trial import trial
 from densight.cli.tutorial import tutorial
+from densight.process import own_process
 from densight.vocabulary import DensightError
 
 __all__ = ["app", "run"]
@@ -98,6 +99,7 @@ def densight(
 
 def run() -> None:
     """Run the command line; a fault that the user can fix is one message, not a traceback."""
+    own_process()
     # densight reports itself what is unusual in a DICOM file.
     for module in ("pydicom", "highdicom"):
         warnings.filterwarnings("ignore", module=module)

@@ -248,6 +248,6 @@ def _security(tls: bool, authority: Path | None, certificate: Path | None, key: 
 
 def _connect(text: str, title: str, security: Security) -> Pacs:
     from densight.pacs.address import check_title, read_address
-    from densight.pacs.protocol import connect
+    from densight.pacs.connect import connect
 
     return connect(read_address(text), security, check_title(title))

@@ -80,7 +80,7 @@ def phantom(
 ) -> None:
     """Make phantom exams whose truth is known.
 
-    Each exam is the CC and MLO of both breasts of a woman drawn from the
+    Each exam is the CC and MLO of both breasts of a patient drawn from the
     population. Writes the images, beside each its masks and its map of glandular
     thickness (.npz), the numbers of each exam (truth.json), and catalogue.csv
     with the classes, two simulated readers and a split.
@@ -176,8 +176,8 @@ def _table(images: pd.DataFrame, classes: tuple[str, ...]) -> Table:
         table.add_column(heading, justify="right")
     exams = images.drop_duplicates("exam_id")
     for label in classes:
-        said = [str((exams[column] == label).sum()) for column in ("density", "reader_1", "reader_2")]
-        table.add_row(label, *said, *_ranges(images[images["density"] == label]))
+        counts = [str((exams[column] == label).sum()) for column in ("density", "reader_1", "reader_2")]
+        table.add_row(label, *counts, *_ranges(images[images["density"] == label]))
     table.add_row("all", *[str(len(exams))] * 3, *_ranges(images))
     return table
 
@@ -194,7 +194,7 @@ def _agreement(first: list[str], second: list[str], classes: tuple[str, ...]) ->
     """How far the two readers agree, in words."""
     from sklearn.metrics import cohen_kappa_score
 
-    same = sum(one == other for one, other in zip(first, second, strict=True)) / len(first)
+    same = sum(a == b for a, b in zip(first, second, strict=True)) / len(first)
     if len({*first, *second}) == 1:
         kappa = "undefined, for they say one class"
     else:

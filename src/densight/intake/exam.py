@@ -282,8 +282,8 @@ def _single(path: Path) -> Inputs:
     projection, assumed = projection_of(path)
     name = read_tutorial_name(path.stem)
     exam = name.exam if name else strip_projection(path.stem) or path.stem
-    said = () if name else ("exam and patient taken from the file's name",)
-    return Inputs([Entry(path, projection, exam, exam, assumed=(*assumed, *said))], None)
+    note = () if name else ("exam and patient taken from the file's name",)
+    return Inputs([Entry(path, projection, exam, exam, assumed=(*assumed, *note))], None)
 
 
 def _in_folder(folder: Path, classes: Sequence[str]) -> Inputs:

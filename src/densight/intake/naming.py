@@ -9,8 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from densight.intake.dicom.header import is_dicom
-from densight.intake.files import is_zip, list_zip
+from densight.intake.files import is_dicom, is_zip, list_zip
 from densight.intake.mammogram import Entry
 from densight.vocabulary import BIRADS, PROJECTION_WORDS, SPLITS, DensightError, Projection, find_projection
 
@@ -259,23 +258,23 @@ def _group(entries: list[Entry], home: tuple[str, ...], root: Path) -> list[Entr
     for entry in others:
         groups[keys[entry.path]].append(entry)
     if len(groups) < len(others) and "" not in groups and all(map(_may_be_exam, groups.values())):
-        ids, said = keys, "exam and patient taken from the file's name"
+        ids, note = keys, "exam and patient taken from the file's name"
     elif _may_be_exam(others):
-        ids, said = (
+        ids, note = (
             dict.fromkeys(keys, "_".join(home) or root.resolve().name),
             "exam and patient taken from the folder's name",
         )
     else:
         stems = Counter(path.stem for path in keys)
         ids = {path: path.stem if stems[path.stem] == 1 else "_".join(path.relative_to(root).parts) for path in keys}
-        said = "each image taken as an exam and a patient of its own"
+        note = "each image taken as an exam and a patient of its own"
     repeated = _repeated_exams([name for name in tutorial.values() if name])
     named = []
     for entry in entries:
         name = tutorial[entry.path]
         if name is None:
             exam = ids[entry.path]
-            named.append(replace(entry, patient_id=exam, exam_id=exam, assumed=(*entry.assumed, said)))
+            named.append(replace(entry, patient_id=exam, exam_id=exam, assumed=(*entry.assumed, note)))
         else:
             exam = f"{name.exam}_{name.number}" if name.exam in repeated else name.exam
             named.append(replace(entry, patient_id=name.exam, exam_id=exam))

@@ -12,16 +12,16 @@ from pathlib import Path
 
 from densight.assessment.models import Models
 from densight.pacs.protocol import Pacs, Query, check_held
-from densight.pacs.queue import ANSWERED, ASSESSED, FAILED, NOTHING, WAITING, Exam, Queue
+from densight.pacs.queue import ANSWERED, ASSESSED, FAILED, NOTHING, WAITING, Queue, QueuedExam
 from densight.pacs.receive import DamagedError, Inbox
 from densight.runs.outputs import choose_outputs
 from densight.runs.request import RunRequest
 from densight.runs.run import run
 from densight.vocabulary import DensightError
 
-__all__ = ["EXAMS", "INCOMING", "QUEUE", "Watch"]
+__all__ = ["INCOMING", "QUEUE", "RUNS", "Watch"]
 
-QUEUE, INCOMING, EXAMS = "queue.sqlite", "incoming", "exams"
+QUEUE, INCOMING, RUNS = "queue.sqlite", "incoming", "exams"
 """In the folder of a watch: the queue, images that wait, and a run folder an exam."""
 
 KEPT = 24 * 3600.0
@@ -124,14 +124,14 @@ class Watch:
             self.queue.ignore(sop)
             self.say(f"an image left out: {error}")
 
-    def _work_on(self, exam: Exam) -> None:
+    def _work_on(self, exam: QueuedExam) -> None:
         """Bring an exam a step further; what may be mended is tried again, what is wrong with the exam is noted."""
         if exam.state == WAITING:
             self._assess(exam)
         elif exam.state == ASSESSED:
             self._answer(exam)
 
-    def _assess(self, exam: Exam) -> None:
+    def _assess(self, exam: QueuedExam) -> None:
         try:
             result = run(self._request(exam), models=self.models)
         except DensightError as error:
@@ -149,7 +149,7 @@ class Watch:
             self.queue.mark(exam, ASSESSED if self.answers else ANSWERED, density)
             self.say(f"{exam.name}: {density}")
 
-    def _request(self, exam: Exam) -> RunRequest:
+    def _request(self, exam: QueuedExam) -> RunRequest:
         """The run of an exam: the one that the command line makes of the same folder."""
         return RunRequest(
             self.inbox.folder_of(exam.name),
@@ -159,7 +159,7 @@ class Watch:
             outputs=choose_outputs(dicom=True, identified=True),
         )
 
-    def _answer(self, exam: Exam) -> None:
+    def _answer(self, exam: QueuedExam) -> None:
         assert self.answers is not None
         files = sorted((self._results(exam) / "dicom").rglob("*.dcm"))
         try:
@@ -172,5 +172,5 @@ class Watch:
         if self.queue.mark(exam, ANSWERED):
             self.say(f"{exam.name}: answered")
 
-    def _results(self, exam: Exam) -> Path:
-        return self.folder / EXAMS / exam.name
+    def _results(self, exam: QueuedExam) -> Path:
+        return self.folder / RUNS / exam.name

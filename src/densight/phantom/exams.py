@@ -325,18 +325,18 @@ def _write_truth(path: Path, truth: ImageTruth, pitch: float) -> None:
 
 def _numbers(made: PhantomExam) -> dict[str, Any]:
     """All that is known of an exam but its pixels."""
-    truth, woman = made.truth, made.woman
+    truth, patient = made.truth, made.patient
     return {
-        "seed": woman.seed,
+        "seed": patient.seed,
         "density": truth.density,
         "volumetric_density": float(truth.volumetric_density),
         "percent_density": float(truth.percent_density),
         "readers": list(truth.readers),
-        "vendor": woman.vendor,
+        "vendor": patient.vendor,
         "breasts": {
             side.value: {
                 "volumetric_density": float(truth.breast_volumetric_density[side]),
-                "volume": float(woman.volume[side]),
+                "volume": float(patient.volume[side]),
             }
             for side in Laterality
         },

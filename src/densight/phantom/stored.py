@@ -56,7 +56,7 @@ def read_truth(image: str | Path) -> StoredTruth | None:
 
 
 def without_dense_tissue(mammogram: Mammogram) -> Mammogram:
-    """The same woman, imaged with the same noise and with fat in place of all her glandular tissue.
+    """The same patient, imaged with the same noise and with fat in place of all her glandular tissue.
 
     Outside the breast the picture stays as it is in the file, whatever was put there.
 

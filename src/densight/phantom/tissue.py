@@ -43,7 +43,7 @@ HAZE, HAZE_DEPTH = 0.08, 0.6
 
 @dataclass(frozen=True)
 class Grain:
-    """How the tissue of a woman is made, whatever its amount.
+    """How the tissue of a patient is made, whatever its amount.
 
     Parameters
     ----------
@@ -218,7 +218,7 @@ def grow(rest: Rest, grain: Grain, shared: np.random.Generator, own: np.random.G
     rest : Rest
     grain : Grain
     shared : numpy.random.Generator
-        What both breasts of a woman have in common: begin it anew for each.
+        What both breasts of a patient have in common: begin it anew for each.
     own : numpy.random.Generator
         What this breast has for itself.
     pitch : float

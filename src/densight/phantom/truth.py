@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from densight.intake.mammogram import Exam
-from densight.phantom.patient import Woman
+from densight.phantom.patient import SyntheticPatient
 from densight.phantom.settings import Settings
 from densight.vocabulary import Laterality, Projection
 
@@ -29,7 +29,7 @@ class ImageTruth:
     Parameters
     ----------
     breast : ndarray of bool, shape (rows, columns)
-        Everything of the woman, pectoral muscle and skin included.
+        Everything of the patient, pectoral muscle and skin included.
     pectoral, skin, nipple : ndarray of bool, shape (rows, columns)
         Pixels whose ray passes the muscle; that pass no breast tissue but skin; that pass the nipple.
     dense : ndarray of bool, shape (rows, columns)
@@ -89,12 +89,12 @@ class PhantomExam(Exam):
     Parameters
     ----------
     truth : ExamTruth
-    woman : Woman
+    patient : SyntheticPatient
         What was drawn for her.
     settings : Settings
         How she was imaged.
     """
 
     truth: ExamTruth
-    woman: Woman
+    patient: SyntheticPatient
     settings: Settings

@@ -29,7 +29,7 @@ AIR_MARGIN = 0.02
 """Air kept around the breast but at the chest wall, as a part of the longer side of its box."""
 
 
-_SAID: dict[Side, str] = {
+_ORIENTATION_NOTES: dict[Side, str] = {
     "left": "not turned or mirrored, for the chest wall is at the left",
     "right": "mirrored left to right, for the chest wall was at the right",
     "top": "turned by 90° against the clock, for the chest wall was at the top",
@@ -220,7 +220,7 @@ def _frame_tutorial(mammogram: Mammogram, shape: tuple[int, int], like: Mammogra
     return Framed(image.astype(np.float32), Geometry.stretched(mammogram.shape, shape), tuple(done))
 
 
-def _brightness_said(*, raw: bool, inverted: bool) -> tuple[str, ...]:
+def _brightness_notes(*, raw: bool, inverted: bool) -> tuple[str, ...]:
     if raw:
         return ("logarithm of grey values taken, for they are a detector's before processing",)
     return ("grey values inverted, for air was brighter than the breast",) if inverted else ()
@@ -280,8 +280,8 @@ def _frame_upright(mammogram: Mammogram, preparation: Preparation, like: Mammogr
     image[top : top + rows, left : left + columns] = np.where(tissue, normalised, 0)
     done = (
         f"preset {preparation.preset}",
-        _SAID[seen.side],
-        *_brightness_said(raw=seen.raw, inverted=seen.inverted),
+        _ORIENTATION_NOTES[seen.side],
+        *_brightness_notes(raw=seen.raw, inverted=seen.inverted),
         f"cropped to {seen.words}, {box[2]} of {mask.shape[0]} rows and {box[3]} of {mask.shape[1]} columns",
         f"grey values {low:.0f} to {high:.0f} inside the breast taken as 0 to 1",
     )

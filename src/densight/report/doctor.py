@@ -12,14 +12,15 @@ import numpy as np
 import numpy.typing as npt
 
 from densight.anatomy.pictures import draw_anatomy
-from densight.anatomy.projection import SAID, projection_in_picture
+from densight.anatomy.projection import NOTE, projection_from_picture
 from densight.anatomy.reading import read
 from densight.assessment.assess import PreparedImage, assess_image
 from densight.assessment.models import Models
-from densight.intake.dicom.header import integer, is_dicom, number, text
+from densight.intake.dicom.header import integer, number, text
 from densight.intake.dicom.identity import identifying, shown_name
 from densight.intake.dicom.kinds import is_for_processing, kind_name, why_not_assessed
 from densight.intake.dicom.read import DicomImage, read_dicom
+from densight.intake.files import is_dicom
 from densight.intake.image import read_mammogram
 from densight.intake.mammogram import Mammogram
 from densight.preparation.prepare import prepare
@@ -81,7 +82,7 @@ def look_into(path: Path, models: Models, projection: Projection | None = None) 
             image = read_dicom(path, projection)
             yield from _of_dicom(image)
             shown = path.with_name(shown_name(path))
-            mammogram = Mammogram(image.pixels, image.projection, shown, spacing=image.spacing, assumed=image.said)
+            mammogram = Mammogram(image.pixels, image.projection, shown, spacing=image.spacing, assumed=image.notes)
         else:
             mammogram = read_mammogram(path, projection)
             yield Step("The image", _image_facts(mammogram), _small(mammogram.pixels))
@@ -126,15 +127,15 @@ def _of_dicom(image: DicomImage) -> Iterator[Step]:
     yield Step("The file", _file_facts(dataset))
     excluded = why_not_assessed(dataset) or image.what.excluded
     shown = str(image.projection) if image.projection else "not known from the file"
-    facts = (("projection", shown), *(("source", source) for source in image.what.said))
+    facts = (("projection", shown), *(("source", source) for source in image.what.notes))
     yield Step("What it shows", (*facts, ("assessed", f"no: {excluded}" if excluded else "yes")))
     yield Step("Stored values, from the smallest to the greatest", _stored_facts(image), _spread(image.stored))
     processing = is_for_processing(dataset)
     title = "Processed for display by densight" if processing else "As displayed"
-    yield Step(title, tuple(("done", step) for step in image.display_said), _small(image.shown))
-    orientation = image.orientation.said or "already in hanging orientation"
+    yield Step(title, tuple(("done", step) for step in image.display_notes), _small(image.shown))
+    orientation = image.orientation.note or "already in hanging orientation"
     spacing = f"{image.spacing[0]:.4g} × {image.spacing[1]:.4g} mm" if image.spacing else "not known"
-    facts = (("orientation", orientation), ("pixel spacing in the breast", spacing), ("source", image.pitch_said))
+    facts = (("orientation", orientation), ("pixel spacing in the breast", spacing), ("source", image.pitch_note))
     yield Step("In hanging orientation", facts, _small(image.pixels))
     if excluded:
         raise DensightError(f"this is not assessed: {excluded}", remedy="give a CC or MLO view of the whole breast")
@@ -143,9 +144,9 @@ def _of_dicom(image: DicomImage) -> Iterator[Step]:
 def _of_mammogram(mammogram: Mammogram, models: Models) -> Iterator[Step]:
     anatomy = read(mammogram)
     if mammogram.projection is None:
-        mammogram = replace(mammogram, projection=projection_in_picture(anatomy))
+        mammogram = replace(mammogram, projection=projection_from_picture(anatomy))
         projection = str(mammogram.projection)
-        yield Step("The projection, found in the image", (("projection", projection), ("source", SAID)))
+        yield Step("The projection, found in the image", (("projection", projection), ("source", NOTE)))
     density = f"{anatomy.measured_density:.1f} %"
     facts = (("percent density", density), ("verdict", str(anatomy.verdict) or "good"), ("weights", anatomy.weights))
     yield Step("Breast, pectoral muscle and dense tissue", facts, draw_anatomy(mammogram, anatomy))

@@ -14,8 +14,8 @@ from densight.anatomy.reading import Anatomy
 from densight.assessment.assess import fuse_images
 from densight.explanation.explanation import EXPECTED, Explanation
 from densight.explanation.picture_names import EXAM_PICTURES, exam_picture_name
-from densight.intake.dicom.header import is_dicom
 from densight.intake.failures import Failure
+from densight.intake.files import is_dicom
 from densight.interchange.capture import make_capture
 from densight.interchange.fhir import make_fhir
 from densight.interchange.maps import make_map

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from densight.anatomy.projection import told_by_pictures
+from densight.anatomy.projection import projections_from_pictures
 from densight.assessment.assess import ImageResult, assess_image, prepare_image
 from densight.assessment.fusion import predicted_class, probability_columns
 from densight.assessment.models import Models, load_models
@@ -195,7 +195,7 @@ def prepare_run(request: RunRequest, models: Models | None = None) -> PreparedRu
     if models is None:
         models = load_models(request.models, request.device, calibrated=request.calibrated, computing=request.computing)
     inputs = find_labelled(request.source, request.split, models.classes)
-    entries = tuple(told_by_pictures(inputs.entries))
+    entries = tuple(projections_from_pictures(inputs.entries))
     notes = (
         inputs.remark,
         _calibration_note(models),

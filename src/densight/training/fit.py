@@ -21,8 +21,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import DataLoader
 
-from densight.memory import keep_freed_memory
 from densight.network.blocks import DensityNetwork, as_channels_last
+from densight.process import keep_freed_memory
 from densight.training.checkpoint import Epoch, State, load_state, save_state
 from densight.training.data import EpochSampler, FramedImages
 from densight.training.loss import DensityLoss

@@ -48,7 +48,7 @@ def test_each_view_by_both_of_its_codes(view: ViewCode) -> None:
         assert seen.laterality == Laterality.L
         assert bool(seen.excluded) == (view.view is None)
         assert view.view is not None or view.meaning in seen.excluded
-        assert seen.said == ("view from ViewCodeSequence", "side from ImageLaterality")
+        assert seen.notes == ("view from ViewCodeSequence", "side from ImageLaterality")
     assert {one.meaning for one in VIEWS if one.view} == {"cranio-caudal", "medio-lateral oblique"}
 
 
@@ -106,12 +106,12 @@ def test_places_that_tell_it(attributes: dict[str, str], projection: str | None,
     found = Projection.of(seen.view, seen.laterality) if seen.view and seen.laterality else None
     assert found == projection
     assert seen.excluded == ""
-    assert said is None or any(words.startswith(said) for words in seen.said)
+    assert said is None or any(words.startswith(said) for words in seen.notes)
 
 
 def test_contradictions_are_told_one_by_one() -> None:
     dataset = shown("399162004", "L", ViewPosition="MLO", Laterality="R")
-    assert what_is_shown(dataset).said == (
+    assert what_is_shown(dataset).notes == (
         "view from ViewCodeSequence",
         "contradiction: ViewPosition says view MLO",
         "side from ImageLaterality",
@@ -183,7 +183,7 @@ def test_any_way_an_image_lies_is_brought_to_the_hung_one(projection: Projection
         across, down = opposite[down], across
     found = read_orientation(shown(PatientOrientation=[across, down]), projection)
     np.testing.assert_array_equal(set_upright(stored, found.turns, found.mirrored), hung)
-    assert bool(found.said) == (found != Orientation())
+    assert bool(found.note) == (found != Orientation())
 
 
 @pytest.mark.parametrize("directions", [None, ["A"], ["X", "Y"], ["A", "P"]])
@@ -191,7 +191,7 @@ def test_an_orientation_that_says_nothing_is_told(directions: list[str] | None) 
     dataset = shown(PatientOrientation=directions) if directions else shown()
     found = read_orientation(dataset, Projection.CC_L)
     assert (found.turns, found.mirrored) == (0, False)
-    assert "taken as hung" in found.said
+    assert "taken as hung" in found.note
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 import densight
 from densight.phantom.body import make_breast
+from densight.phantom.camera import Camera
 from densight.phantom.compression import ANGLES, Rest, press
-from densight.phantom.patient import density_of, draw_woman
-from densight.phantom.projection import Camera, project
+from densight.phantom.patient import density_of, draw_patient
+from densight.phantom.projection import project
 from densight.phantom.regions import Ball, Rays
 from densight.phantom.settings import Settings
 from densight.vocabulary import BIRADS, PROJECTIONS, DensightError, Laterality, Projection
@@ -54,8 +55,8 @@ def test_compression_keeps_every_bit_of_volume(a: float, b: float, thickness: fl
 
 @pytest.mark.parametrize(("seed", "density"), [(1, "A"), (2, "B"), (3, "C"), (4, "D"), (5, "B"), (6, "A")])
 def test_both_views_hold_the_glandular_volume_of_the_voxels(seed: int, density: str) -> None:
-    woman = draw_woman(seed, Settings(density=density))
-    breast = make_breast(woman, Laterality.L, 1.25)
+    patient = draw_patient(seed, Settings(density=density))
+    breast = make_breast(patient, Laterality.L, 1.25)
     tissue, focus = breast.tissue, 660.0
     x, y, z = np.meshgrid(
         *(np.arange(0.45, breast.rest.a, 0.9), *[np.arange(-0.45 - breast.rest.b, breast.rest.b + 0.9, 0.9)] * 2),
@@ -65,7 +66,7 @@ def test_both_views_hold_the_glandular_volume_of_the_voxels(seed: int, density: 
     inside = (x / breast.rest.a) ** 2 + (y**2 + z**2) / breast.rest.b**2 < 1
     voxels = breast.glandular_part(tissue.at(*(axis[inside].astype(np.float32) for axis in (x, y, z))))
     truth = float(voxels.sum()) * 0.9**3
-    assert truth / breast.rest.volume == pytest.approx(woman.volumetric_density[Laterality.L] / 100, rel=0.01)
+    assert truth / breast.rest.volume == pytest.approx(patient.volumetric_density[Laterality.L] / 100, rel=0.01)
     for projection in (Projection.CC_L, Projection.MLO_L):
         camera = Camera(breast, projection, (512, 416), 290 / 512, focus)
         paths = project(camera).paths
@@ -77,8 +78,8 @@ def test_both_views_hold_the_glandular_volume_of_the_voxels(seed: int, density: 
 
 
 def test_tissue_along_a_ray_is_the_compressed_thickness() -> None:
-    woman = draw_woman(7, Settings(thickness=50.0))
-    camera = Camera(make_breast(woman, Laterality.R, 1.25), Projection.CC_R, SMALL, 290 / 256, 660.0)
+    patient = draw_patient(7, Settings(thickness=50.0))
+    camera = Camera(make_breast(patient, Laterality.R, 1.25), Projection.CC_R, SMALL, 290 / 256, 660.0)
     paths = project(camera).paths
     x, q = camera.grid()
     oblique = np.sqrt(1 + (x**2 + q**2) / 660**2)
