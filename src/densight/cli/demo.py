@@ -101,7 +101,7 @@ def _step(console: Console, *arguments: object) -> None:
 
 def _agreement(run: Path) -> tuple[Estimate, int]:
     """How far the network's classes of a run's exams agree with their own, and of how many exams."""
-    from densight.figures.levels import figures_of_run
+    from densight.figures.evaluate import figures_of_run
 
     merit = figures_of_run(run).levels["exam"]
     return merit["kappa_linear"], merit.n

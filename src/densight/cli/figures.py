@@ -14,7 +14,7 @@ from densight.cli.terminal import count, open_console, print_line
 from densight.vocabulary import DensightError
 
 if TYPE_CHECKING:
-    from densight.figures.material import Material
+    from densight.figures.data import EvaluationData
 
 __all__ = ["figures"]
 
@@ -117,23 +117,22 @@ def figures(
     """
     from densight.assessment.record import RUN
     from densight.cli.figures_shown import show_figures
-    from densight.figures.levels import write_figures
+    from densight.figures.evaluate import EvaluationOptions, evaluate, write_figures
     from densight.figures.plots import PLOTS, save_plots
-    from densight.figures.study import Questions, study
     from densight.report.report import write_report
 
-    material, folder = _read(source or [], predictions or [], labels, classes, output)
-    questions = Questions(
+    data, folder = _read_source(source or [], predictions or [], labels, classes, output)
+    options = EvaluationOptions(
         dense=None if dense is None else tuple(read_classes(dense) or ()),
         thresholds=tuple(at or ()),
         coverage=coverage,
         by=tuple(read_names(by)),
         over=tuple(read_names(over)),
-        against=tuple(_other(path, labels, material) for path in against or ()),
+        against=tuple(_read_other(path, labels, data) for path in against or ()),
         readings=readers,
         catalogue=catalogue,
     )
-    result = study(material, questions)
+    result = evaluate(data, options)
     written = write_figures(result, folder)
     plots = save_plots(result, folder)
 
@@ -141,15 +140,15 @@ def figures(
     console = open_console()
     show_figures(console, result)
     print_line(console, f"Figures: {written}, {count(len(plots), 'plot')} in {folder / PLOTS}")
-    if folder == material.path and (folder / RUN).is_file():
+    if folder == data.path and (folder / RUN).is_file():
         print_line(console, f"Report: {write_report(folder)}")
 
 
-def _read(
+def _read_source(
     source: Sequence[Path], predictions: Sequence[Path], labels: Path | None, classes: str | None, output: Path | None
-) -> tuple[Material, Path]:
-    """What is measured, and where to write; refuses options that do not go together."""
-    from densight.figures.material import read_material, read_predicted
+) -> tuple[EvaluationData, Path]:
+    """The data and the output folder; options that exclude each other are refused."""
+    from densight.figures.data import read_evaluation_data, read_prediction_files
     from densight.vocabulary import BIRADS, check_classes
 
     named = read_classes(classes)
@@ -165,10 +164,10 @@ def _read(
             f"{len(others)} runs or tables were given", remedy="give one, and the others with --against"
         )
     if others:
-        material = read_material(others[0], order)
+        data = read_evaluation_data(others[0], order)
         if output is None and not others[0].is_dir():
             raise DensightError("for a table, --output must be given", remedy="give -o DIR")
-        return material, output or others[0]
+        return data, output or others[0]
     if not files or labels is None or output is None:
         needed = (("--predictions", files), ("--labels", labels), ("--output", output))
         missing = [name for name, value in needed if not value]
@@ -176,17 +175,17 @@ def _read(
             f"without a run folder, {' and '.join(missing)} must be given",
             remedy="give a run folder, or --predictions FILE --labels FILE -o DIR",
         )
-    return read_predicted(files, labels, order or BIRADS), output
+    return read_prediction_files(files, labels, order or BIRADS), output
 
 
-def _other(path: Path, labels: Path | None, material: Material) -> Material:
-    """What is compared with: a run, a table, or a folder of prediction files of the same labels."""
+def _read_other(path: Path, labels: Path | None, data: EvaluationData) -> EvaluationData:
+    """The data to compare with: a run, a table, or a folder of prediction files with the same labels."""
     from dataclasses import replace
 
     from densight.assessment.tables import ASSESSMENTS
-    from densight.figures.material import read_material, read_predicted
+    from densight.figures.data import read_evaluation_data, read_prediction_files
 
     files = sorted(path.glob("*.txt")) if path.is_dir() and not (path / ASSESSMENTS).is_file() else []
     if files and labels is not None:
-        return replace(read_predicted(files, labels, material.classes), path=path)
-    return read_material(path, material.classes)
+        return replace(read_prediction_files(files, labels, data.classes), path=path)
+    return read_evaluation_data(path, data.classes)

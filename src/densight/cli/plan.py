@@ -61,7 +61,7 @@ def plan(
 def _of_pilot(pilot: Path) -> npt.NDArray[np.float64]:
     import numpy as np
 
-    from densight.figures.levels import figures_of_run
+    from densight.figures.evaluate import figures_of_run
 
     levels = figures_of_run(pilot).levels
     if "exam" not in levels:

@@ -16,7 +16,7 @@ from densight.assessment.priors import PRIORS
 from densight.assessment.record import RUN, read_fusion
 from densight.assessment.tables import EXAMS, read_assessments, read_exams, read_table
 from densight.explanation.overlay import film_name
-from densight.figures.levels import FIGURES, are_of
+from densight.figures.evaluate import FIGURES, are_current
 from densight.intake.failures import FAILURES, NOT_ASSESSED
 from densight.storage import read_json
 from densight.trials.verdicts import read_trials
@@ -210,7 +210,7 @@ def read_contents(run: Path) -> Contents:
     images, classes = read_assessments(run)
     exams = read_exams(run, classes)[0] if (run / EXAMS).is_file() else fuse_exams(images, classes, read_fusion(run))
     figures = read_json(run / FIGURES) if (run / FIGURES).is_file() else None
-    outdated = figures is not None and not are_of(figures, images, classes)
+    outdated = figures is not None and not are_current(figures, images, classes)
     return Contents(
         classes,
         read_json(run / RUN),
