@@ -245,7 +245,7 @@ class TestPlanning:
         [
             ((), "either --kappa or --pilot"),
             (("--kappa", "1.2"), "κ 1.2 does not lie between 0 and 1"),
-            (("--kappa", "0.8", "--mix", "a,b"), "the mix 'a,b' is no list of numbers"),
+            (("--kappa", "0.8", "--mix", "a,b"), "the mix 'a,b' is not a list of numbers"),
             (("--kappa", "0.8", "--mix", "1,0,2"), "is not a list of shares above 0"),
             (("--kappa", "0.8", "--weights", "cubic"), "unknown weights 'cubic'"),
         ],

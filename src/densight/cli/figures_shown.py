@@ -1,4 +1,4 @@
-"""Figures of merit as the terminal shows them: what fits on a screen; ``figures.json`` and the report have all."""
+"""Figures of merit on the terminal: what fits on a screen; ``figures.json`` and the report show everything."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _TESTS = {"mcnemar": "McNemar", "stuart_maxwell": "Stuart–Maxwell", "delong": 
 
 
 def show_figures(console: Console, figures: Figures) -> None:
-    """Print the tables of the levels, of the exam, and of what was asked beside.
+    """Print the tables of the levels, of the exam, and of the further results.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ def show_figures(console: Console, figures: Figures) -> None:
     content = figures.as_dict()
     levels = content["levels"]
     console.print(_levels("Figures of merit, with the accuracy's 95 % interval", levels, _OF_LEVELS, counts=True))
-    console.print(_levels("Beyond chance, and dense against non-dense", levels, _AGREEMENT, counts=False))
+    console.print(_levels("Agreement beyond chance, and dense against non-dense", levels, _AGREEMENT, counts=False))
     if "exam" in levels:
         console.print(_confusion(levels["exam"], figures.classes))
     if "fusions" in content:
@@ -57,13 +57,13 @@ def show_figures(console: Console, figures: Figures) -> None:
 
 
 def show_scalings(console: Console, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Print what scalings of an exam's probabilities change.
+    """Print the metrics of the exams under each scaling of their probabilities.
 
     Parameters
     ----------
     console : Console
     rows : sequence of mapping
-        Of `densight.figures.alternatives.compare_scalings`, as plain values.
+        The result of `densight.figures.alternatives.compare_scalings`, as plain values.
     """
     title = "Exam, scalings of its probabilities, cross-validated by patient"
     console.print(_rows(title, "scaling", rows, names=SCALING_METRICS))
@@ -94,7 +94,7 @@ def _rows(
     names: Sequence[str] = TABLE_METRICS,
     few: Sequence[str] | None = None,
 ) -> Table:
-    """Rows of figures; with the number of exams where the rows are of different ones, as ``few`` being given tells."""
+    """Rows of metrics; with their numbers of exams if ``few``, the rows of few patients, is given."""
     from rich.table import Table
 
     table = Table(title=title, caption="* fewer than 30 patients" if few else None, **TABLE)
@@ -126,13 +126,13 @@ def _confusion(merit: Mapping[str, Any], classes: Sequence[str]) -> Table:
 
 
 def _sets(sets: Sequence[Mapping[str, Any]]) -> Table:
-    """Sets of neighbouring classes: what they promise and hold, and how many have one class, two, and so on."""
+    """Sets of neighbouring classes: promised and measured coverage, and how many have one class, two, and so on."""
     from rich.table import Table
 
-    table = Table(title="Exam, sets of classes that hold the true one", **TABLE)
+    table = Table(title="Exam, sets of classes that contain the true class", **TABLE)
     for heading in ("fitted by", "promise"):
         table.add_column(heading, no_wrap=True)
-    table.add_column("held", justify="right", no_wrap=True)
+    table.add_column("coverage", justify="right", no_wrap=True)
     table.add_column("worst", justify="right", no_wrap=True)
     for size in range(1, len(sets[0]["sizes"]) + 1):
         table.add_column(f"{size}", justify="right")
@@ -161,7 +161,7 @@ def _show_comparison(console: Console, comparison: Mapping[str, Any]) -> None:
     for name, test in comparison["tests"].items():
         print_line(console, f"{_TESTS[name]}: {test['question']} p {_p(test['p'])}, Holm {_p(test['adjusted'])}")
     if comparison["left_out"]:
-        print_line(console, f"note: {comparison['left_out']} that only one of them has are left out")
+        print_line(console, f"note: {count(comparison['left_out'], 'exam')} that only one of the two has, left out")
 
 
 def _show_drift(console: Console, drift: Mapping[str, Any]) -> None:
