@@ -22,9 +22,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from tests.unit.figures.test_figures_equality import DENSE, TABLES, K
 
-from densight.figures.delong import delong
-from densight.figures.marginal import mcnemar
 from densight.figures.merit import measure
+from densight.figures.paired_tests import delong, mcnemar
 
 
 def main(folder: Path) -> None:

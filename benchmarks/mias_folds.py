@@ -23,7 +23,7 @@ from densight.assessment.fusion import probability_columns
 from densight.assessment.models import load_models
 from densight.assessment.tables import write_assessments
 from densight.explanation.save import in_turn
-from densight.figures.levels import figures_of_run, write_figures
+from densight.figures.evaluate import figures_of_run, write_figures
 from densight.figures.plots import save_plots
 from densight.intake.catalogue import Catalogue
 from densight.intake.exam import entries_of

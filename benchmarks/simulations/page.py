@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from densight.figures.drawn import FIGURES
+from densight.figures.metrics import METRICS
 
 INTRODUCTION = """# Simulations: validity of intervals, tests and sets
 
@@ -83,7 +83,7 @@ def main(coverage: Path, promises: Path, out: Path) -> None:
     page = INTRODUCTION.format(coverage=intervals["samples"], promises=other["samples"])
     page += COVERAGE.format(samples=intervals["samples"])
     page += table(
-        ["figure", *heads], [[FIGURES[name].words, *(chosen(one, name) for one in settings)] for name in SHOWN]
+        ["figure", *heads], [[METRICS[name].title, *(chosen(one, name) for one in settings)] for name in SHOWN]
     )
     page += KINDS
     kinds = [(name, kind) for name in BY_KIND for kind in ("bca", "percentile", "pivotal")]
@@ -91,7 +91,7 @@ def main(coverage: Path, promises: Path, out: Path) -> None:
     page += table(
         ["figure", "interval", *(str(one["n"]) for one in clustered)],
         [
-            [FIGURES[name].words, {"bca": "BCa"}.get(kind, kind), *(held(one["held"][name][kind]) for one in clustered)]
+            [METRICS[name].title, {"bca": "BCa"}.get(kind, kind), *(held(one["held"][name][kind]) for one in clustered)]
             for name, kind in kinds
             if kind in clustered[0]["held"][name]
         ],
@@ -100,7 +100,7 @@ def main(coverage: Path, promises: Path, out: Path) -> None:
     names = {"mcnemar": "McNemar", "stuart_maxwell": "Stuart–Maxwell", "delong": "DeLong, dense"}
     rows = [[words, *(share(one["rejected"][name]) for one in tests)] for name, words in names.items()]
     for name in ("accuracy", "kappa_quadratic", "dense_auc", "macro_auc"):
-        words = f"paired bootstrap, {FIGURES[name].short}"
+        words = f"paired bootstrap, {METRICS[name].short}"
         rows.append([words, *(share(one["rejected"][f"bootstrap {name}"]) for one in tests)])
     heads = [f"{one['n']}{', 1–3 per patient' if one['clustered'] else ''}" for one in tests]
     page += TESTS + table(["test", *heads], rows)

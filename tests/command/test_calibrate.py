@@ -13,7 +13,7 @@ import densight
 from densight.assessment.models import load_models
 from densight.assessment.tables import read_assessments, read_breasts, read_exams
 from densight.cli.main import app
-from densight.figures.levels import figures_of_run
+from densight.figures.evaluate import figures_of_run
 from densight.network.bundle import read_bundle
 from densight.vocabulary import DensightError
 from tests.examples import write_exam, write_model

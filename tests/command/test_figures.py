@@ -24,10 +24,10 @@ from densight.figures.confusion import (
     precision_per_class,
     recall_per_class,
 )
-from densight.figures.drawn import FIGURES, patient_confusions
+from densight.figures.evaluate import Figures, figures_of_predictions, figures_of_run, write_figures
 from densight.figures.intervals import percentile_interval, wilson_interval
-from densight.figures.levels import Figures, figures_of_predictions, figures_of_run, write_figures
 from densight.figures.merit import measure
+from densight.figures.metrics import METRICS, patient_confusions
 from densight.vocabulary import DensightError
 
 PROJECTIONS = ("ccr", "ccl", "mlor", "mlol")
@@ -283,7 +283,7 @@ class TestPredictionFiles:
         assert list(level) == [
             "n",
             "patients",
-            *FIGURES,
+            *METRICS,
             "per_class",
             "confusion",
             "dense",
@@ -335,7 +335,7 @@ class TestPredictionFiles:
 
     def test_names_must_tell_different_projections(self, folder: Path) -> None:
         nameless = (folder / "predictions_ccr.txt").rename(folder / "predictions.txt")
-        with pytest.raises(DensightError, match=r"predictions\.txt: its name names no projection"):
+        with pytest.raises(DensightError, match=r"predictions\.txt: its name contains no projection"):
             figures_of_predictions([nameless], folder / "labels.csv")
         twice = [folder / "predictions_mlor.txt", folder / "other_MLO_R.txt"]
         with pytest.raises(DensightError, match=r"other_MLO_R\.txt: it is of MLO_R, and so is .*predictions_mlor\.txt"):

@@ -16,13 +16,11 @@ from densight.cli.main import app
 from densight.figures.agreement import cohen_kappa
 from densight.figures.alternatives import compare_fusions, compare_scalings
 from densight.figures.comparison import adjust, compare
-from densight.figures.drawn import Cases
+from densight.figures.data import Cases, cases_of, read_evaluation_data, read_prediction_files
 from densight.figures.drift import measure_drift, population_stability
 from densight.figures.groups import chart_over, measure_groups
-from densight.figures.material import read_material, read_predicted
 from densight.figures.planning import exams_for_width, expected_table
 from densight.figures.readers import measure_readers, read_readings
-from densight.figures.rows import cases_of
 from densight.figures.selective import cross_sets, risk_coverage
 from densight.vocabulary import BIRADS, DensightError
 
@@ -51,7 +49,7 @@ def write_table(path: Path, exams: int = 60, seed: int = 0, shift: float = 0.0, 
 
 class TestComparison:
     def test_a_model_does_not_differ_from_itself(self, tmp_path: Path) -> None:
-        one = read_material(write_table(tmp_path / "a.csv"))
+        one = read_evaluation_data(write_table(tmp_path / "a.csv"))
         found = compare(one, one, 2)
         assert (found.n, found.patients, found.left_out) == (60, 60, 0)
         for difference in found.differences.values():
@@ -60,20 +58,20 @@ class TestComparison:
         assert all(np.isnan(test.p) for test in found.tests.values())
 
     def test_the_order_of_rows_and_what_only_one_has_do_not_matter(self, tmp_path: Path) -> None:
-        one = read_material(write_table(tmp_path / "a.csv"))
+        one = read_evaluation_data(write_table(tmp_path / "a.csv"))
         write_table(tmp_path / "b.csv", seed=1)
-        whole = compare(one, read_material(tmp_path / "b.csv"), 2)
+        whole = compare(one, read_evaluation_data(tmp_path / "b.csv"), 2)
         table = pd.read_csv(tmp_path / "b.csv").sample(frac=1, random_state=0)
         more = table.assign(patient_id="other", exam_id=[f"X{i}" for i in range(60)]).head(7)
         pd.concat([table, more]).to_csv(tmp_path / "c.csv", index=False)
-        found = compare(one, read_material(tmp_path / "c.csv"), 2)
+        found = compare(one, read_evaluation_data(tmp_path / "c.csv"), 2)
         assert found.left_out == 7
         assert found.differences == whole.differences
         assert found.tests == whole.tests
 
     def test_a_difference_is_that_of_the_figures_and_turns_its_sign(self, tmp_path: Path) -> None:
-        one = read_material(write_table(tmp_path / "a.csv"))
-        other = read_material(write_table(tmp_path / "b.csv", seed=1, shift=0.8))
+        one = read_evaluation_data(write_table(tmp_path / "a.csv"))
+        other = read_evaluation_data(write_table(tmp_path / "b.csv", seed=1, shift=0.8))
         there, back = compare(one, other, 2), compare(other, one, 2)
         for name, found in there.differences.items():
             assert found.difference.value == pytest.approx(found.one - found.other)
@@ -85,8 +83,8 @@ class TestComparison:
         assert there.tests["stuart_maxwell"].p < 0.01
 
     def test_holm_by_hand(self, tmp_path: Path) -> None:
-        one = read_material(write_table(tmp_path / "a.csv"))
-        others = [read_material(write_table(tmp_path / f"{i}.csv", seed=i, shift=i / 10)) for i in range(1, 4)]
+        one = read_evaluation_data(write_table(tmp_path / "a.csv"))
+        others = [read_evaluation_data(write_table(tmp_path / f"{i}.csv", seed=i, shift=i / 10)) for i in range(1, 4)]
         alone = [compare(one, other, 2) for other in others]
         values = sorted(found.tests["mcnemar"].p for found in alone)
         adjusted = sorted(found.tests["mcnemar"].adjusted for found in adjust(alone))
@@ -95,16 +93,16 @@ class TestComparison:
         assert adjusted == pytest.approx([first, second, max(second, values[2])])
 
     def test_what_cannot_be_compared_is_refused(self, tmp_path: Path) -> None:
-        one = read_material(write_table(tmp_path / "a.csv"))
+        one = read_evaluation_data(write_table(tmp_path / "a.csv"))
         pd.read_csv(tmp_path / "a.csv").replace({"density": {"A": "B"}}).to_csv(tmp_path / "b.csv", index=False)
         with pytest.raises(DensightError, match=r"b\.csv: exam E\d+ has the reference B, but A in a\.csv"):
-            compare(one, read_material(tmp_path / "b.csv"), 2)
+            compare(one, read_evaluation_data(tmp_path / "b.csv"), 2)
         (tmp_path / "c.csv").write_text("density,p_F,p_G\nF,0.5,0.5\n")
         with pytest.raises(DensightError, match=r"c\.csv: its classes are F, G, not A, B, C, D"):
-            compare(one, read_material(tmp_path / "c.csv"), 2)
+            compare(one, read_evaluation_data(tmp_path / "c.csv"), 2)
         (tmp_path / "d.csv").write_text("density,p_A,p_B,p_C,p_D\nA,1,0,0,0\n")
         with pytest.raises(DensightError, match=r"d\.csv: it shares no labelled exam with a\.csv"):
-            compare(one, read_material(tmp_path / "d.csv"), 2)
+            compare(one, read_evaluation_data(tmp_path / "d.csv"), 2)
 
 
 class TestReaders:
@@ -153,9 +151,9 @@ class TestReaders:
     @pytest.mark.parametrize(
         ("text", "fault"),
         [
-            ("exam_id,R1\n1,A\n2,E\n", r"r\.csv: row 2: R1 says 'E', not one of A, B, C, D"),
+            ("exam_id,R1\n1,A\n2,E\n", r"r\.csv: row 2: R1 is 'E', not one of A, B, C, D"),
             ("exam_id,R1\n1,A\n1,B\n", r"r\.csv: row 2 repeats an exam"),
-            ("exam_id,age\n1,50\n", r"r\.csv: no column holds readings of A, B, C, D"),
+            ("exam_id,age\n1,50\n", r"r\.csv: no column contains readings of A, B, C, D"),
             ("R1\nA\n", r"r\.csv: no column exam_id"),
             ("exam_id,model\n1,A\n", r"r\.csv: a reader is named model"),
         ],
@@ -168,7 +166,7 @@ class TestReaders:
     def test_readings_of_other_exams_are_refused(self) -> None:
         exams = pd.DataFrame({"patient_id": "", "exam_id": ["1"], "predicted": ["A"]})
         readings = pd.DataFrame({"patient_id": "", "exam_id": ["2"], "R1": ["A"]})
-        with pytest.raises(DensightError, match="none of the exams read is among those assessed"):
+        with pytest.raises(DensightError, match="none of the exams read has been assessed"):
             measure_readers(exams, readings, ("R1",), BIRADS, 2)
 
     def test_readings_that_may_be_of_several_patients_are_refused(self) -> None:
@@ -181,7 +179,7 @@ class TestReaders:
 class TestGroups:
     def test_groups_are_measured_alone(self, tmp_path: Path) -> None:
         vendors = ["X", "Y", ""] * 20
-        material = read_material(write_table(tmp_path / "a.csv", vendor=vendors))
+        material = read_evaluation_data(write_table(tmp_path / "a.csv", vendor=vendors))
         exams = material.labelled("exam")
         rows = {row.name: row for row in measure_groups(exams, exams["vendor"], BIRADS, 2)}
         assert list(rows) == ["X", "Y", "not known"]
@@ -190,18 +188,18 @@ class TestGroups:
         assert sum(row.n for row in rows.values()) == 60
 
     def test_a_change_lies_outside_the_limits(self, tmp_path: Path) -> None:
-        good = read_material(write_table(tmp_path / "a.csv", exams=400)).labelled("exam")
+        good = read_evaluation_data(write_table(tmp_path / "a.csv", exams=400)).labelled("exam")
         months = pd.Series([f"2025-{1 + i // 100:02}" for i in range(400)], index=good.index)
         chart = chart_over(good, months, BIRADS)
         assert [point.name for point in chart.points] == ["2025-01", "2025-02", "2025-03", "2025-04"]
         assert not any(point.out for point in chart.points)
         bad = good.assign(predicted=good["predicted"].where(months != "2025-03", "B"))
         assert [point.out for point in chart_over(bad, months, BIRADS).points] == [False, False, True, False]
-        with pytest.raises(DensightError, match="all exams have the one time 2025-01"):
+        with pytest.raises(DensightError, match="all exams have the same time 2025-01"):
             chart_over(good, pd.Series(["2025-01"] * 400, index=good.index), BIRADS)
 
     def test_numbers_are_sorted_as_numbers(self, tmp_path: Path) -> None:
-        exams = read_material(write_table(tmp_path / "a.csv")).labelled("exam")
+        exams = read_evaluation_data(write_table(tmp_path / "a.csv")).labelled("exam")
         ages = pd.Series([str(8 + i % 13) for i in range(60)], index=exams.index)
         names = [row.name for row in measure_groups(exams, ages, BIRADS, 2)]
         assert names == ["8–10", "11–13", "14–16", "17–20"] or [int(name.split("–")[0]) for name in names] == sorted(
@@ -217,9 +215,9 @@ class TestDrift:
         assert found.p == pytest.approx(chi2.sf(index / (2 / 199), 1))
 
     def test_other_exams_are_told_from_the_same_ones(self, tmp_path: Path) -> None:
-        one = read_material(write_table(tmp_path / "a.csv", exams=300))
+        one = read_evaluation_data(write_table(tmp_path / "a.csv", exams=300))
         same, denser = (
-            read_material(write_table(tmp_path / f"{shift}.csv", exams=300, seed=5, shift=shift))
+            read_evaluation_data(write_table(tmp_path / f"{shift}.csv", exams=300, seed=5, shift=shift))
             for shift in (0.0, 0.7)
         )
         assert all(found.p > 0.01 for found in measure_drift(one, same).stability)
@@ -247,8 +245,8 @@ class TestPlanning:
         [
             ((), "either --kappa or --pilot"),
             (("--kappa", "1.2"), "κ 1.2 does not lie between 0 and 1"),
-            (("--kappa", "0.8", "--mix", "a,b"), "the mix 'a,b' is no list of numbers"),
-            (("--kappa", "0.8", "--mix", "1,0,2"), "no list of shares above 0"),
+            (("--kappa", "0.8", "--mix", "a,b"), "the mix 'a,b' is not a list of numbers"),
+            (("--kappa", "0.8", "--mix", "1,0,2"), "is not a list of shares above 0"),
             (("--kappa", "0.8", "--weights", "cubic"), "unknown weights 'cubic'"),
         ],
     )
@@ -258,7 +256,7 @@ class TestPlanning:
 
     def test_a_pilot_tells(self, tmp_path: Path) -> None:
         write_table(tmp_path / "a.csv")
-        merit = read_material(tmp_path / "a.csv").labelled("exam")
+        merit = read_evaluation_data(tmp_path / "a.csv").labelled("exam")
         table = pd.crosstab(merit["density"], merit["predicted"]).reindex(index=list(BIRADS), columns=list(BIRADS))
         expected = exams_for_width(table.fillna(0).to_numpy(), 0.1)
         assert f": {expected} exams" in command("plan", "--width", "0.1", "--pilot", tmp_path / "a.csv")
@@ -272,7 +270,7 @@ class TestTutorial:
         return [folder / f"predictions_{name}.txt" for name in PROJECTIONS], tmp_path / "labels.csv"
 
     def test_fusion_scaling_sets_and_risk(self, files: tuple[list[Path], Path]) -> None:
-        material = read_predicted(*files)
+        material = read_prediction_files(*files)
         exams = material.labelled("exam")
         assert material.images is not None
         fusions = {row.name: row for row in compare_fusions(material.images, exams, BIRADS, 2)}

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from densight.assessment.calibration import Calibration, Fusion
 from densight.assessment.conformal import fit_sets
-from densight.assessment.folds import crossed
+from densight.assessment.folds import cross_fit
 from densight.assessment.fusion import (
     by_projection,
     class_indices,
@@ -135,7 +135,7 @@ def _fit_fusion(
             "all exams are of one patient", remedy=f"calibrate on {FEWEST} patients or more, better on hundreds"
         )
     # Each exam's set score comes from a scaling fitted on other patients, so that sets keep what they promise.
-    scaled = crossed(
+    scaled = cross_fit(
         patients,
         said.shape,
         lambda fitted, inside: fit_scaling(said[fitted], truth[fitted], method).apply(said[inside]),

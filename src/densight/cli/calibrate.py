@@ -110,8 +110,8 @@ def _show_change(images: pd.DataFrame, models: Models) -> None:
     from densight.assessment.fusion import fuse_exams, patients_of
     from densight.cli.figures_shown import show_scalings
     from densight.figures.alternatives import compare_scalings
+    from densight.figures.data import cases_of
     from densight.figures.dense import find_dense
-    from densight.figures.rows import cases_of
     from densight.storage import plain
 
     exams = fuse_exams(images, models.classes)

@@ -108,7 +108,7 @@ def _step(console: Console, *arguments: object) -> None:
 
 def _kappa(run: Path) -> tuple[Estimate, int]:
     """Linear κ between predicted and true classes of a run's exams, and the number of exams."""
-    from densight.figures.levels import figures_of_run
+    from densight.figures.evaluate import figures_of_run
 
     merit = figures_of_run(run).levels["exam"]
     return merit["kappa_linear"], merit.n

@@ -16,7 +16,7 @@ from densight.assessment.priors import PRIORS
 from densight.assessment.record import RunRecord, read_fusion, read_record
 from densight.assessment.tables import EXAMS, read_assessments, read_exams, read_table
 from densight.explanation.overlay import film_name
-from densight.figures.levels import FIGURES, are_of
+from densight.figures.evaluate import FIGURES, are_current
 from densight.intake.failures import FAILURES, NOT_ASSESSED
 from densight.storage import read_json
 from densight.trials.verdicts import read_trials
@@ -216,7 +216,7 @@ def read_contents(run: Path) -> Contents:
     if "percent_density" not in exams:  # of a version without these columns
         exams = exams.merge(fuse_exams(images, classes)[[*_IDS, *_PERCENT]], on=_IDS)
     figures = read_json(run / FIGURES) if (run / FIGURES).is_file() else None
-    outdated = figures is not None and not are_of(figures, images, classes)
+    outdated = figures is not None and not are_current(figures, images, classes)
     return Contents(
         classes,
         read_record(run),

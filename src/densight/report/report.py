@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from densight.explanation.methods.methods import method_name
 from densight.explanation.overlay import describe_class, probability
-from densight.figures.drawn import FIGURES, SHOWN, SHOWN_OF_SCALINGS
 from densight.figures.intervals import INTERVALS
+from densight.figures.metrics import METRICS, SCALING_METRICS, TABLE_METRICS
 from densight.figures.plots import PLOTS, plot_name
 from densight.report.contents import Contents, read_contents
 from densight.report.embed import Picture, embed_plot
@@ -116,10 +116,10 @@ def _render(contents: Contents, films: Films, plots: Mapping[str, Picture], tria
             priors=contents.priors,
             left_out=contents.left_out,
             figures=contents.figures and {**dict.fromkeys(_FURTHER, ()), **contents.figures},
-            names={name: figure.words for name, figure in FIGURES.items()},
-            short={name: figure.short for name, figure in FIGURES.items()},
-            main=SHOWN,
-            of_scalings=SHOWN_OF_SCALINGS,
+            names={name: metric.title for name, metric in METRICS.items()},
+            short={name: metric.short for name, metric in METRICS.items()},
+            main=TABLE_METRICS,
+            of_scalings=SCALING_METRICS,
             interval_words=INTERVALS,
             outdated=contents.outdated,
             trials=contents.trials,

@@ -14,10 +14,9 @@ from statsmodels.stats.contingency_tables import mcnemar as statsmodels_mcnemar
 from statsmodels.stats.proportion import proportion_confint
 
 from densight.figures.calibration import brier_parts
-from densight.figures.delong import delong
-from densight.figures.drawn import FIGURES
-from densight.figures.marginal import mcnemar, stuart_maxwell
 from densight.figures.merit import measure
+from densight.figures.metrics import METRICS
+from densight.figures.paired_tests import delong, mcnemar, stuart_maxwell
 
 K, DENSE = 4, 2
 Table = tuple[np.ndarray, np.ndarray]
@@ -144,7 +143,7 @@ def _places(n: int) -> list[int]:
 
 
 def test_every_figure_has_its_independent_computation() -> None:
-    assert set(INDEPENDENT) == set(FIGURES)
+    assert set(INDEPENDENT) == set(METRICS)
 
 
 @pytest.mark.parametrize("name", TABLES)

@@ -5,10 +5,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from densight.figures.curves import draw_chart, draw_groups, draw_reliability, draw_risk, draw_roc
-from densight.figures.levels import Figures
+from densight.figures.evaluate import Figures
 from densight.figures.merit import Merit, measure
-from densight.figures.plots import draw_confusion, draw_confusions, draw_intervals, save_plots
+from densight.figures.plots import (
+    draw_chart,
+    draw_confusion,
+    draw_confusions,
+    draw_groups,
+    draw_intervals,
+    draw_reliability,
+    draw_risk,
+    draw_roc,
+    save_plots,
+)
 
 
 @pytest.fixture

@@ -20,11 +20,10 @@ from densight.assessment.fusion import probability_columns
 from densight.assessment.tables import read_exams, write_assessments
 from densight.explanation.explanation import Explanation
 from densight.explanation.page_layers import save_film
-from densight.figures.drawn import FIGURES
-from densight.figures.levels import figures_of_run, write_figures
-from densight.figures.material import read_material
+from densight.figures.data import read_evaluation_data
+from densight.figures.evaluate import EvaluationOptions, evaluate, figures_of_run, write_figures
+from densight.figures.metrics import METRICS
 from densight.figures.plots import save_plots
-from densight.figures.study import Questions, study
 from densight.geometry import Geometry
 from densight.intake.failures import Failure, write_failures
 from densight.intake.mammogram import Mammogram
@@ -265,7 +264,7 @@ def test_figures_of_merit_are_shown_with_their_intervals_and_plots(tmp_path: Pat
         low, high = merit["accuracy"].interval
         assert f"{merit['accuracy'].value:.3f} [{low:.3f}, {high:.3f}]" in page.text
     for name, estimate in figures.levels["exam"].estimates.items():
-        assert FIGURES[name].words in page.text
+        assert METRICS[name].title in page.text
         assert f"{estimate.value:.4f}" in page.text
     assert "2000 draws from seed 0" in page.text
     for remark in figures.assumed:
@@ -290,10 +289,10 @@ def test_what_was_asked_beside_the_figures_is_shown(tmp_path: Path) -> None:
     known = images[["path", "patient_id", "exam_id", "laterality", "view", "density"]]
     months = [f"2025-{1 + row // 4 % 3:02}" for row in range(160)]
     known.assign(split="test", vendor=["X", "Y"] * 80, month=months).to_csv(catalogue, index=False)
-    asked = Questions(
-        by=("vendor",), over=("month",), against=(read_material(other),), readings=readings, catalogue=catalogue
+    asked = EvaluationOptions(
+        by=("vendor",), over=("month",), against=(read_evaluation_data(other),), readings=readings, catalogue=catalogue
     )
-    figures = study(read_material(run), asked)
+    figures = evaluate(read_evaluation_data(run), asked)
     write_figures(figures, run)
     save_plots(figures, run)
     page = Page(write_report(run))
