@@ -14,7 +14,6 @@ from densight.preparation.prepare import finish
 from densight.vocabulary import DensightError
 
 if TYPE_CHECKING:
-    from densight.explanation.baseline import Tissue
     from densight.explanation.methods.method_input import MethodInput
 
 __all__ = ["explain", "method_input"]
@@ -61,10 +60,8 @@ def explain(examined: ImageResult, method: str = "grad-cam", layer: str | None =
     )
 
 
-def method_input(
-    examined: ImageResult, method: Method, layer: str | None = None, *, tissue: Tissue | None = None, seed: int = 0
-) -> MethodInput:
-    """What a method needs of an image that was examined; the tissue is what anatomy found if None."""
+def method_input(examined: ImageResult, method: Method, layer: str | None = None, *, seed: int = 0) -> MethodInput:
+    """What a method needs of an image that was assessed; the baseline is made with the tissue that anatomy read."""
     import torch
 
     from densight.explanation.baseline import Tissue, fat_level, tissue_regions
@@ -78,7 +75,7 @@ def method_input(
 
     fat = regions = None
     if method.needs_fat:
-        tissue = tissue or Tissue.of(examined.anatomy, prepared.geometry)
+        tissue = Tissue.of(examined.anatomy, prepared.geometry)
         fat = as_input(finish(fat_level(prepared.image, tissue), examined.bundle.facts.preparation))
         if method.needs_regions:
             regions = torch.from_numpy(tissue_regions(prepared.image, tissue)).to(device)

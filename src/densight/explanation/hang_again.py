@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from densight.assessment.record import read_fusion
 from densight.explanation.explanation import Explanation
 from densight.explanation.panels import read_raw
+from densight.explanation.picture_names import EXAM_PICTURES, exam_picture_name
 from densight.explanation.save import save_exam
 from densight.intake.image import read_mammogram
 from densight.intake.mammogram import Mammogram
@@ -20,7 +21,7 @@ __all__ = ["hang_again"]
 
 
 def hang_again(run: Path, base: Path, table: pd.DataFrame, warning: str) -> None:
-    """Draw the exams of a run as they are hung once more, with a warning on the maps.
+    """Draw those pictures of hung exams that a run folder has once more, with a warning, or without one.
 
     Parameters
     ----------
@@ -31,9 +32,12 @@ def hang_again(run: Path, base: Path, table: pd.DataFrame, warning: str) -> None
     table : DataFrame
         ``assessments.csv``.
     warning : str
+        Empty where there is nothing to warn of, so that an earlier warning disappears.
     """
     fusion = read_fusion(run)
     for (patient, exam), rows in table[table["maps"] != ""].groupby(["patient_id", "exam_id"], sort=False):
+        if not (run / EXAM_PICTURES / exam_picture_name(str(patient), str(exam))).is_file():
+            continue
         views: dict[Projection, list[tuple[Mammogram, Explanation]]] = {}
         for row in rows.to_dict("records"):
             projection = Projection.of(row["view"], row["laterality"])

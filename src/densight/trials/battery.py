@@ -64,7 +64,7 @@ def try_method(
     list of Trial
         One a measure, in the order of `densight.trials.measure.MEASURES`.
     """
-    subjects = [case.subject(method, bench.seed) for case in bench.cases]
+    subjects = [case.subject(method) for case in bench.cases]
     maps = [case.map(method, subject) for case, subject in zip(bench.cases, subjects, strict=True)]
     found = []
     for i, (case, ground) in enumerate(zip(bench.cases, bench.grounds, strict=True)):

@@ -21,6 +21,7 @@ from densight.geometry import map_to_frame
 from densight.network.blocks import DensityNetwork
 from densight.phantom.stored import read_truth, without_dense_tissue
 from densight.preparation.prepare import finish, frame
+from densight.vocabulary import DensightError
 
 if TYPE_CHECKING:
     from densight.explanation.methods.method_input import MethodInput
@@ -57,6 +58,8 @@ class Case:
         How that was made: imaged again, which is exact, or painted, which is not.
     target : int
         What is explained: the place of a class, or the number of classes for the expected class.
+    layer : str or None
+        The layer that is mapped by the methods that can; the last feature map if None.
     """
 
     examined: ImageResult
@@ -65,40 +68,49 @@ class Case:
     without: Image
     replaced: str
     target: int
+    layer: str | None = None
 
     @classmethod
-    def of(cls, examined: ImageResult, *, predicted: bool = False, seed: int = 0) -> Case:
+    def of(cls, examined: ImageResult, *, label: str | None = None, layer: str | None = None, seed: int = 0) -> Case:
         """Gather what is needed of an image.
 
         Parameters
         ----------
         examined : ImageResult
-        predicted : bool
-            Whether the predicted class is explained instead of the expected one.
+        label : str, optional
+            The class that is explained; the expected class if None.
+        layer : str, optional
+            The layer that is mapped by the methods that can.
         seed : int
             Of the texture of painted fat.
 
         Raises
         ------
         DensightError
-            If no breast is found, or a phantom's record does not fit its image.
+            If there is no such class, no breast is found, or a phantom's record does not fit its image.
         """
         mammogram, prepared = examined.mammogram, examined.prepared
+        classes = examined.assessment.classes
+        if label is not None and label not in classes:
+            raise DensightError(f"there is no class {label!r}", mammogram.path, f"use one of {', '.join(classes)}")
         truth = read_truth(mammogram.path) if mammogram.path else None
-        tissue = Tissue.of(truth or examined.anatomy, prepared.geometry)
+        # What the anatomy read is the baseline of the maps, of a phantom's too: it must be there.
+        tissue = Tissue.of(examined.anatomy, prepared.geometry)
+        if truth is not None:
+            tissue = Tissue.of(truth, prepared.geometry)
         if truth is None:
             without = fat_picture(prepared.image, tissue, seed)
         else:
             changed = without_dense_tissue(mammogram)
             without = frame(changed, examined.bundle.facts.preparation, like=mammogram).image
-        classes = len(examined.assessment.classes)
         return cls(
             examined,
             tissue,
             READ if truth is None else KNOWN,
             np.where(tissue.breast, without, fat_level(prepared.image, tissue)).astype(np.float32),
             PAINTED if truth is None else PHYSICS,
-            int(examined.assessment.probabilities.argmax()) if predicted else classes,
+            len(classes) if label is None else classes.index(label),
+            layer,
         )
 
     @property
@@ -132,9 +144,10 @@ class Case:
                 scores.append(with_expected(self.network(x.to(device)))[:, self.target].double().cpu().numpy())
         return np.concatenate(scores) if scores else np.zeros(0)
 
-    def subject(self, method: str, seed: int = 0) -> MethodInput:
-        """What a method is given of the case."""
-        return method_input(self.examined, METHODS[method], tissue=self.tissue, seed=seed)
+    def subject(self, method: str) -> MethodInput:
+        """What a method is given of the case: the same as for drawing, so that the map tested is the map drawn."""
+        layer = self.layer if METHODS[method].at_layer else None
+        return method_input(self.examined, METHODS[method], layer)
 
     def map(self, method: str, subject: MethodInput | None = None) -> Image:
         """A method's signed map of the target in the network's frame, shape (rows, columns).

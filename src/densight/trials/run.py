@@ -23,7 +23,7 @@ from densight.network.shipped import is_shipped
 from densight.storage import read_json, replacing, write_csv, write_json
 from densight.trials.battery import BASELINES, try_baseline, try_method
 from densight.trials.bench import Bench
-from densight.trials.case import Case
+from densight.trials.case import READ, Case
 from densight.trials.measure import MEASURES, Summary, Trial
 from densight.trials.verdicts import PICTURES, TRIALS, Card, make_card
 from densight.vocabulary import DensightError, Projection
@@ -94,7 +94,7 @@ def try_run(
     images : int
         How many images are tried, at most two a patient.
     seed : int
-        Of the choice of images and of all that is drawn.
+        Of the choice of images, noise and random orders. The methods' own random numbers are those of the run.
     predicted : bool
         Whether the predicted class is tried instead of the expected one.
     model, source : path-like
@@ -119,7 +119,8 @@ def try_run(
     table, _ = read_assessments(run)
     rows = choose_images(table, images, seed)
     base = _find_input(run, facts, source)
-    cases, failures = _make_cases(run, base, rows, models, predicted, seed, progress)
+    layer = facts.get("layer")
+    cases, failures = _make_cases(run, base, rows, models, predicted, layer, seed, progress)
     paths = [path for path, _ in cases]
     bench = Bench(
         tuple(case for _, case in cases),
@@ -133,6 +134,8 @@ def try_run(
         "second": [bundle.checksum for bundle in bench.second.bundles] if bench.second else [],
         "shuffled": [bundle.checksum for bundle in bench.shuffled.bundles] if bench.shuffled else [],
         "target": "predicted class" if predicted else "expected class",
+        "baseline": READ,
+        "layer": layer,
         "seed": seed,
         "images": paths,
         "tissue": sorted({case.reference for case in bench.cases}),
@@ -152,8 +155,7 @@ def try_run(
     _draw(run, trials)
     shown = next(iter(facts.get("methods") or []), None)
     warning = next((card.warning for card in cards if card.method == shown), "")
-    if warning:
-        hang_again(run, base, table, warning)
+    hang_again(run, base, table, warning)
     return TrialRun(trials, cards, tuple(failures))
 
 
@@ -219,6 +221,7 @@ def _make_cases(
     rows: pd.DataFrame,
     models: Models,
     predicted: bool,
+    layer: str | None,
     seed: int,
     progress: Callable[[str, int, int], None],
 ) -> tuple[list[tuple[str, Case]], list[Failure]]:
@@ -230,7 +233,9 @@ def _make_cases(
             mammogram = read_mammogram(path, projection, patient_id=str(row["patient_id"]), exam_id=str(row["exam_id"]))
             bundle = models.of(projection, path)
             examined = run_network(bundle, prepare_image(bundle, mammogram))
-            cases.append((str(row["path"]), Case.of(examined, predicted=predicted, seed=seed)))
+            # The class that the run's tables and report show, calibrated where the run was.
+            label = str(row["predicted"]) if predicted else None
+            cases.append((str(row["path"]), Case.of(examined, label=label, layer=layer, seed=seed)))
         except DensightError as error:
             failures.append(Failure.of(error, path))
     progress("images", len(rows), len(rows))
