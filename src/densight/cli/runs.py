@@ -49,10 +49,10 @@ def run_input(
     from densight.anatomy.projection import told_by_pictures
     from densight.assessment.models import load_models
     from densight.assessment.tables import read_exams
-    from densight.explanation.save import painters_for
     from densight.intake.exam import find_labelled
     from densight.report.report import write_report
     from densight.runs.dicom import DicomWriter
+    from densight.runs.drawing_pool import drawing_pool
     from densight.runs.maps import Explainer
     from densight.runs.run import assess_run
 
@@ -69,7 +69,7 @@ def run_input(
         if words:
             print_line(console, f"note: {words}")
     base = source if source.is_dir() else source.parent
-    with painters_for(len(entries) if methods else 0) as paint:
+    with drawing_pool(len(entries) if methods else 0) as paint:
         explainer = Explainer.of(output, entries, base, models, methods, layer, paint) if methods else None
         on_exam: OnExam | None = explainer
         said = [explainer.said] if explainer else []

@@ -1,8 +1,7 @@
-"""A map over its mammogram, ready to be drawn: cut to the breast, windowed, coloured.
+"""A map over its mammogram, ready for drawing: cropped to the breast, windowed, coloured.
 
-The colours are built in CIELAB: orange speaks for the class, blue against it, both of one lightness, so that neither
-looks stronger than the other at the same value. What is zero is transparent, and the mammogram stays to be read
-below.
+The colours are built in CIELAB: orange speaks for the class, blue against it, both with the same lightness, so that
+neither looks stronger than the other at the same value. Zero is transparent, so that the mammogram stays readable.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from densight.anatomy.breast import Side, breast_mask, chest_wall
-from densight.explanation.explanation import EXPECTED, Explanation
+from densight.explanation.explanation import EXPECTED_CLASS, Explanation
 from densight.explanation.methods.methods import METHODS, NO_UNIT
 from densight.intake.mammogram import Mammogram
 from densight.vocabulary import BIRADS, DensightError, Projection
@@ -73,7 +72,7 @@ _WORDS = {
 
 @dataclass(frozen=True, eq=False)
 class Overlay:
-    """One class's map and its mammogram, cut to the breast and small enough for the screen.
+    """The map of a class and its mammogram, cropped to the breast and small enough for the screen.
 
     Parameters
     ----------
@@ -86,9 +85,9 @@ class Overlay:
     size : (float, float)
         Rows and columns of the part shown, in the image's own pixels.
     chest_wall : {"left", "right", "top", "bottom"} or None
-        None where no breast was found: then the whole image is shown, and its whole map.
+        None if no breast was found. Then the whole image is shown, with its whole map.
     inside : float or None
-        The part of the map's positive evidence that lies in the breast; None where there is no positive evidence.
+        The part of the map's positive evidence that lies in the breast; None if there is no positive evidence.
     """
 
     grey: Image
@@ -110,7 +109,7 @@ class Overlay:
 
     @property
     def lack(self) -> str:
-        """What to say where nothing in the breast speaks for the class; else empty."""
+        """A note if nothing in the breast speaks for the class; else empty."""
         if self.positive:
             return ""
         return "no positive evidence" if self.inside is None else "no positive evidence in the breast"
@@ -121,7 +120,7 @@ class Overlay:
         return np.where(self.breast < 0.5, np.float32(np.nan), self.values)
 
     def facing(self, side: Side) -> tuple[Overlay, str]:
-        """The same with the chest wall at the left or right, and in words what that took."""
+        """The same with the chest wall at the left or right, and a note on how the image was moved."""
         if self.chest_wall in (None, side):
             return self, ""
         if self.chest_wall in ("left", "right"):
@@ -141,9 +140,9 @@ class Overlay:
 
 
 def make_overlays(mammogram: Mammogram, explanation: Explanation, labels: Sequence[str]) -> list[Overlay]:
-    """Cut a mammogram and the maps of some classes to the breast, for the screen.
+    """Crop a mammogram and the maps of some classes to the breast, for the screen.
 
-    Maps of single pixels are made smooth, for grains of both signs cannot be read.
+    Maps of single pixels are smoothed, because grains of both signs cannot be read.
 
     Examples
     --------
@@ -205,12 +204,12 @@ def draw_overlay(axes: Axes, overlay: Overlay, scale: float) -> None:
 
 
 def draw_plain(axes: Axes, overlay: Overlay) -> None:
-    """Draw the mammogram alone, as :func:`draw_overlay` shows it."""
+    """Draw only the mammogram, as :func:`draw_overlay` shows it."""
     draw_overlay(axes, replace(overlay, values=np.zeros_like(overlay.values)), 1.0)
 
 
 def add_colour_bar(axes: Axes, scale: float, unit: str) -> str:
-    """Fill an axes of its own with the vertical colour bar of :func:`draw_overlay`; give the unit with its power."""
+    """Fill axes with the vertical colour bar of :func:`draw_overlay`; return the unit with its power of ten."""
     shades = np.linspace(-1, 1, 256, dtype=np.float32)[:, None]
     bar = _composed(np.full_like(shades, 0.35), shades, np.ones_like(shades))
     axes.imshow(bar, origin="lower", aspect="auto", extent=(0.0, 1.0, -1.0, 1.0), interpolation="bilinear")
@@ -237,7 +236,7 @@ def probability(value: float) -> str:
 
 
 def describe_class(label: str, classes: Sequence[str]) -> str:
-    """A class in words where it is BI-RADS' or the expected one, else its label.
+    """A class with its BI-RADS description if it has one, else its label.
 
     Examples
     --------
@@ -248,7 +247,7 @@ def describe_class(label: str, classes: Sequence[str]) -> str:
 
 
 def film_name(projection: Projection) -> str:
-    """A projection as it is written on a film.
+    """A projection as mammograms are labelled.
 
     Examples
     --------
@@ -259,12 +258,12 @@ def film_name(projection: Projection) -> str:
 
 
 def map_unit(explanation: Explanation, label: str) -> str:
-    """What the map of a class, or of the expected class, is measured in."""
+    """The unit of the map of a class or of the expected class."""
     unit = METHODS[explanation.method].unit
     if unit == NO_UNIT:
         return "arbitrary units"
     place = "pixel" if explanation.layer == "input" else "cell"
-    return f"{'classes' if label == EXPECTED else unit}, per {place}"
+    return f"{'classes' if label == EXPECTED_CLASS else unit}, per {place}"
 
 
 def _composed(grey: Image, values: Image, breast: Image) -> npt.NDArray[np.uint8]:
@@ -281,7 +280,7 @@ def _composed(grey: Image, values: Image, breast: Image) -> npt.NDArray[np.uint8
 def _find_breast(mammogram: Mammogram) -> npt.NDArray[np.bool_] | None:
     try:
         return breast_mask(mammogram)
-    except DensightError:  # the drawing says so, see `Overlay.chest_wall`
+    except DensightError:  # the drawing shows it, see `Overlay.chest_wall`
         return None
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from densight.assessment.assess import ImageResult, fuse_images
 from densight.assessment.models import Models
 from densight.explanation.explain import explain
-from densight.explanation.explanation import EXPECTED
+from densight.explanation.explanation import EXPECTED_CLASS
 from densight.explanation.picture_names import EXAM_PICTURES, exam_picture_name
 from densight.intake.dicom.header import is_dicom
 from densight.intake.failures import Failure
@@ -154,7 +154,7 @@ class DicomWriter:
         if not self.method:
             return
         explanation = explain(examined, self.method, self.layer)
-        for label, ending in ((explanation.predicted, ""), (EXPECTED, "_expected")):
+        for label, ending in ((explanation.predicted, ""), (EXPECTED_CLASS, "_expected")):
             _save(folder / f"map_{projection}{ending}.dcm", make_map(explanation, label, source, models))
 
 

@@ -14,9 +14,10 @@ from densight.explanation.explain import explain
 from densight.explanation.explanation import Explanation
 from densight.explanation.methods.methods import choose_methods
 from densight.explanation.picture_names import MAPS, image_names
-from densight.explanation.save import DrawingPool, Task, in_turn, save_exam, save_image
+from densight.explanation.save import save_exam, save_image
 from densight.intake.failures import Failure
 from densight.intake.mammogram import Entry, Mammogram
+from densight.runs.drawing_pool import DrawingPool, Task, draw_in_turn
 from densight.trials.verdicts import read_trials
 from densight.vocabulary import DensightError, Projection
 
@@ -49,7 +50,7 @@ class Explainer:
     fusion : Fusion
         How the images' probabilities become the exam's.
     paint : callable
-        What does the drawing; see `densight.explanation.save.painters_for`.
+        What does the drawing; see `densight.runs.drawing_pool.drawing_pool`.
     """
 
     folder: Path
@@ -58,7 +59,7 @@ class Explainer:
     layer: str | None
     warning: str
     fusion: Fusion
-    paint: DrawingPool = in_turn
+    paint: DrawingPool = draw_in_turn
 
     @classmethod
     def of(
@@ -69,7 +70,7 @@ class Explainer:
         models: Models,
         methods: Sequence[str],
         layer: str | None,
-        paint: DrawingPool = in_turn,
+        paint: DrawingPool = draw_in_turn,
     ) -> Explainer:
         """Check what is asked for before anything is done.
 

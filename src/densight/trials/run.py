@@ -232,10 +232,10 @@ def _make_cases(
         try:
             mammogram = read_mammogram(path, projection, patient_id=str(row["patient_id"]), exam_id=str(row["exam_id"]))
             bundle = models.of(projection, path)
-            examined = run_network(bundle, prepare_image(bundle, mammogram))
+            result = run_network(bundle, prepare_image(bundle, mammogram))
             # The class that the run's tables and report show, calibrated where the run was.
             label = str(row["predicted"]) if predicted else None
-            cases.append((str(row["path"]), Case.of(examined, label=label, layer=layer, seed=seed)))
+            cases.append((str(row["path"]), Case.of(result, label=label, layer=layer, seed=seed)))
         except DensightError as error:
             failures.append(Failure.of(error, path))
     progress("images", len(rows), len(rows))
