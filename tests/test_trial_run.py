@@ -68,7 +68,7 @@ def test_a_run_is_tried_and_its_report_and_pictures_say_so(place: Path) -> None:
 
     assert status == 0, said
     assert re.search(r"tissue\.auc +\.\d\d", said)
-    assert "4 images tried" in said
+    assert "4 images tested" in said
     content = json.loads((run / "trials.json").read_text())
     assert content["tried"]["target"] == "expected class"
     assert content["tried"]["tissue"] == ["known of the phantom"]
@@ -108,7 +108,7 @@ def test_a_method_that_is_done_is_not_tried_again_and_the_rest_goes_on(
     monkeypatch.setattr(trial_run, "try_method", note)
     run = place / "run"
     status, said = command("trial", run, "--methods", "grad-cam,layer-cam", "--images", 2)
-    assert (status, "The same command goes on" in said) == (130, True)
+    assert (status, "The same command continues" in said) == (130, True)
     first = (run / "trials.csv").read_bytes()
 
     status, said = command("trial", run, "--methods", "grad-cam layer-cam", "--images", 2)
@@ -178,7 +178,7 @@ def test_an_image_without_a_breast_is_told_and_the_others_are_tried(tmp_path: Pa
     status, said = command("trial", tmp_path / "run", "--images", 9)
     assert status == 1
     assert "P9_MLO_R.png: no breast is found" in said
-    assert "2 images tried" in said
+    assert "2 images tested" in said
 
 
 @pytest.mark.usefixtures("undrawn")
@@ -295,5 +295,5 @@ def test_images_are_chosen_two_a_patient_in_pairs() -> None:
     assert {"CCR", "CCL"} in by_patient
     assert {"CCR", "MLOR"} in by_patient
     assert len(choose_images(pd.DataFrame(rows), 99, seed=0)) == 18
-    with pytest.raises(DensightError, match="0 images cannot be tried"):
+    with pytest.raises(DensightError, match="0 images cannot be tested"):
         choose_images(pd.DataFrame(rows), 0, seed=0)

@@ -1,4 +1,4 @@
-"""``densight explain``: which tissue made a model say what it said."""
+"""``densight explain``: which tissue speaks for and against each class of a model."""
 
 from __future__ import annotations
 
@@ -48,9 +48,9 @@ def explain(
     dicom: DicomOption = False,
     identified: IdentifiedOption = False,
 ) -> None:
-    """Assess exams and show which tissue spoke for each class.
+    """Assess exams and show which tissue speaks for each class.
 
-    Does what assess does, and maps for every image what spoke for each class,
+    Does what assess does, and maps for every image what speaks for each class,
     and what for denser and what for fattier (the expected class). Under maps/
     in the run folder: the tutorial's four pictures of each image, all classes
     side by side, each exam as radiologists hang it, and the raw signed maps
@@ -58,9 +58,9 @@ def explain(
 
     Methods at no cost, from the same pass of the network: grad-cam,
     expected-class, grad-cam++, layer-cam, hires-cam, ablation-cam, eigen-cam.
-    Up to some seconds an image: score-cam, integrated-gradients, gradient-x-input,
+    Up to some seconds per image: score-cam, integrated-gradients, gradient-x-input,
     smooth-grad, guided-backpropagation, deep-lift, occlusion, rise,
-    kernel-shap. densight trial tells which of them to trust.
+    kernel-shap. densight trial shows which of them to trust.
 
     densight explain exams/ --method grad-cam,deep-lift
     """

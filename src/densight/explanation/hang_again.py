@@ -1,4 +1,4 @@
-"""Drawing the exams of a run as they are hung once more."""
+"""Drawing the hung exams of a run again."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ __all__ = ["hang_again"]
 
 
 def hang_again(run: Path, base: Path, table: pd.DataFrame, warning: str) -> None:
-    """Draw those pictures of hung exams that a run folder has once more, with a warning, or without one.
+    """Draw the pictures of hung exams in a run folder again, with a warning or without one.
 
     Parameters
     ----------
     run : Path
-        The run folder; the maps are those in it.
+        The run folder with the maps.
     base : Path
         The folder to which the paths in the table are relative.
     table : DataFrame
