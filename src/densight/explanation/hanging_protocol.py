@@ -21,16 +21,21 @@ from densight.explanation.overlay import (
     WINDOW,
     Overlay,
     add_colour_bar,
-    describe_class,
     draw_overlay,
-    film_name,
     make_overlays,
     map_unit,
-    probability,
     shared_scale,
 )
 from densight.intake.mammogram import Mammogram
-from densight.vocabulary import DensightError, Laterality, Projection, View
+from densight.vocabulary import (
+    DensightError,
+    Laterality,
+    Projection,
+    View,
+    describe_class,
+    format_probability,
+    projection_label,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -205,7 +210,7 @@ def _draw_hung(
     draw_overlay(page.axes(inner, top + (height - rows) / 2, columns, rows), image.overlay, scale)
     outer = _EDGE + 0.06 if right else _EDGE + _IMAGES - 0.06
     side = "left" if right else "right"
-    page.text(outer, top + 0.22, film_name(projection), fontsize=13, weight="bold", ha=side)
+    page.text(outer, top + 0.22, projection_label(projection), fontsize=13, weight="bold", ha=side)
     page.text(outer, top + 0.29, _describe_probability(image.explanation, label), fontsize=8.5, ha=side, va="top")
     page.text(outer, top + height - 0.06, _describe_map(image), fontsize=7, color=QUIET, ha=side, va="bottom")
 
@@ -215,7 +220,7 @@ def _describe_probability(explanation: Explanation, label: str) -> str:
     if label == EXPECTED_CLASS:
         return f"{EXPECTED_CLASS} {explanation.expected:.2f}"
     values = dict(zip(explanation.classes, explanation.probabilities, strict=True))
-    described = [f"{name} {probability(values[name])}" for name in dict.fromkeys((label, explanation.predicted))]
+    described = [f"{name} {format_probability(values[name])}" for name in dict.fromkeys((label, explanation.predicted))]
     return "\nits own class: ".join(described)
 
 
@@ -234,7 +239,9 @@ def _draw_missing(page: _Page, top: float, projection: Projection, height: float
     axes.set(facecolor=GROUND, xticks=[], yticks=[])
     axes.spines[:].set(color=_FAINT, linestyle=(0, (3, 3)))
     middle = left + half / 2, top + height / 2
-    page.text(middle[0], middle[1] - 0.03, film_name(projection), fontsize=11, color=QUIET, weight="bold", ha="center")
+    page.text(
+        middle[0], middle[1] - 0.03, projection_label(projection), fontsize=11, color=QUIET, weight="bold", ha="center"
+    )
     page.text(middle[0], middle[1] + 0.05, "not in this exam", fontsize=8, color=QUIET, ha="center", va="top")
 
 
@@ -243,7 +250,9 @@ def _draw_probabilities(
 ) -> None:
     """A table of small bars: one row for the exam and one per image, one column per class."""
     rows = [("exam", fused)]
-    rows += [(film_name(p), hung[p].explanation.probabilities.astype(np.float64)) for p in Projection if p in hung]
+    rows += [
+        (projection_label(p), hung[p].explanation.probabilities.astype(np.float64)) for p in Projection if p in hung
+    ]
     axes = page.axes(_EDGE + _IMAGES + 0.35, _HEAD, _SIDE - 0.35, 0.44 * len(rows) + 0.3)
     axes.set(xlim=(-1.15, len(classes)), ylim=(len(rows) - 0.35, -1.0))
     axes.set_axis_off()
@@ -257,7 +266,7 @@ def _draw_probabilities(
             axes.text(
                 column + 0.04,
                 place - 0.02,
-                probability(value),
+                format_probability(value),
                 fontsize=9,
                 color=INK if highlighted else QUIET,
                 fontweight="bold" if highlighted else "normal",
@@ -285,7 +294,7 @@ def _draw_scale(page: _Page, body: float, scale: float, label: str, unit: str) -
 
 def _write_head_and_foot(page: _Page, title: str, words: str, value: float, explanation: Explanation) -> None:
     page.text(_EDGE, 0.47, title or "Exam", fontsize=17, fontweight="bold")
-    page.text(page.width - _EDGE, 0.47, f"{words} · {probability(value)}", fontsize=13, ha="right")
+    page.text(page.width - _EDGE, 0.47, f"{words} · {format_probability(value)}", fontsize=13, ha="right")
     page.text(
         _EDGE,
         page.height - 0.2,

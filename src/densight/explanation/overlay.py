@@ -18,7 +18,7 @@ from densight.anatomy.breast import Side, breast_mask, chest_wall
 from densight.explanation.explanation import EXPECTED_CLASS, Explanation
 from densight.explanation.methods.methods import METHODS, NO_UNIT
 from densight.intake.mammogram import Mammogram
-from densight.vocabulary import BIRADS, DensightError, Projection
+from densight.vocabulary import DensightError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -32,13 +32,10 @@ __all__ = [
     "WINDOW",
     "Overlay",
     "add_colour_bar",
-    "describe_class",
     "draw_overlay",
     "draw_plain",
-    "film_name",
     "make_overlays",
     "map_unit",
-    "probability",
     "shared_scale",
 ]
 
@@ -62,12 +59,6 @@ _FOR, _AGAINST = (72.0, 27.0, 72.0), (64.0, -8.0, -42.0)
 _OPAQUE = 0.78
 _SOFT = 1.5
 _LINE, _LINE_WIDTHS = "#fff4e0", (0.7, 1.0, 1.3)
-_WORDS = {
-    "A": "almost entirely fatty",
-    "B": "scattered areas of fibroglandular density",
-    "C": "heterogeneously dense",
-    "D": "extremely dense",
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -222,39 +213,6 @@ def add_colour_bar(axes: Axes, scale: float, unit: str) -> str:
     axes.tick_params(length=0, labelsize=8, colors=INK, pad=4)
     axes.spines[:].set_visible(False)
     return f"{unit}, × $10^{{{power}}}$".replace("-", "−") if power else unit
-
-
-def probability(value: float) -> str:
-    """A probability as papers print it, two decimals without the zero.
-
-    Examples
-    --------
-    >>> probability(0.914), probability(0.999), probability(0.001)
-    ('.91', '1.0', '.00')
-    """
-    return f"{value:.2f}".removeprefix("0") if value < 0.995 else "1.0"
-
-
-def describe_class(label: str, classes: Sequence[str]) -> str:
-    """A class with its BI-RADS description if it has one, else its label.
-
-    Examples
-    --------
-    >>> describe_class("D", "ABCD"), describe_class("D", "FGD")
-    ('D extremely dense', 'D')
-    """
-    return f"{label} {_WORDS[label]}" if tuple(classes) == BIRADS and label in _WORDS else label
-
-
-def film_name(projection: Projection) -> str:
-    """A projection as mammograms are labelled.
-
-    Examples
-    --------
-    >>> film_name(Projection.MLO_L)
-    'L-MLO'
-    """
-    return f"{projection.laterality}-{projection.view}"
 
 
 def map_unit(explanation: Explanation, label: str) -> str:

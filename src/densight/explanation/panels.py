@@ -20,18 +20,16 @@ from densight.explanation.overlay import (
     QUIET,
     Overlay,
     add_colour_bar,
-    describe_class,
     draw_overlay,
     draw_plain,
     make_overlays,
     map_unit,
-    probability,
     shared_scale,
 )
 from densight.geometry import Geometry
 from densight.intake.mammogram import Mammogram
 from densight.storage import replacing, write_json
-from densight.vocabulary import DensightError
+from densight.vocabulary import DensightError, describe_class, format_probability
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -237,7 +235,7 @@ def _name_panel(axes: Axes, explanation: Explanation, label: str, lack: str) -> 
         words = f"{EXPECTED_CLASS} {explanation.expected:.2f} of 0 to {len(explanation.classes) - 1}"
     else:
         value = explanation.probabilities[explanation.classes.index(label)]
-        words = f"{describe_class(label, explanation.classes)} · {probability(value)}"
+        words = f"{describe_class(label, explanation.classes)} · {format_probability(value)}"
     highlighted = label in (explanation.predicted, EXPECTED_CLASS)
     axes.set_title(words, loc="left", fontsize=8, color=INK if highlighted else QUIET)
     below: dict[str, Any] = {"xycoords": "axes fraction", "textcoords": "offset points"}
