@@ -27,7 +27,9 @@ from densight.intake.catalogue import Catalogue
 from densight.intake.exam import entries_of
 from densight.intake.layouts import index
 from densight.intake.split import split_by_patient
-from densight.runs.run import assess_run
+from densight.runs.drawing_pool import draw_in_turn
+from densight.runs.outputs import RunContext
+from densight.runs.run import assess_entries
 from densight.training.checkpoint import State
 from densight.training.recipe import read_recipe
 from densight.training.train import plan, train
@@ -89,9 +91,10 @@ def main() -> None:
         (job,) = plan(folded, "all")
         model = options.out / f"fold_{fold}" / job.name
         train(folded, job, recipe, model, recipe_name=options.recipe, seed=options.seed, watcher=Teller(fold))
-        entries = entries_of(folded.select(split="test"))
-        result = assess_run(load_models([model]), entries, options.out / f"fold_{fold}" / "run", {}, base=options.mias)
-        assessed.append(result.images)
+        entries = tuple(entries_of(folded.select(split="test")))
+        run = options.out / f"fold_{fold}" / "run"
+        context = RunContext(run, options.mias, load_models([model]), entries, (), None, draw_in_turn)
+        assessed.append(assess_entries(context).images)
     images = pd.concat(assessed, ignore_index=True)
     write_assessments(options.out / "run", images, catalogue.classes)
     figures = figures_of_run(options.out / "run")

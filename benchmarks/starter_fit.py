@@ -20,8 +20,8 @@ import pandas as pd
 from densight.assessment.calibrate import fit_calibration, store_calibration
 from densight.assessment.models import load_models
 from densight.assessment.tables import read_assessments
-from densight.intake.exam import find_labelled
-from densight.runs.run import assess_run
+from densight.runs.request import RunRequest
+from densight.runs.run import run
 from starter import material
 from starter.bundle import write_starter
 from starter.fit import Source, fit, mean_of, read_learner, save_learner
@@ -71,8 +71,7 @@ def calibrate(folder: Path, phantoms: Path, output: Path) -> None:
     models = load_models([folder], calibrated=False)
     for one in CALIBRATION:
         source = make(one, phantoms)
-        entries = find_labelled(source / "catalogue.csv", None, models.classes).entries
-        assess_run(models, entries, output / one.name, {"command": "assess"}, base=source)
+        run(RunRequest(source / "catalogue.csv", output / one.name, calibrated=False), models=models)
     tables = []
     for one in CALIBRATION:
         table, _ = read_assessments(output / one.name, models.classes)

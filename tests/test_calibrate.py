@@ -88,8 +88,8 @@ def test_a_calibrated_model_is_used_and_says_so(catalogue: Path, model: Path, tm
     assert left == pytest.approx(found.fusion.of_breasts(alone), abs=1e-6)
     assert exams["set"].str.fullmatch("A|B|C|D|A B|B C|C D|A B C|B C D|A B C D").all()
     facts = json.loads((tmp_path / "after" / "run.json").read_text())
-    assert facts["calibration"] == models.said
-    assert len(models.said) == 4
+    assert facts["calibration"] == models.calibration_notes
+    assert len(models.calibration_notes) == 4
 
     merit = figures_of_run(tmp_path / "after").levels["exam"]
     assert merit["brier"].value == pytest.approx(
@@ -120,8 +120,8 @@ def test_models_of_single_projections_are_calibrated_together_and_not_used_apart
     assert together.fusion.sets is not None
     apart = load_models([tmp_path / "models" / "CC_R", tmp_path / "models" / "CC_L"])
     assert apart.fusion.rule == "mean"
-    assert "not calibrated, for that was fitted with other models together" in apart.said[-1]
-    assert not load_models([tmp_path / "models"], calibrated=False).said
+    assert "not calibrated, for that was fitted with other models together" in apart.calibration_notes[-1]
+    assert not load_models([tmp_path / "models"], calibrated=False).calibration_notes
 
 
 def test_a_run_is_not_gone_on_with_under_another_calibration(catalogue: Path, model: Path, tmp_path: Path) -> None:
@@ -160,5 +160,7 @@ def test_faults_are_refused_and_the_model_stays_as_it_is(
 def test_a_damaged_calibration_is_named(model: Path) -> None:
     content = json.loads((model / "model.json").read_text())
     (model / "model.json").write_text(json.dumps(content | {"calibration": {"images": {"method": "platt"}}}))
-    with pytest.raises(DensightError, match=r"all: its calibration is damaged .*calibrate the model again"):
+    with pytest.raises(
+        DensightError, match=r"all: its calibration is damaged: .*is missing.*calibrate the model again"
+    ):
         load_models([model])

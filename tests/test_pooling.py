@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 
 from densight.assessment.calibration import Fusion
 from densight.assessment.pooling import LEARNED, RULES, fit_weights, pool
+from densight.storage import plain
+from densight.validation import validate
 from densight.vocabulary import DensightError
 
 SINGLE = [rule for rule in RULES if rule != LEARNED]
@@ -89,4 +91,4 @@ def test_faults_are_refused() -> None:
     with pytest.raises(DensightError, match="1 of 6 exams have no projection"):
         pool(np.concatenate([cube[:5], np.full((1, 4, 4), np.nan)]))
     with pytest.raises(ValueError, match="unknown rule of fusion"):
-        Fusion.from_json(Fusion().to_json() | {"rule": "vote"})
+        validate(Fusion, plain(Fusion()) | {"rule": "vote"}, None, "calibrate again")

@@ -30,7 +30,7 @@ from densight.intake.failures import Failure, write_failures
 from densight.intake.mammogram import Mammogram
 from densight.report.embed import embed_picture
 from densight.report.report import write_report
-from densight.storage import write_json
+from densight.storage import plain, write_json
 from densight.vocabulary import BIRADS, PROJECTIONS, DensightError, Projection
 
 VOID = {"meta", "link", "img", "br", "input", "hr", "base"}
@@ -321,7 +321,7 @@ def test_sets_of_classes_are_shown_where_the_calibration_leaves_more_than_one_op
     images = table(6)
     fusion = Fusion(sets=PredictionSets(0.9, (0.5,) * 4, 100, 90))
     write_assessments(tmp_path, images, BIRADS, fusion)
-    write_json(tmp_path / "run.json", facts(fusion=fusion.to_json(), calibration=fusion.words))
+    write_json(tmp_path / "run.json", facts(fusion=plain(fusion), calibration=fusion.words))
     page = Page(write_report(tmp_path))
     exams = read_exams(tmp_path)[0]
     more = exams[exams["set"].str.contains(" ")]

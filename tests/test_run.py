@@ -4,24 +4,46 @@ import errno
 import json
 import os
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from densight.assessment.assess import ImageResult
-from densight.assessment.models import load_models
+import densight
 from densight.assessment.predictions import read_predictions
 from densight.assessment.tables import read_assessments, read_exams
 from densight.intake.exam import find_labelled
 from densight.intake.failures import Failure
-from densight.intake.mammogram import Entry
-from densight.runs.run import RunResult, assess_run
+from densight.runs.outputs import AssessedExam, RunContext
+from densight.runs.request import RunRequest
+from densight.runs.run import RunResult
+from densight.runs.run import run as run_request
 from densight.vocabulary import DensightError
 from tests.examples import write_exam, write_model
 
 TABLES = ("assessments.csv", "breasts.csv", "exams.csv", "predictions_ccr.txt")
+
+
+@dataclass(frozen=True)
+class Recording:
+    """An output that notes how many images each exam has, and fails for some."""
+
+    seen: list[int]
+    faulty: tuple[Path, ...]
+    flags: tuple[str, ...] = ()
+    key: str = "recorded"
+
+    def open(self, context: RunContext) -> Recording:
+        return self
+
+    def write_exam(self, exam: AssessedExam) -> list[Failure]:
+        self.seen.append(len(exam.images))
+        return [Failure(image.entry.path, "no map", "") for image in exam.images if image.entry.path in self.faulty]
+
+    def finish(self, result: RunResult) -> None:
+        """Nothing is left to do."""
 
 
 class Stopped(Exception):
@@ -29,13 +51,11 @@ class Stopped(Exception):
 
 
 def run(model: Path, exams: Path, folder: Path, *, stop_after: int | None = None) -> RunResult:
-    entries = find_labelled(exams, None, "ABCD").entries
-
     def show(done: int, total: int) -> None:
         if stop_after is not None and done >= stop_after:
             raise Stopped
 
-    return assess_run(load_models([model]), entries, folder, {"command": "assess"}, base=exams, progress=show)
+    return densight.run(exams, folder, model=model, progress=show)
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -89,8 +109,11 @@ def test_damaged_lines_of_the_journal_and_a_damaged_record_do_not_end_in_a_trace
 
     assert run(model_folder, exams_folder, tmp_path / "run").resumed == 6
 
-    record.write_text('{"models": [{}, 3]}')
+    record.write_text('{"models": [{}]}')
     with pytest.raises(DensightError, match="holds a run of another model"):
+        run(model_folder, exams_folder, tmp_path / "run")
+    record.write_text('{"models": [{}, 3]}')
+    with pytest.raises(DensightError, match=r"run\.json: models\[1\] is 3 .*into another folder"):
         run(model_folder, exams_folder, tmp_path / "run")
 
 
@@ -191,20 +214,16 @@ def test_an_exam_is_explained_once_all_its_images_are_there_and_again_if_it_was_
     model_folder: Path, exams_folder: Path, tmp_path: Path
 ) -> None:
     run(model_folder, exams_folder, tmp_path / "run")
-    entries = find_labelled(exams_folder, None, "ABCD").entries
+    last = find_labelled(exams_folder, None, "ABCD").entries[-1].path
     seen: list[int] = []
 
-    def explain(word: str, *faulty: Path) -> list[str]:
-        def on_exam(examined: list[tuple[Entry, ImageResult]]) -> tuple[dict[Path, str], list[Failure]]:
-            seen.append(len(examined))
-            maps = {entry.path: f"maps/{entry.projection}" for entry, _ in examined}
-            return maps, [Failure(entry.path, "no map", "") for entry, _ in examined if entry.path in faulty]
+    def explain(method: str, *faulty: Path) -> list[str]:
+        request = RunRequest(
+            exams_folder, tmp_path / "run", (model_folder,), methods=(method,), outputs=(Recording(seen, faulty),)
+        )
+        return [failure.fault for failure in run_request(request).failures]
 
-        models = load_models([model_folder])
-        run = assess_run(models, entries, tmp_path / "run", {}, base=exams_folder, on_exam=on_exam, explained=word)
-        return [failure.fault for failure in run.failures]
-
-    faults = [explain("grad-cam"), explain("grad-cam"), explain("layer-cam", entries[-1].path), explain("layer-cam")]
+    faults = [explain("grad-cam"), explain("grad-cam"), explain("layer-cam", last), explain("layer-cam")]
 
     assert seen == [4, 4, 2, 4, 4, 2, 2]
     assert faults == [[], [], ["no map"], []]

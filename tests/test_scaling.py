@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 from densight.assessment.calibration import Calibration, Fusion
 from densight.assessment.conformal import PredictionSets, fit_sets, mass_before
 from densight.assessment.scaling import SCALINGS, Scaling, fit_scaling
+from densight.storage import plain
+from densight.validation import validate
 from densight.vocabulary import DensightError
 
 PARAMETERS = {"temperature": (1.7,), "ordinal": (0.8, 0.3), "vector": (1.2, 0.9, 1.0, 1.1, 0.1, -0.2, 0.0, 0.3)}
@@ -74,7 +76,9 @@ class TestScaling:
         with pytest.raises(DensightError, match="no case to fit"):
             fit_scaling(np.empty((0, 4)), [])
         with pytest.raises(ValueError, match="unknown scaling"):
-            Scaling.from_json(Scaling("temperature", (1.0,), 1, 1).to_json() | {"method": "platt"})
+            validate(
+                Scaling, plain(Scaling("temperature", (1.0,), 1, 1)) | {"method": "platt"}, None, "calibrate again"
+            )
 
 
 class TestSets:
@@ -135,5 +139,5 @@ def test_a_calibration_comes_back_from_json() -> None:
     fusion = Fusion("learned", (0.4, 0.3, 0.2, 0.1), scaling, of_exams, sets)
     whole = Calibration(scaling, fusion, ("ab", "cd"), {"split": "validation"})
     for one in (whole, Calibration(None, Fusion(), (), {})):
-        assert Calibration.from_json(one.to_json()) == one
+        assert validate(Calibration, plain(one), None, "calibrate again") == one
     assert len(fusion.words) == 4

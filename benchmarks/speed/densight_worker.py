@@ -22,9 +22,7 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 from worker import serve
 
-from densight.assessment.assess import ImageResult
 from densight.assessment.models import Models
-from densight.explanation.explain import explain
 from densight.explanation.methods.gradcam import grad_cam
 from densight.intake.exam import find_inputs, read_entry
 from densight.intake.failures import Failure
@@ -36,7 +34,9 @@ from densight.network.engine import Computing
 from densight.network.keras import read_keras_bundle
 from densight.network.onnx import write_onnx
 from densight.preparation.prepare import frame, prepare
-from densight.runs.run import assess_run
+from densight.runs.drawing_pool import draw_in_turn
+from densight.runs.outputs import AssessedExam, RunContext
+from densight.runs.run import RunResult, assess_entries
 from densight.training.data import FramedImages
 from densight.training.fit import fit, open_device
 from densight.training.recipe import read_recipe
@@ -50,19 +50,29 @@ def prepared(models: Models, entries: Sequence[Entry]) -> list[Tensor]:
     return [torch.from_numpy(prepare(read_entry(entry), preparation).tensor)[None] for entry in entries]
 
 
+class FramedMaps:
+    """An output that makes the maps of every class and writes nothing."""
+
+    key = "framed maps"
+
+    def write_exam(self, exam: AssessedExam) -> list[Failure]:
+        """Make the maps of all classes in the network's frame."""
+        for image in exam.images:
+            for label in BIRADS:
+                image.explanations[0].framed(label)
+        return []
+
+    def finish(self, result: RunResult) -> None:
+        """Nothing is left to do."""
+
+
 def assessing(models: Models, entries: list[Entry], run: Path, *, maps: bool = False) -> Callable[[], list[float]]:
     """A task that assesses images from their files into a run folder, and makes the maps of every class of each."""
-
-    def on_exam(examined: list[tuple[Entry, ImageResult]]) -> tuple[dict[Path, str], list[Failure]]:
-        for _, one in examined:
-            explanation = explain(one)
-            for label in BIRADS:
-                explanation.framed(label)
-        return {}, []
+    context = RunContext(run, run.parent, models, tuple(entries), ("grad-cam",) if maps else (), None, draw_in_turn)
 
     def task() -> list[float]:
         shutil.rmtree(run, ignore_errors=True)
-        found = assess_run(models, entries, run, {}, base=run.parent, on_exam=on_exam if maps else None)
+        found = assess_entries(context, [FramedMaps()] if maps else [])
         assert found.images is not None
         assert len(found.images) == len(entries)
         return [float(p) for p in found.images[[f"p_{label}" for label in BIRADS]].to_numpy().ravel()]

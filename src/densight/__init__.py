@@ -15,47 +15,54 @@ Examples
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+import lazy_loader
 
 if TYPE_CHECKING:
     from densight import anatomy, phantom
+    from densight.assessment.assess import Assessment
+    from densight.explanation.explanation import Explanation
     from densight.intake.exam import read_exam
     from densight.intake.image import read_mammogram
-    from densight.model import Model, load_model
+    from densight.intake.mammogram import Exam, Mammogram
+    from densight.model import Model, load_model, run
+    from densight.runs.run import RunResult
     from densight.vocabulary import BIRADS, PROJECTIONS, DensightError, Laterality, Projection, View
 
 __all__ = [
     "BIRADS",
     "PROJECTIONS",
+    "Assessment",
     "DensightError",
+    "Exam",
+    "Explanation",
     "Laterality",
+    "Mammogram",
     "Model",
     "Projection",
+    "RunResult",
     "View",
     "anatomy",
     "load_model",
     "phantom",
     "read_exam",
     "read_mammogram",
+    "run",
 ]
 
-_HOMES = {
-    "read_exam": "densight.intake.exam",
-    "read_mammogram": "densight.intake.image",
-    "Model": "densight.model",
-    "load_model": "densight.model",
-}
-"""Where names live that are loaded when they are first used, so that ``import densight`` is instant."""
-
-
-def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module 'densight' has no attribute {name!r}")
-    if name in ("anatomy", "phantom"):
-        return import_module(f"densight.{name}")
-    return getattr(import_module(_HOMES.get(name, "densight.vocabulary")), name)
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+# Loaded when they are first used, so that ``import densight`` is instant.
+__getattr__, __dir__, _ = lazy_loader.attach(
+    __name__,
+    submodules=["anatomy", "phantom"],
+    submod_attrs={
+        "assessment.assess": ["Assessment"],
+        "explanation.explanation": ["Explanation"],
+        "intake.exam": ["read_exam"],
+        "intake.image": ["read_mammogram"],
+        "intake.mammogram": ["Exam", "Mammogram"],
+        "model": ["Model", "load_model", "run"],
+        "runs.run": ["RunResult"],
+        "vocabulary": ["BIRADS", "PROJECTIONS", "DensightError", "Laterality", "Projection", "View"],
+    },
+)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
+from typing import TypeVar
 
 __all__ = [
     "BIRADS",
@@ -13,6 +14,7 @@ __all__ = [
     "PROJECTIONS",
     "PROJECTION_WORDS",
     "SPLITS",
+    "ByProjection",
     "DensightError",
     "Laterality",
     "Projection",
@@ -167,6 +169,45 @@ def find_projection(text: str) -> Projection | None:
         return None
     words = found[-1].groupdict()
     return Projection.of(words["view"] or words["view2"], (words["side"] or words["side2"])[0])
+
+
+Value = TypeVar("Value")
+
+
+class ByProjection(Mapping[Projection, Value]):
+    """A value per projection, found by the projection in any usual spelling.
+
+    Parameters
+    ----------
+    values : mapping of Projection to value
+
+    Examples
+    --------
+    >>> density = ByProjection({Projection.CC_R: "B", Projection.MLO_R: "C"})
+    >>> density["MLO_R"], density["R-MLO"], density[Projection.CC_R]
+    ('C', 'C', 'B')
+    >>> density["MLO_L"]
+    Traceback (most recent call last):
+    KeyError: "no projection 'MLO_L'; there are CC_R, MLO_R"
+    """
+
+    def __init__(self, values: Mapping[Projection, Value]) -> None:
+        self._values = dict(values)
+
+    def __getitem__(self, projection: str) -> Value:
+        known = find_projection(str(projection))
+        if known is None or known not in self._values:
+            raise KeyError(f"no projection {str(projection)!r}; there are {', '.join(self._values)}")
+        return self._values[known]
+
+    def __iter__(self) -> Iterator[Projection]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __repr__(self) -> str:
+        return f"<{', '.join(self._values)}>"
 
 
 def check_classes(classes: Sequence[str]) -> tuple[str, ...]:

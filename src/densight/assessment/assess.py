@@ -12,12 +12,13 @@ import numpy.typing as npt
 from densight.anatomy.reading import Anatomy, read
 from densight.assessment.fusion import predicted_class, set_labels
 from densight.assessment.models import Models
+from densight.assessment.percent_density import PercentDensity, fuse_percent_density
 from densight.assessment.refusal import Refusal, check_anatomy, check_features
 from densight.assessment.scaling import Scaling
 from densight.intake.mammogram import Mammogram
 from densight.network.bundle import Bundle
 from densight.preparation.prepare import Prepared, prepare
-from densight.vocabulary import PROJECTIONS, DensightError, Laterality, Projection
+from densight.vocabulary import PROJECTIONS, ByProjection, DensightError, Laterality, Projection
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -53,9 +54,15 @@ class _Assessed:
         return predicted_class(self.probabilities[None], self.classes)[0]
 
 
-@dataclass(frozen=True, eq=False)
+def _summary(assessed: _Assessed, percent_density: float | None) -> str:
+    """The class, its probability and the percent density, for a short ``repr``."""
+    percent = "" if percent_density is None else f", percent density {percent_density:.0f} %"
+    return f"{assessed.density} (probability {assessed.probabilities.max():.2f}){percent}"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class ImageAssessment(_Assessed):
-    """What a model says of one mammogram.
+    """The assessment of one mammogram.
 
     Parameters
     ----------
@@ -79,10 +86,13 @@ class ImageAssessment(_Assessed):
     percent_density: float | None
     warnings: tuple[str, ...]
 
+    def __repr__(self) -> str:
+        return f"<ImageAssessment {self.projection}: {_summary(self, self.percent_density)}>"
 
-@dataclass(frozen=True, eq=False)
+
+@dataclass(frozen=True, eq=False, repr=False)
 class BreastAssessment(_Assessed):
-    """What a breast's CC and MLO say together, or the one there is: their mean, but for a calibration.
+    """The assessment of a breast: the mean of its CC and MLO, or the one there is, unless a calibration changes it.
 
     Parameters
     ----------
@@ -90,17 +100,25 @@ class BreastAssessment(_Assessed):
     probabilities : ndarray of float32, shape (k,)
     missing : tuple of Projection
         What was not there.
-    percent_density : float or None
-        The mean over its images that have one.
+    percent : PercentDensity
+        Its percent density, of how many images, and why others have none.
     """
 
     missing: tuple[Projection, ...]
-    percent_density: float | None
+    percent: PercentDensity
+
+    @property
+    def percent_density(self) -> float | None:
+        """The mean over the projections that have one; None where none has."""
+        return self.percent.value
+
+    def __repr__(self) -> str:
+        return f"<BreastAssessment {_summary(self, self.percent_density)}>"
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Assessment(_Assessed):
-    """What a model says of an exam: the mean over the projections there are, but for a calibration.
+    """The assessment of an exam: the mean over the projections there are, unless a calibration changes it.
 
     Parameters
     ----------
@@ -108,13 +126,13 @@ class Assessment(_Assessed):
         The labels, from the least to the most dense.
     probabilities : ndarray of float32, shape (k,)
     images : mapping of Projection to ImageAssessment
-        Its keys are strings too: ``images["MLO_R"]``.
+        Its keys are strings too: ``images["MLO_R"]`` or ``images["R-MLO"]``.
     breasts : mapping of Laterality to BreastAssessment
         ``breasts["R"]``, ``breasts["L"]``, those there are.
     missing : tuple of Projection
         The projections that were not there.
-    percent_density : float or None
-        The mean over its images that have one.
+    percent : PercentDensity
+        Its percent density, of how many images, and why others have none.
     set : tuple of str or None
         Neighbouring classes that hold the true one as often as the model's calibration promises; None without one.
     refused : mapping of Projection to str
@@ -124,9 +142,17 @@ class Assessment(_Assessed):
     images: Mapping[Projection, ImageAssessment]
     breasts: Mapping[Laterality, BreastAssessment]
     missing: tuple[Projection, ...]
-    percent_density: float | None
+    percent: PercentDensity
     set: tuple[str, ...] | None = None
     refused: Mapping[Projection, str] = field(default_factory=dict)
+
+    @property
+    def percent_density(self) -> float | None:
+        """The mean over the projections that have one; None where none has."""
+        return self.percent.value
+
+    def __repr__(self) -> str:
+        return f"<Assessment {_summary(self, self.percent_density)}, {', '.join(self.images)}>"
 
 
 @dataclass(frozen=True, eq=False)
@@ -219,7 +245,7 @@ def run_network(
     check_features(bundle, mammogram, features)
     if scaling is not None:
         probabilities = scaling.apply(probabilities[None])[0].astype(np.float32)
-    said = ImageAssessment(
+    assessment = ImageAssessment(
         bundle.facts.classes,
         probabilities,
         mammogram.projection,
@@ -228,7 +254,7 @@ def run_network(
         anatomy.percent_density,
         (*anatomy.verdict.faults, *anatomy.verdict.notes),
     )
-    return ImageResult(mammogram, prepared, features, bundle, said, anatomy)
+    return ImageResult(mammogram, prepared, features, bundle, assessment, anatomy)
 
 
 def assess_exam(models: Models, mammograms: Sequence[Mammogram]) -> tuple[Assessment, list[ImageResult]]:
@@ -279,13 +305,13 @@ def fuse_images(
         if of_side:
             missing = tuple(p for p in PROJECTIONS if p.laterality == side and p not in images)
             fused = _fuse(models, of_side, whole=False)
-            breasts[side] = BreastAssessment(models.classes, fused, missing, _mean_density(list(of_side.values())))
+            breasts[side] = BreastAssessment(models.classes, fused, missing, _percent_density(of_side))
     missing = tuple(projection for projection in PROJECTIONS if projection not in {*images, *refused})
     fused = _fuse(models, images, whole=True)
-    density = _mean_density(list(images.values()))
     sets = models.fusion.sets
     labels = None if sets is None else tuple(set_labels(sets.of(fused[None]), models.classes)[0].split())
-    return Assessment(models.classes, fused, images, breasts, missing, density, labels, refused)
+    percent = _percent_density(images)
+    return Assessment(models.classes, fused, ByProjection(images), breasts, missing, percent, labels, refused)
 
 
 def assess_image(models: Models, seen: PreparedImage) -> ImageResult:
@@ -302,9 +328,10 @@ def assess_image(models: Models, seen: PreparedImage) -> ImageResult:
     return run_network(bundle, seen, scaling=scaling, engine=models.engines[bundle])
 
 
-def _mean_density(images: Sequence[ImageAssessment]) -> float | None:
-    measured = [image.percent_density for image in images if image.percent_density is not None]
-    return float(np.mean(measured)) if measured else None
+def _percent_density(images: Mapping[Projection, ImageAssessment]) -> PercentDensity:
+    return fuse_percent_density(
+        (projection, image.percent_density, ", ".join(image.warnings)) for projection, image in images.items()
+    )
 
 
 def _fuse(models: Models, images: Mapping[Projection, ImageAssessment], *, whole: bool) -> Probabilities:

@@ -25,6 +25,7 @@ from densight.assessment.models import Models
 from densight.assessment.pooling import LEARNED, fit_weights
 from densight.assessment.scaling import fit_scaling
 from densight.network.bundle import Bundle, write_calibration
+from densight.storage import plain
 from densight.vocabulary import DensightError
 
 if TYPE_CHECKING:
@@ -109,9 +110,7 @@ def store_calibration(models: Models, calibrations: Mapping[str, Calibration]) -
             raise DensightError(
                 "only a model bundle can keep a calibration", bundle.folder, "make one with densight convert"
             )
-    return Models(
-        tuple(write_calibration(bundle, calibrations[bundle.checksum].to_json()) for bundle in models.bundles)
-    )
+    return Models(tuple(write_calibration(bundle, plain(calibrations[bundle.checksum])) for bundle in models.bundles))
 
 
 def _fit_fusion(

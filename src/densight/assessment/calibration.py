@@ -20,7 +20,7 @@ import numpy.typing as npt
 from densight.assessment.conformal import PredictionSets
 from densight.assessment.pooling import RULES, pool
 from densight.assessment.scaling import Scaling
-from densight.vocabulary import PROJECTIONS, Projection
+from densight.vocabulary import PROJECTIONS, DensightError, Projection
 
 __all__ = ["Calibration", "Fusion"]
 
@@ -48,6 +48,10 @@ class Fusion:
     breast: Scaling | None = None
     exam: Scaling | None = None
     sets: PredictionSets | None = None
+
+    def __post_init__(self) -> None:
+        if self.rule not in RULES:
+            raise DensightError(f"unknown rule of fusion {self.rule!r}", remedy=f"use one of {', '.join(RULES)}")
 
     def of_breasts(self, cube: npt.ArrayLike) -> Floats:
         """The probabilities of breasts, shape (n, k), from those by projection, shape (n, 4, k)."""
@@ -89,28 +93,6 @@ class Fusion:
             )
         return said
 
-    def to_json(self) -> dict[str, Any]:
-        """Plain values."""
-        return {
-            "rule": self.rule,
-            "weights": self.weights and list(self.weights),
-            "breast": self.breast and self.breast.to_json(),
-            "exam": self.exam and self.exam.to_json(),
-            "sets": self.sets and self.sets.to_json(),
-        }
-
-    @classmethod
-    def from_json(cls, content: Mapping[str, Any]) -> Fusion:
-        """The inverse of :meth:`to_json`."""
-        if content["rule"] not in RULES:
-            raise ValueError(f"unknown rule of fusion {content['rule']!r}")
-        breast, exam = (
-            Scaling.from_json(content[name]) if content[name] is not None else None for name in ("breast", "exam")
-        )
-        weights = None if content["weights"] is None else tuple(map(float, content["weights"]))
-        sets = None if content["sets"] is None else PredictionSets.from_json(content["sets"])
-        return cls(content["rule"], weights, breast, exam, sets)
-
 
 @dataclass(frozen=True)
 class Calibration:
@@ -132,18 +114,3 @@ class Calibration:
     fusion: Fusion
     models: tuple[str, ...]
     record: dict[str, Any]
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values."""
-        return {
-            "images": self.images and self.images.to_json(),
-            "fusion": self.fusion.to_json(),
-            "models": list(self.models),
-            "record": self.record,
-        }
-
-    @classmethod
-    def from_json(cls, content: Mapping[str, Any]) -> Calibration:
-        """The inverse of :meth:`to_json`."""
-        images = None if content["images"] is None else Scaling.from_json(content["images"])
-        return cls(images, Fusion.from_json(content["fusion"]), tuple(content["models"]), content["record"])

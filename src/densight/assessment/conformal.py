@@ -7,9 +7,8 @@ came a share of at least ``coverage`` has its true class in its set.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -70,21 +69,6 @@ class PredictionSets:
     def by_class(self) -> bool:
         """Whether the promise is of each class."""
         return len(set(self.thresholds)) > 1
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values."""
-        return {
-            "coverage": self.coverage,
-            "thresholds": list(self.thresholds),
-            "cases": self.cases,
-            "patients": self.patients,
-        }
-
-    @classmethod
-    def from_json(cls, content: Mapping[str, Any]) -> PredictionSets:
-        """The inverse of :meth:`to_json`."""
-        thresholds = tuple(map(float, content["thresholds"]))
-        return cls(float(content["coverage"]), thresholds, content["cases"], content["patients"])
 
 
 def check_coverage(coverage: float) -> None:

@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from densight.assessment.calibration import Fusion
+from densight.assessment.percent_density import fuse_percent_density
 from densight.vocabulary import PROJECTIONS, DensightError, Projection
 
 if TYPE_CHECKING:
@@ -206,7 +207,9 @@ def fuse_breasts(images: pd.DataFrame, classes: Sequence[str], fusion: Fusion = 
         Columns ``exam_id``, ``patient_id``, ``laterality``, ``density`` (the reference; empty where no image has a
         label, and where labels differ, which ``assumed`` then says), ``p_<class>``, ``predicted``, ``projections``
         (those there are), ``missing`` (those there are not) and ``assumed``, in the order in which the breasts first
-        occur.
+        occur. Where the images have the column ``percent_density``, three more: ``percent_density`` (0 to 100, NaN
+        where no image has one; see `densight.assessment.percent_density`), ``percent_density_images`` (of how many
+        images it is) and ``percent_density_missing`` (the images that have none, and why: their ``warnings``).
 
     Raises
     ------
@@ -319,7 +322,28 @@ def _fuse(images: pd.DataFrame, classes: Sequence[str], keys: list[str], fusion:
         "" if once and len(of_unit) < 2 else _assumed(row, of_unit)
         for once, row, of_unit in zip(plain, list(counts), labels, strict=True)
     ]
+    if "percent_density" in images:
+        for name, column in _percent_columns(images, units, len(table)).items():
+            table[name] = column
     return table
+
+
+def _percent_columns(
+    images: pd.DataFrame, units: npt.NDArray[np.int64], count: int
+) -> dict[str, list[float] | list[int] | list[str]]:
+    """The percent density of each breast or exam, of how many images it is, and why others have none."""
+    of_unit: list[list[tuple[Projection, float | None, str]]] = [[] for _ in range(count)]
+    warnings = images["warnings"] if "warnings" in images else [""] * len(images)
+    rows = zip(units.tolist(), images["view"], images["laterality"], images["percent_density"], warnings, strict=True)
+    for unit, view, laterality, value, reason in rows:
+        known = None if value in ("", None) else float(value)
+        of_unit[unit].append((Projection.of(view, laterality), known, str(reason).replace("; ", ", ")))
+    fused = [fuse_percent_density(rows) for rows in of_unit]
+    return {
+        "percent_density": [np.nan if one.value is None else one.value for one in fused],
+        "percent_density_images": [one.images for one in fused],
+        "percent_density_missing": [one.reasons for one in fused],
+    }
 
 
 @cache

@@ -12,6 +12,7 @@ from densight.intake.mammogram import projection_unknown
 from densight.network.bundle import Bundle, read_bundle
 from densight.network.engine import Computing, Engine, build_engine
 from densight.network.shipped import is_shipped, model_folder
+from densight.validation import validate
 from densight.vocabulary import PROJECTIONS, DensightError, Projection
 
 __all__ = ["DEVICES", "Models", "load_models"]
@@ -31,6 +32,8 @@ class Models:
         Whether they use the calibrations that they hold.
     computing : Computing
         How their networks are run.
+    sources : tuple of path-like
+        What they were loaded from, as `load_models` was given it.
 
     Raises
     ------
@@ -41,6 +44,7 @@ class Models:
     bundles: tuple[Bundle, ...]
     calibrated: bool = True
     computing: Computing = field(default_factory=Computing)
+    sources: tuple[str | Path, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.bundles:
@@ -98,7 +102,7 @@ class Models:
         return first.fusion if set(first.models) == {bundle.checksum for bundle in self.bundles} else Fusion()
 
     @property
-    def said(self) -> list[str]:
+    def calibration_notes(self) -> list[str]:
         """What the models' calibration does, in words, and what of it is not used."""
         words = []
         for bundle in self.bundles:
@@ -179,9 +183,8 @@ def load_models(
 
     if device not in DEVICES:
         raise DensightError(f"unknown device {device!r}", remedy=f"use one of {', '.join(DEVICES)}")
-    models = Models(
-        tuple(bundle for source in sources for bundle in _read(Path(source))), calibrated, computing or Computing()
-    )
+    bundles = tuple(bundle for source in sources for bundle in _read(Path(source)))
+    models = Models(bundles, calibrated, computing or Computing(), tuple(sources))
     try:
         for bundle in models.bundles:
             bundle.network.to(torch.device(device))
@@ -192,13 +195,13 @@ def load_models(
 
 
 def _read_calibration(bundle: Bundle) -> Calibration:
-    assert bundle.facts.calibration is not None
-    try:
-        return Calibration.from_json(bundle.facts.calibration)
-    except (KeyError, TypeError, ValueError) as error:
-        raise DensightError(
-            f"its calibration is damaged ({error!r})", bundle.folder, "calibrate the model again"
-        ) from error
+    return validate(
+        Calibration,
+        bundle.facts.calibration,
+        bundle.folder,
+        "calibrate the model again",
+        prefix="its calibration is damaged: ",
+    )
 
 
 def _read(source: Path) -> list[Bundle]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -54,6 +53,10 @@ class Scaling:
     cases: int
     patients: int
 
+    def __post_init__(self) -> None:
+        if self.method not in SCALINGS:
+            raise DensightError(f"unknown scaling {self.method!r}", remedy=f"use one of {', '.join(SCALINGS)}")
+
     def apply(self, probabilities: npt.ArrayLike) -> Floats:
         """Scale probabilities.
 
@@ -72,22 +75,6 @@ class Scaling:
         """What it is, in words."""
         numbers = ", ".join(f"{value:.3g}" for value in self.parameters)
         return f"{self.method} scaling ({numbers}), fitted on {self.cases} cases of {self.patients} patients"
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values."""
-        return {
-            "method": self.method,
-            "parameters": list(self.parameters),
-            "cases": self.cases,
-            "patients": self.patients,
-        }
-
-    @classmethod
-    def from_json(cls, content: Mapping[str, Any]) -> Scaling:
-        """The inverse of :meth:`to_json`."""
-        if content["method"] not in SCALINGS:
-            raise ValueError(f"unknown scaling {content['method']!r}")
-        return cls(content["method"], tuple(map(float, content["parameters"])), content["cases"], content["patients"])
 
 
 def fit_scaling(

@@ -14,6 +14,7 @@ from densight.cli.options import (
     InputArgument,
     ModelOption,
     PrecisionOption,
+    RedcapOption,
     RunOption,
     SplitOption,
 )
@@ -31,6 +32,7 @@ def assess(
     precision: PrecisionOption = "fp32",
     dicom: DicomOption = False,
     identified: IdentifiedOption = False,
+    redcap: RedcapOption = False,
 ) -> None:
     """Assess the density of images, breasts and exams.
 
@@ -46,18 +48,19 @@ def assess(
 
     densight assess exams/ -o run/
     """
-    from densight.cli.runs import run_input
+    from densight.cli.runs import exit_status, run_request
     from densight.network.engine import Computing
     from densight.network.shipped import DEFAULT
+    from densight.runs.outputs import choose_outputs
+    from densight.runs.request import RunRequest
 
-    failed = run_input(
+    request = RunRequest(
         source,
-        model or [Path(DEFAULT)],
         output,
+        tuple(model or [DEFAULT]),
         split=split,
         device=device,
-        dicom=dicom,
-        identified=identified,
         computing=Computing(engine, precision),
+        outputs=choose_outputs(dicom=dicom, identified=identified, redcap=redcap),
     )
-    raise typer.Exit(1 if failed else 0)
+    raise typer.Exit(exit_status(run_request(request)))

@@ -62,8 +62,9 @@ def calibrate(
     from densight.assessment.pooling import RULES
     from densight.assessment.scaling import SCALINGS
     from densight.assessment.tables import read_assessments
-    from densight.cli.runs import run_input
+    from densight.cli.runs import exit_status, run_request
     from densight.network.shipped import is_shipped, model_folder
+    from densight.runs.request import RunRequest
 
     for name, known, words in ((method, SCALINGS, "scaling"), (fusion, RULES, "rule of fusion")):
         if name not in known:
@@ -74,7 +75,8 @@ def calibrate(
         raise DensightError("the models that come with densight are not changed", one, remedy)
     if split == "train":
         raise DensightError("a model is not calibrated on what it has learnt from", remedy="use --split validation")
-    failed = run_input(source, model, output, split=split, device=device, calibrated=False)
+    request = RunRequest(source, output, tuple(model), split=split, device=device, calibrated=False)
+    status = exit_status(run_request(request))
     models = load_models(model, device, calibrated=False)
     images, _ = read_assessments(output, models.classes)
     record: dict[str, Any] = {"input": source.resolve().name, "split": split, "densight": version("densight")}
@@ -83,9 +85,9 @@ def calibrate(
     )
     calibrated = store_calibration(models, fitted)
     console = open_console()
-    reply(bundles=[bundle.folder for bundle in calibrated.bundles], said=calibrated.said)
+    reply(bundles=[bundle.folder for bundle in calibrated.bundles], calibration=calibrated.calibration_notes)
     _tell_change(images, calibrated)
-    for words in calibrated.said:
+    for words in calibrated.calibration_notes:
         print_line(console, words)
     sets = calibrated.fusion.sets
     if sets is not None and sets.patients < FEWEST:
@@ -94,7 +96,7 @@ def calibrate(
         console,
         f"Written into {', '.join(str(bundle.folder) for bundle in calibrated.bundles)}; assess uses it from now on.",
     )
-    raise typer.Exit(1 if failed else 0)
+    raise typer.Exit(status)
 
 
 def _tell_change(images: pd.DataFrame, models: Models) -> None:

@@ -15,6 +15,7 @@ from densight.cli.options import (
     InputArgument,
     ModelOption,
     PrecisionOption,
+    RedcapOption,
     RunOption,
     SplitOption,
     complete_methods,
@@ -47,6 +48,7 @@ def explain(
     precision: PrecisionOption = "fp32",
     dicom: DicomOption = False,
     identified: IdentifiedOption = False,
+    redcap: RedcapOption = False,
 ) -> None:
     """Assess exams and show which tissue speaks for each class.
 
@@ -64,20 +66,21 @@ def explain(
 
     densight explain exams/ --method grad-cam,deep-lift
     """
-    from densight.cli.runs import run_input
+    from densight.cli.runs import exit_status, run_request
     from densight.network.engine import Computing
     from densight.network.shipped import DEFAULT
+    from densight.runs.outputs import choose_outputs
+    from densight.runs.request import RunRequest
 
-    failed = run_input(
+    request = RunRequest(
         source,
-        model or [Path(DEFAULT)],
         output,
+        tuple(model or [DEFAULT]),
         split=split,
         device=device,
-        methods=read_names(method) or ["grad-cam"],
+        methods=tuple(read_names(method)) or ("grad-cam",),
         layer=layer,
-        dicom=dicom,
-        identified=identified,
         computing=Computing(engine, precision),
+        outputs=choose_outputs(dicom=dicom, identified=identified, redcap=redcap),
     )
-    raise typer.Exit(1 if failed else 0)
+    raise typer.Exit(exit_status(run_request(request)))

@@ -19,6 +19,7 @@ __all__ = [
     "ModelOption",
     "OwnModelOption",
     "PrecisionOption",
+    "RedcapOption",
     "RunOption",
     "SplitOption",
     "complete",
@@ -113,6 +114,9 @@ IdentifiedOption = Annotated[
         help="With --dicom: take over the patient's name and id and the exam's dates, as a PACS needs them. Otherwise "
         "a pseudonym stands for them.",
     ),
+]
+RedcapOption = Annotated[
+    bool, typer.Option("--redcap", help="Write the exams in REDCap's import form, too, with the data dictionary.")
 ]
 SplitOption = Annotated[
     str | None,

@@ -26,6 +26,7 @@ __all__ = [
     "open_bar",
     "open_console",
     "print_failures",
+    "print_left_out",
     "print_line",
 ]
 
@@ -82,12 +83,17 @@ def print_failures(console: Console, failures: Sequence[Failure], listed: Path) 
 
 
 def keep_left_out(console: Console, left_out: Sequence[LeftOut], folder: Path) -> None:
-    """List in a folder what was left out, and say how much of it for which reason."""
+    """List in a folder what was left out, and print how much of it for which reason."""
     from densight.intake.failures import NOT_ASSESSED, write_left_out
 
     listed = folder / NOT_ASSESSED
     write_left_out(listed, left_out)
     reply(not_assessed=left_out)
+    print_left_out(console, left_out, listed)
+
+
+def print_left_out(console: Console, left_out: Sequence[LeftOut], listed: Path) -> None:
+    """How many files were not assessed, by reason, and where they are listed."""
     if not left_out:
         return
     print_line(console, f"{count(len(left_out), 'file')} not assessed:")

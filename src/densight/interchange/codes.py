@@ -22,6 +22,7 @@ __all__ = [
     "OWN_SCHEME",
     "PECTORAL_MUSCLE",
     "PERCENT",
+    "PERCENT_DENSITY_IMAGES",
     "PERCENT_FIBROGLANDULAR",
     "SIDES",
     "STRUCTURE",
@@ -52,6 +53,7 @@ COMPOSITIONS = {
 }
 """What the classes A to D are called."""
 PERCENT_FIBROGLANDULAR = Coded("111046", "DCM", "Percent Fibroglandular Tissue")
+PERCENT_DENSITY_IMAGES = Coded("density-images", OWN_SCHEME, "Images of the percent fibroglandular tissue")
 CLASS_ACTIVATION = Coded("130402", "DCM", "Class activation")
 GRADIENT_CLASS_ACTIVATION = Coded("130403", "DCM", "Gradient-weighted class activation")
 MAMMOGRAPHY = Coded("71651007", "SCT", "Mammography")

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from densight.assessment.assess import Assessment, BreastAssessment
@@ -18,6 +17,7 @@ from densight.interchange.codes import (
     COMPOSITIONS,
     MAMMOGRAPHY,
     OWN_SCHEME,
+    PERCENT_DENSITY_IMAGES,
     PERCENT_FIBROGLANDULAR,
     SIDES,
     Coded,
@@ -38,6 +38,8 @@ _UNITS = "http://unitsofmeasure.org"
 
 def make_fhir(assessment: Assessment, sources: Sequence[Source], models: Sequence[str]) -> dict[str, Any]:
     """Make a Bundle of a DiagnosticReport, preliminary, and an Observation of the exam and of each breast.
+
+    The same assessment gives the same Bundle: it bears no time of its own.
 
     Parameters
     ----------
@@ -63,7 +65,7 @@ def make_fhir(assessment: Assessment, sources: Sequence[Source], models: Sequenc
     units: list[tuple[str, Assessment | BreastAssessment, Laterality | None]] = [("exam", assessment, None)]
     units += [(f"breast {side}", breast, side) for side, breast in assessment.breasts.items()]
     observations = [
-        _observation(said, side, models) | common | {"id": _id(name, sources, models)} for name, said, side in units
+        _observation(unit, side, models) | common | {"id": _id(name, sources, models)} for name, unit, side in units
     ]
     study = f"urn:oid:{sources[0].study}"
     report = {
@@ -80,19 +82,22 @@ def make_fhir(assessment: Assessment, sources: Sequence[Source], models: Sequenc
     return {
         "resourceType": "Bundle",
         "type": "collection",
-        "timestamp": datetime.now(UTC).isoformat(timespec="seconds"),
         "entry": [{"fullUrl": f"urn:uuid:{one['id']}", "resource": one} for one in (report, *observations)],
     }
 
 
-def _observation(said: Assessment | BreastAssessment, side: Laterality | None, models: Sequence[str]) -> dict[str, Any]:
+def _observation(
+    assessment: Assessment | BreastAssessment, side: Laterality | None, models: Sequence[str]
+) -> dict[str, Any]:
     parts = [
         {"code": _concept(probability_of(label)), "valueQuantity": {"value": round(float(value), 4), "code": "1"}}
-        for label, value in zip(said.classes, said.probabilities, strict=True)
+        for label, value in zip(assessment.classes, assessment.probabilities, strict=True)
     ]
-    if said.percent_density is not None:
-        percent = {"value": round(said.percent_density, 4), "unit": "%", "code": "%"}
+    if assessment.percent_density is not None:
+        percent = {"value": round(assessment.percent_density, 4), "unit": "%", "code": "%"}
         parts.append({"code": _concept(PERCENT_FIBROGLANDULAR), "valueQuantity": percent})
+    number = {"value": assessment.percent.images, "code": "1"}
+    parts.append({"code": _concept(PERCENT_DENSITY_IMAGES), "valueQuantity": number})
     for part in parts:
         part["valueQuantity"]["system"] = _UNITS
     where = [_coding(BREAST), *([] if side is None else [_coding(SIDES[side])])]
@@ -100,9 +105,10 @@ def _observation(said: Assessment | BreastAssessment, side: Laterality | None, m
         "resourceType": "Observation",
         "code": _concept(BREAST_COMPOSITION),
         "bodySite": {"coding": where, "text": " ".join(coding["display"] for coding in reversed(where))},
-        "valueCodeableConcept": _concept(COMPOSITIONS[said.density]),
+        "valueCodeableConcept": _concept(COMPOSITIONS[assessment.density]),
         "device": {"display": _device(models)},
         "component": parts,
+        **({"note": [{"text": assessment.percent.summary}]} if assessment.percent.missing else {}),
     }
 
 

@@ -1,4 +1,4 @@
-"""The structured report: what a model says of an exam, in DICOM's words.
+"""The structured report of an exam: a model's assessment in DICOM's words.
 
 Source: DICOM PS3.16, TID 1500 (Measurement Report), TID 1501 and TID 300; PS3.3, annex A.35.3 (Comprehensive SR).
 """
@@ -21,6 +21,7 @@ from densight.interchange.codes import (
     NO_UNITS,
     OWN_SCHEME,
     PERCENT,
+    PERCENT_DENSITY_IMAGES,
     PERCENT_FIBROGLANDULAR,
     SIDES,
     Coded,
@@ -41,7 +42,8 @@ def make_report(assessment: Assessment, sources: Mapping[Projection, Source], mo
     """Make the structured report of an exam: of it, of each breast and of each image.
 
     Each has the composition, the probability of each class and, where it could be measured, the percent fibroglandular
-    tissue (by area), with the algorithm's name, version and models. It is complete, preliminary and not verified.
+    tissue (by area; of the exam and of a breast with the number of images that it is of), with the algorithm's name,
+    version and models. It is complete, preliminary and not verified.
 
     Parameters
     ----------
@@ -120,7 +122,7 @@ def _groups(assessment: Assessment, sources: Mapping[Projection, Source], models
 
 def _group(
     name: str,
-    said: Assessment | BreastAssessment | ImageAssessment,
+    assessment: Assessment | BreastAssessment | ImageAssessment,
     sources: Sequence[Source],
     side: Laterality | None,
     models: Sequence[str],
@@ -140,12 +142,15 @@ def _group(
     ]
     measured = [
         Measurement(_concept(probability_of(label)), _rounded(value), _concept(NO_UNITS))
-        for label, value in zip(said.classes, said.probabilities, strict=True)
+        for label, value in zip(assessment.classes, assessment.probabilities, strict=True)
     ]
-    if said.percent_density is not None:
-        percent = _rounded(said.percent_density)
+    if assessment.percent_density is not None:
+        percent = _rounded(assessment.percent_density)
         concept, unit = _concept(PERCENT_FIBROGLANDULAR), _concept(PERCENT)
         measured.append(Measurement(concept, percent, unit))
+    if not isinstance(assessment, ImageAssessment):
+        images_measured = assessment.percent.images
+        measured.append(Measurement(_concept(PERCENT_DENSITY_IMAGES), images_measured, _concept(NO_UNITS)))
     site = FindingSite(_concept(BREAST), None if side is None else _concept(SIDES[side]))
     identity = (name, *models, *(source.uid for source in sources))
     return MeasurementsAndQualitativeEvaluations(
@@ -158,7 +163,7 @@ def _group(
         source_images=images,
         measurements=measured,
         qualitative_evaluations=[
-            QualitativeEvaluation(_concept(BREAST_COMPOSITION), _concept(COMPOSITIONS[said.density]))
+            QualitativeEvaluation(_concept(BREAST_COMPOSITION), _concept(COMPOSITIONS[assessment.density]))
         ],
     )
 

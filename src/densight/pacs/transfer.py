@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from densight.assessment.record import RUN
+from densight.assessment.record import read_record
 from densight.intake.dicom.header import read_header, text
 from densight.intake.pseudonyms import pseudonym
 from densight.pacs.protocol import Pacs, Query, check_held
 from densight.runs.dicom import DICOM_FOLDER, IDENTIFIED
-from densight.storage import read_json, write_bytes
+from densight.storage import write_bytes
 from densight.vocabulary import DensightError
 
 __all__ = ["pull", "push", "results_of"]
@@ -75,7 +75,7 @@ def results_of(run: Path) -> list[Path]:
     files = sorted((run / DICOM_FOLDER).rglob("*.dcm"))
     if not files:
         raise DensightError("the run has no DICOM objects", run, "assess or explain with --dicom --identified")
-    if read_json(run / RUN).get("dicom") != IDENTIFIED:
+    if read_record(run).dicom != IDENTIFIED:
         raise DensightError(
             "the run's DICOM objects bear pseudonyms, and a PACS would not find their patients",
             run,

@@ -14,7 +14,9 @@ from densight.assessment.models import Models
 from densight.pacs.protocol import Pacs, Query, check_held
 from densight.pacs.queue import ANSWERED, ASSESSED, FAILED, NOTHING, WAITING, Exam, Queue
 from densight.pacs.receive import DamagedError, Inbox
-from densight.runs.answer import answer_exam
+from densight.runs.outputs import choose_outputs
+from densight.runs.request import RunRequest
+from densight.runs.run import run
 from densight.vocabulary import DensightError
 
 __all__ = ["EXAMS", "INCOMING", "QUEUE", "Watch"]
@@ -131,20 +133,31 @@ class Watch:
 
     def _assess(self, exam: Exam) -> None:
         try:
-            result = answer_exam(self.models, self.inbox.folder_of(exam.name), self._results(exam), self.method)
+            result = run(self._request(exam), models=self.models)
         except DensightError as error:
             # What is wrong with an image is in the result; this is the disk, or the model.
             wait = self.queue.postpone(exam, error.fault, now=time.time())
             self.say(f"{exam.name}: not assessed yet, tried again in {wait:g} s: {error}")
             return
-        if result.density is None:
-            state = FAILED if result.faults else NOTHING
-            said = "; ".join(result.faults) or "no view that is assessed"
-            if self.queue.mark(exam, state, said):
-                self.say(f"{exam.name}: {state}: {said}")
+        if result.exams is None:
+            state = FAILED if result.failures else NOTHING
+            reason = "; ".join(failure.fault for failure in result.failures) or "no view that is assessed"
+            if self.queue.mark(exam, state, reason):
+                self.say(f"{exam.name}: {state}: {reason}")
         else:
-            self.queue.mark(exam, ASSESSED if self.answers else ANSWERED, result.density)
-            self.say(f"{exam.name}: {result.density}")
+            density = str(result.exams["predicted"].iloc[0])
+            self.queue.mark(exam, ASSESSED if self.answers else ANSWERED, density)
+            self.say(f"{exam.name}: {density}")
+
+    def _request(self, exam: Exam) -> RunRequest:
+        """The run of an exam: the one that the command line makes of the same folder."""
+        return RunRequest(
+            self.inbox.folder_of(exam.name),
+            self._results(exam),
+            self.models.sources,
+            methods=(self.method,) if self.method else (),
+            outputs=choose_outputs(dicom=True, identified=True),
+        )
 
     def _answer(self, exam: Exam) -> None:
         assert self.answers is not None

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from densight.assessment.fusion import fuse_exams, probability_columns
 from densight.assessment.priors import PRIORS
-from densight.assessment.record import RUN, read_fusion
+from densight.assessment.record import RunRecord, read_fusion, read_record
 from densight.assessment.tables import EXAMS, read_assessments, read_exams, read_table
 from densight.figures.levels import FIGURES, are_of
 from densight.intake.failures import FAILURES, NOT_ASSESSED
@@ -28,6 +28,9 @@ __all__ = ["Contents", "ExamRow", "FailureRow", "ImageRow", "read_contents"]
 
 _PATHS = re.compile(r"(?<![\w.])(?:[A-Za-z]:\\(?:[^\s\\]+\\)*|/(?:[^\s/]+/)+)")
 """The folders of an absolute path within a sentence."""
+
+_IDS = ["exam_id", "patient_id"]
+_PERCENT = ["percent_density", "percent_density_images", "percent_density_missing"]
 
 _OPTIONS = {"split": "", "layer": "", "device": "", "engine": "torch", "precision": "fp32"}
 """Options of a run that its command names, and what need not be named."""
@@ -80,6 +83,10 @@ class ExamRow:
         In the tutorial's order of projections.
     set : tuple of str
         The classes that the model's calibration leaves open; empty without one.
+    percent_density : float or None
+        Of the exam, by the rule of `densight.assessment.percent_density`.
+    percent_density_note : str
+        Of how many images it is the mean, and why others have none; empty where all have one.
     """
 
     exam_id: str
@@ -91,18 +98,13 @@ class ExamRow:
     assumed: str
     images: tuple[ImageRow, ...]
     set: tuple[str, ...] = ()
+    percent_density: float | None = None
+    percent_density_note: str = ""
 
     @property
     def expected(self) -> float:
         """The mean place of the class, 0 for the least dense: what the exams are ordered by."""
         return sum(place * value for place, value in enumerate(self.probabilities))
-
-    @property
-    def percent_density(self) -> float | None:
-        """The mean of the images' where all have one."""
-        values = [image.percent_density for image in self.images]
-        known = [value for value in values if value is not None]
-        return sum(known) / len(known) if known and len(known) == len(values) else None
 
 
 @dataclass(frozen=True)
@@ -121,7 +123,7 @@ class Contents:
     Parameters
     ----------
     classes : tuple of str
-    run : dict
+    run : RunRecord
         ``run.json``.
     exams : tuple of ExamRow
     figures : dict or None
@@ -138,7 +140,7 @@ class Contents:
     """
 
     classes: tuple[str, ...]
-    run: Mapping[str, Any]
+    run: RunRecord
     exams: tuple[ExamRow, ...]
     figures: Mapping[str, Any] | None
     outdated: bool
@@ -151,7 +153,7 @@ class Contents:
     def warnings(self) -> list[str]:
         """What the trials say against the maps that the run shows."""
         cards = self.trials["cards"] if self.trials else {}
-        return [cards[name]["warning"] for name in self.run.get("methods") or [] if cards.get(name, {}).get("warning")]
+        return [cards[name]["warning"] for name in self.run.methods if cards.get(name, {}).get("warning")]
 
     @property
     def images(self) -> tuple[ImageRow, ...]:
@@ -161,17 +163,19 @@ class Contents:
     @property
     def command(self) -> str:
         """The command that makes the run again, but for where the input and the models lie."""
-        words = ["densight", self.run.get("command") or "assess", self.run.get("input") or "INPUT"]
-        for model in self.run.get("models", []):
-            words += ["--model", model.get("name") or "MODEL"]
-        for method in self.run.get("methods") or []:
+        run = self.run
+        words = ["densight", run.command or "assess", run.input or "INPUT"]
+        for model in run.models:
+            words += ["--model", model.name or "MODEL"]
+        for method in run.methods:
             words += ["--method", method]
         for option, usual in _OPTIONS.items():
-            value = self.run.get(option)
+            value = getattr(run, option)
             if value and value != usual:
                 words += [f"--{option}", value]
-        if self.run.get("dicom"):
-            words += ["--dicom", *(["--identified"] if "identified" in self.run["dicom"] else [])]
+        words += run.outputs
+        if run.dicom and not run.outputs:  # of a version that did not note the outputs' options
+            words += ["--dicom", *(["--identified"] if "identified" in run.dicom else [])]
         return shlex.join([*map(str, words), "-o", "run/"])
 
     @property
@@ -208,11 +212,13 @@ def read_contents(run: Path) -> Contents:
     """
     images, classes = read_assessments(run)
     exams = read_exams(run, classes)[0] if (run / EXAMS).is_file() else fuse_exams(images, classes, read_fusion(run))
+    if "percent_density" not in exams:  # of a version without these columns
+        exams = exams.merge(fuse_exams(images, classes)[[*_IDS, *_PERCENT]], on=_IDS)
     figures = read_json(run / FIGURES) if (run / FIGURES).is_file() else None
     outdated = figures is not None and not are_of(figures, images, classes)
     return Contents(
         classes,
-        read_json(run / RUN),
+        read_record(run),
         tuple(_exam_rows(exams, images, classes)),
         None if outdated else figures,
         outdated,
@@ -260,7 +266,18 @@ def _exam_rows(exams: pd.DataFrame, images: pd.DataFrame, classes: Sequence[str]
             row["assumed"],
             tuple(image for _, image in found),
             tuple(row.get("set", "").split()),
+            None if row["percent_density"] in ("", None) else float(row["percent_density"]),
+            _percent_note(row),
         )
+
+
+def _percent_note(row: Mapping[Any, Any]) -> str:
+    """Of how many images an exam's percent density is, where some have none."""
+    missing = str(row["percent_density_missing"])
+    if not missing:
+        return ""
+    number = int(row["percent_density_images"])
+    return f"{f'mean of {number} images' if number else 'not measured'}; without: {missing}"
 
 
 def _failure_rows(run: Path) -> tuple[FailureRow, ...]:

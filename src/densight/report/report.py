@@ -108,7 +108,7 @@ def _render(contents: Contents, films: Films, plots: Mapping[str, Picture], trie
             css=Markup(css),  # noqa: S704 -- densight's own file
             script=Markup(script),  # noqa: S704 -- densight's own file
             script_hash=digest,
-            run={**dict.fromkeys(_FACTS, ""), **contents.run},
+            run={**dict.fromkeys(_FACTS, ""), **contents.run.model_dump()},
             classes=contents.classes,
             exams=exams,
             images=contents.images,
@@ -137,7 +137,7 @@ def _render(contents: Contents, films: Films, plots: Mapping[str, Picture], trie
             counts=[_count_class(label, contents) for label in contents.classes],
             assumed=contents.assumed(),
             command=contents.command,
-            models=[(model.get("name", ""), _model_facts(model)) for model in contents.run.get("models", [])],
+            models=[(model.name, _model_facts(model.model_dump())) for model in contents.run.models],
         )
     )
 
