@@ -13,7 +13,7 @@ import numpy as np
 
 from densight.assessment.assess import prepare_image, run_network
 from densight.assessment.models import Models, load_models
-from densight.assessment.record import RUN
+from densight.assessment.record import RunRecord, Sources, read_record
 from densight.assessment.tables import read_assessments, read_table
 from densight.explanation.hang_again import hang_again
 from densight.explanation.methods.methods import choose_methods
@@ -115,14 +115,13 @@ def try_run(
         can be tested.
     """
     run = Path(run)
-    facts = read_json(run / RUN)
-    chosen = choose_methods(methods or facts.get("methods") or ["grad-cam"])
-    models = _find_models(run, facts, model, device)
+    record = read_record(run)
+    chosen = choose_methods(methods or record.methods or ["grad-cam"])
+    models = _find_models(run, record, model, device)
     table, _ = read_assessments(run)
     rows = choose_images(table, images, seed)
-    base = _find_input(run, facts, source)
-    layer = facts.get("layer")
-    cases, failures = _make_cases(run, base, rows, models, predicted, layer, seed, progress)
+    base = _find_input(run, record, source)
+    cases, failures = _make_cases(run, base, rows, models, predicted, record.layer, seed, progress)
     paths = [path for path, _ in cases]
     bench = Bench(
         tuple(case for _, case in cases),
@@ -137,7 +136,7 @@ def try_run(
         "shuffled": [bundle.checksum for bundle in bench.shuffled.bundles] if bench.shuffled else [],
         "target": "predicted class" if predicted else "expected class",
         "baseline": READ,
-        "layer": layer,
+        "layer": record.layer,
         "seed": seed,
         "images": paths,
         "tissue": sorted({case.reference for case in bench.cases}),
@@ -155,14 +154,14 @@ def try_run(
     trials = tuple(trial for of in done.values() for trial in of)
     cards = tuple(make_card(name, of) for name, of in _summaries(trials).items() if name not in BASELINES)
     _draw(run, trials)
-    hung_method = next(iter(facts.get("methods") or []), None)
+    hung_method = next(iter(record.methods), None)
     warning = next((card.warning for card in cards if card.method == hung_method), "")
     hang_again(run, base, table, warning)
     return TrialRun(trials, cards, tuple(failures))
 
 
 def choose_images(table: pd.DataFrame, images: int, seed: int) -> pd.DataFrame:
-    """Choose images of a run: best two a patient, now both sides of one view and now both views of one side.
+    """Choose images of a run: ideally two per patient, in turn both sides of one view and both views of one side.
 
     Parameters
     ----------
@@ -173,7 +172,7 @@ def choose_images(table: pd.DataFrame, images: int, seed: int) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Rows of the table; all of them where there are no more.
+        Rows of the table; all of them if there are no more.
     """
     if images < 1:
         raise DensightError(f"{images} images cannot be tested", remedy="give 1 or more: --images 20")
@@ -190,8 +189,8 @@ def choose_images(table: pd.DataFrame, images: int, seed: int) -> pd.DataFrame:
     return table.loc[sorted(chosen[:images])]
 
 
-def _find_models(run: Path, facts: dict[str, Any], given: Sequence[str | Path], device: str) -> Models:
-    known = facts.get("sources", {}).get("models", [])
+def _find_models(run: Path, record: RunRecord, given: Sequence[str | Path], device: str) -> Models:
+    known = (record.sources or Sources()).models
     sources = list(given) or [path if is_shipped(path) else run / path for path in known]
     remedy = "name the run's models with --model"
     if not sources:
@@ -200,16 +199,16 @@ def _find_models(run: Path, facts: dict[str, Any], given: Sequence[str | Path], 
         models = load_models(sources, device)
     except DensightError as error:
         raise DensightError(error.fault, error.path, remedy) from error
-    checksums = {model["sha256"] for model in facts["models"]}
+    checksums = {model.sha256 for model in record.models}
     if {bundle.checksum for bundle in models.bundles} != checksums:
         raise DensightError("these are not the models of the run", run, remedy)
     return models
 
 
-def _find_input(run: Path, facts: dict[str, Any], source: str | Path | None) -> Path:
+def _find_input(run: Path, record: RunRecord, source: str | Path | None) -> Path:
     """The folder to which the paths in the run's tables are relative."""
-    known = facts.get("sources", {}).get("input")
-    if source is None and known is None:
+    known = (record.sources or Sources()).input
+    if source is None and not known:
         raise DensightError("run.json does not name the run's input", run, "name it with --input")
     path = Path(source) if source is not None else run / known
     if not path.exists():

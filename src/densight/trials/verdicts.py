@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from densight.assessment.record import RUN
+from densight.assessment.record import read_record
 from densight.explanation.methods.methods import method_name
 from densight.storage import read_json
 from densight.trials.measure import MEASURES, Summary
@@ -124,7 +124,7 @@ def read_trials(run: Path) -> dict[str, Any] | None:
     if not (run / TRIALS).is_file():
         return None
     content = read_json(run / TRIALS)
-    known = {model.get("sha256") for model in read_json(run / RUN).get("models", [])}
+    known = {model.sha256 for model in read_record(run).models}
     return content if set(content.get("tried", {}).get("models", [])) == known else None
 
 
