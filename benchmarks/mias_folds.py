@@ -22,13 +22,13 @@ from sklearn.model_selection import StratifiedGroupKFold
 from densight.assessment.fusion import probability_columns
 from densight.assessment.models import load_models
 from densight.assessment.tables import write_assessments
-from densight.explanation.save import in_turn
 from densight.figures.evaluate import figures_of_run, write_figures
 from densight.figures.plots import save_plots
 from densight.intake.catalogue import Catalogue
 from densight.intake.exam import entries_of
 from densight.intake.layouts import index
 from densight.intake.split import split_by_patient
+from densight.runs.drawing_pool import draw_in_turn
 from densight.runs.outputs import RunContext
 from densight.runs.run import assess_entries
 from densight.training.recipe import read_recipe
@@ -88,7 +88,7 @@ def main() -> None:
         )
         entries = tuple(entries_of(folded.select(split="test")))
         run = options.out / f"fold_{fold}" / "run"
-        context = RunContext(run, options.mias, load_models([model]), entries, (), None, in_turn)
+        context = RunContext(run, options.mias, load_models([model]), entries, (), None, draw_in_turn)
         assessed.append(assess_entries(context).images)
     images = pd.concat(assessed, ignore_index=True)
     write_assessments(options.out / "run", images, catalogue.classes)

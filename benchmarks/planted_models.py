@@ -24,9 +24,9 @@ from densight.preparation.prepare import Preparation
 from densight.trials.battery import try_method
 from densight.trials.bench import Bench
 from densight.trials.case import Case
-from densight.trials.planted import looks_at_dense_tissue, reads_marker, reads_size
 from densight.trials.verdicts import JUDGED, make_card, number
 from densight.vocabulary import BIRADS, PROJECTIONS
+from trials.planted import looks_at_dense_tissue, reads_marker, reads_size
 
 SHAPES = {"default": (192, 128), "tutorial": (192, 160)}
 

@@ -24,7 +24,6 @@ from worker import serve
 
 from densight.assessment.models import Models
 from densight.explanation.methods.gradcam import grad_cam
-from densight.explanation.save import in_turn
 from densight.intake.exam import find_inputs, read_entry
 from densight.intake.failures import Failure
 from densight.intake.image import read_mammogram
@@ -35,6 +34,7 @@ from densight.network.engine import Computing
 from densight.network.keras import read_keras_bundle
 from densight.network.onnx import write_onnx
 from densight.preparation.prepare import frame, prepare
+from densight.runs.drawing_pool import draw_in_turn
 from densight.runs.outputs import AssessedExam, RunContext
 from densight.runs.run import RunResult, assess_entries
 from densight.training.data import FramedImages
@@ -68,7 +68,7 @@ class FramedMaps:
 
 def assessing(models: Models, entries: list[Entry], run: Path, *, maps: bool = False) -> Callable[[], list[float]]:
     """A task that assesses images from their files into a run folder, and makes the maps of every class of each."""
-    context = RunContext(run, run.parent, models, tuple(entries), ("grad-cam",) if maps else (), None, in_turn)
+    context = RunContext(run, run.parent, models, tuple(entries), ("grad-cam",) if maps else (), None, draw_in_turn)
 
     def task() -> list[float]:
         shutil.rmtree(run, ignore_errors=True)

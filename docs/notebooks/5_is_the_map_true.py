@@ -23,8 +23,10 @@
 
 # %%
 import os
+import sys
 import tempfile
 from itertools import pairwise
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -34,7 +36,10 @@ import densight
 from densight.explanation.methods.gradcam import grad_cam
 from densight.preparation.prepare import Preparation, prepare
 from densight.trials import map_measures
-from densight.trials.planted import looks_at_dense_tissue, reads_marker
+
+# The planted networks are in densight's repository, not in the package.
+sys.path[:0] = [str(Path(folder).resolve()) for folder in ("benchmarks", "../../benchmarks")]
+from trials.planted import looks_at_dense_tissue, reads_marker
 
 plt.rcParams.update({"figure.dpi": 80, "image.cmap": "gray", "axes.spines.top": False, "axes.spines.right": False})
 os.chdir(tempfile.mkdtemp())

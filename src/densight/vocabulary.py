@@ -10,6 +10,7 @@ from typing import TypeVar
 
 __all__ = [
     "BIRADS",
+    "BIRADS_WORDS",
     "PROJECTIONS",
     "PROJECTION_WORDS",
     "SPLITS",
@@ -19,7 +20,10 @@ __all__ = [
     "Projection",
     "View",
     "check_classes",
+    "describe_class",
     "find_projection",
+    "format_probability",
+    "projection_label",
 ]
 
 BIRADS: tuple[str, ...] = ("A", "B", "C", "D")
@@ -27,6 +31,14 @@ BIRADS: tuple[str, ...] = ("A", "B", "C", "D")
 
 Source: ACR BI-RADS Atlas, 5th edition (2013), Mammography, section III.A "Breast composition".
 """
+
+BIRADS_WORDS: dict[str, str] = {
+    "A": "almost entirely fatty",
+    "B": "scattered areas of fibroglandular density",
+    "C": "heterogeneously dense",
+    "D": "extremely dense",
+}
+"""The description of each of `BIRADS`, from the same section of the atlas."""
 
 SPLITS: tuple[str, ...] = ("train", "validation", "test")
 """The parts of a data set. A patient belongs to exactly one of them."""
@@ -218,3 +230,36 @@ def check_classes(classes: Sequence[str]) -> tuple[str, ...]:
             remedy="name them from the least to the most dense, for instance A,B,C,D or F,G,D",
         )
     return labels
+
+
+def format_probability(value: float) -> str:
+    """A probability as papers print it, two decimals without the zero.
+
+    Examples
+    --------
+    >>> format_probability(0.914), format_probability(0.999), format_probability(0.001)
+    ('.91', '1.0', '.00')
+    """
+    return f"{value:.2f}".removeprefix("0") if value < 0.995 else "1.0"
+
+
+def describe_class(label: str, classes: Sequence[str]) -> str:
+    """A class with its BI-RADS description if it has one, else its label.
+
+    Examples
+    --------
+    >>> describe_class("D", "ABCD"), describe_class("D", "FGD")
+    ('D extremely dense', 'D')
+    """
+    return f"{label} {BIRADS_WORDS[label]}" if tuple(classes) == BIRADS and label in BIRADS_WORDS else label
+
+
+def projection_label(projection: Projection) -> str:
+    """A projection as mammograms are labelled.
+
+    Examples
+    --------
+    >>> projection_label(Projection.MLO_L)
+    'L-MLO'
+    """
+    return f"{projection.laterality}-{projection.view}"

@@ -284,4 +284,4 @@ def test_a_run_of_the_starter_can_be_tried(tmp_path: Path, women: dict[str, Exam
     assert CliRunner().invoke(app, ["explain", str(tmp_path / "exams"), "-o", str(run)]).exit_code == 0
     tried = CliRunner().invoke(app, ["trial", str(run), "--methods", "grad-cam", "--images", "2"])
     assert tried.exit_code == 0, tried.output
-    assert "2 images tried" in tried.output
+    assert "2 images tested" in tried.output

@@ -8,15 +8,23 @@ import re
 import shutil
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
+from densight.assessment.calibration import Calibration, Fusion
+from densight.assessment.scaling import Scaling
+from densight.assessment.tables import read_assessments
 from densight.cli.main import app
+from densight.explanation.overlay import BLUR
+from densight.explanation.panels import read_raw
 from densight.phantom.exams import write_exams
 from densight.phantom.settings import Settings
+from densight.trials import measure
 from densight.trials import run as trial_run
+from densight.trials.case import Case
 from densight.trials.run import choose_images, try_run
 from densight.vocabulary import DensightError
 from tests.examples import write_model
@@ -60,7 +68,7 @@ def test_a_run_is_tried_and_its_report_and_pictures_say_so(place: Path) -> None:
 
     assert status == 0, said
     assert re.search(r"tissue\.auc +\.\d\d", said)
-    assert "4 images tried" in said
+    assert "4 images tested" in said
     content = json.loads((run / "trials.json").read_text())
     assert content["tried"]["target"] == "expected class"
     assert content["tried"]["tissue"] == ["known of the phantom"]
@@ -100,7 +108,7 @@ def test_a_method_that_is_done_is_not_tried_again_and_the_rest_goes_on(
     monkeypatch.setattr(trial_run, "try_method", note)
     run = place / "run"
     status, said = command("trial", run, "--methods", "grad-cam,layer-cam", "--images", 2)
-    assert (status, "The same command goes on" in said) == (130, True)
+    assert (status, "The same command continues" in said) == (130, True)
     first = (run / "trials.csv").read_bytes()
 
     status, said = command("trial", run, "--methods", "grad-cam layer-cam", "--images", 2)
@@ -170,7 +178,7 @@ def test_an_image_without_a_breast_is_told_and_the_others_are_tried(tmp_path: Pa
     status, said = command("trial", tmp_path / "run", "--images", 9)
     assert status == 1
     assert "P9_MLO_R.png: no breast is found" in said
-    assert "2 images tried" in said
+    assert "2 images tested" in said
 
 
 @pytest.mark.usefixtures("undrawn")
@@ -182,6 +190,93 @@ def test_patients_images_are_read_by_anatomy_and_painted(data: Path, tmp_path: P
     assert content["tried"]["tissue"] == ["read by the anatomy"]
     assert content["tried"]["fat"] == ["painted with fat's texture"]
     assert {line.verdict for line in found.cards[0].lines} <= {"told", "nothing"}  # three women are too few to judge
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_a_withdrawn_warning_disappears_from_the_hung_pictures(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = place / "run"
+    pictures = sorted((run / "maps" / "exams").glob("*.png"))
+    without_warning = [picture.read_bytes() for picture in pictures]
+    with monkeypatch.context() as patch:
+        patch.setattr(measure, "FEW", 1)
+        assert [bool(card.warning) for card in try_run(run, images=4).cards] == [True]
+    assert all(picture.read_bytes() != old for picture, old in zip(pictures, without_warning, strict=True))
+
+    # Two patients are too few to be judged, so the next trial warns of nothing.
+    assert [card.warning for card in try_run(run, images=2).cards] == [""]
+    assert [picture.read_bytes() for picture in pictures] == without_warning
+
+
+class MapsRecordedError(Exception):
+    """All that a test needs is recorded."""
+
+
+@pytest.fixture
+def maps(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Case, np.ndarray]]:
+    """The first two maps of a trial; the trial ends with them."""
+    recorded: list[tuple[Case, np.ndarray]] = []
+    original = Case.map
+
+    def record(case: Case, *arguments: object) -> np.ndarray:
+        values = original(case, *arguments)  # type: ignore[arg-type]
+        recorded.append((case, values))
+        if len(recorded) == 2:
+            raise MapsRecordedError
+        return values
+
+    monkeypatch.setattr(Case, "map", record)
+    return recorded
+
+
+def test_the_maps_that_are_tested_are_the_maps_that_were_drawn(
+    place: Path, maps: list[tuple[Case, np.ndarray]]
+) -> None:
+    """KernelSHAP has a baseline, regions of tissue, and random sets: all three are those of the run."""
+    run = place / "shap"
+    status, said = command("explain", place / "exams", "-m", place / "all", "-o", run, "--method", "kernel-shap")
+    assert status == 0, said
+    with pytest.raises(MapsRecordedError):
+        try_run(run, images=2, seed=7)
+    starts = {Path(row["path"]).name: row["maps"] for row in read_assessments(run)[0].to_dict("records")}
+    for case, values in maps:
+        assert case.reference == "known of the phantom"  # which is what the map is scored with, not made with
+        path = case.examined.mammogram.path
+        assert path is not None
+        expected = read_raw(run / f"{starts[path.name]}_raw.json").framed("expected class")
+        blurred = cv2.GaussianBlur(expected, (0, 0), BLUR * max(expected.shape))
+        np.testing.assert_array_equal(values, blurred)
+
+
+def test_the_maps_that_are_tested_are_of_the_layer_that_was_drawn(
+    place: Path, maps: list[tuple[Case, np.ndarray]]
+) -> None:
+    run = place / "layer"
+    status, said = command("explain", place / "exams", "-m", place / "all", "-o", run, "--layer", "features.4")
+    assert status == 0, said
+    with pytest.raises(MapsRecordedError):
+        try_run(run, images=2)
+    starts = {Path(row["path"]).name: row["maps"] for row in read_assessments(run)[0].to_dict("records")}
+    for case, values in maps:
+        path = case.examined.mammogram.path
+        assert path is not None
+        explanation = read_raw(run / f"{starts[path.name]}_raw.json")
+        assert explanation.layer == "features.4"
+        np.testing.assert_allclose(values, explanation.framed("expected class"), rtol=1e-4, atol=1e-7)
+
+
+def test_the_predicted_class_is_that_of_the_report(place: Path, maps: list[tuple[Case, np.ndarray]]) -> None:
+    content = json.loads((place / "all" / "model.json").read_text())
+    # A shift that makes every image the last class, whatever the network answers.
+    scaling = Scaling("vector", (1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 99.0), 9, 9)
+    content["calibration"] = Calibration(scaling, Fusion(), (), {}).to_json()
+    (place / "all" / "model.json").write_text(json.dumps(content))
+    run = place / "calibrated"
+    status, said = command("assess", place / "exams", "-m", place / "all", "-o", run)
+    assert status == 0, said
+    assert set(read_assessments(run)[0]["predicted"]) == {"D"}
+    with pytest.raises(MapsRecordedError):
+        try_run(run, images=2, predicted=True)
+    assert [case.target for case, _ in maps] == [3, 3]
 
 
 def test_images_are_chosen_two_a_patient_in_pairs() -> None:
@@ -200,5 +295,5 @@ def test_images_are_chosen_two_a_patient_in_pairs() -> None:
     assert {"CCR", "CCL"} in by_patient
     assert {"CCR", "MLOR"} in by_patient
     assert len(choose_images(pd.DataFrame(rows), 99, seed=0)) == 18
-    with pytest.raises(DensightError, match="0 images cannot be tried"):
+    with pytest.raises(DensightError, match="0 images cannot be tested"):
         choose_images(pd.DataFrame(rows), 0, seed=0)

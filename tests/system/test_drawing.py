@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from densight.explanation import save
-from densight.explanation.save import painters_for
+from densight.runs import drawing_pool as pool_module
+from densight.runs.drawing_pool import drawing_pool
 from densight.vocabulary import DensightError
 from tests.examples import write_exam, write_model
 from tests.indexing import densight
@@ -36,8 +36,8 @@ def two_cores(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("two_cores")
 def test_many_images_are_drawn_by_other_processes_and_few_by_this_one(tmp_path: Path) -> None:
-    for images, elsewhere in ((save.FEW, False), (save.FEW + 1, True)):
-        with painters_for(images) as paint:
+    for images, elsewhere in ((pool_module.FEW, False), (pool_module.FEW + 1, True)):
+        with drawing_pool(images) as paint:
             paint([(write_word, (tmp_path / word, word)) for word in "abc"])
         said = [(tmp_path / word).read_text().split() for word in "abc"]
         assert [word for word, _ in said] == list("abc")
@@ -46,14 +46,14 @@ def test_many_images_are_drawn_by_other_processes_and_few_by_this_one(tmp_path: 
 
 @pytest.mark.usefixtures("two_cores")
 def test_what_goes_wrong_in_another_process_is_told_as_it_is() -> None:
-    with painters_for(100) as paint, pytest.raises(DensightError) as caught:
+    with drawing_pool(100) as paint, pytest.raises(DensightError) as caught:
         paint([(refuse, (Path("maps/a.png"),))])
     assert (caught.value.path, caught.value.remedy) == (Path("maps/a.png"), "free some space")
 
 
 @pytest.mark.usefixtures("two_cores")
 def test_a_process_that_is_killed_is_told_and_nothing_hangs() -> None:
-    with painters_for(100) as paint, pytest.raises(DensightError, match="a process that draws was ended"):
+    with drawing_pool(100) as paint, pytest.raises(DensightError, match="a process that draws was ended"):
         paint([(end, (Path("a"),)), (end, (Path("b"),))])
 
 
@@ -62,7 +62,7 @@ def test_the_same_files_whoever_draws(tmp_path: Path, monkeypatch: pytest.Monkey
     write_exam(tmp_path / "exams" / "E1", 1, 0.3)
     model = write_model(tmp_path / "all")
     for name, few in (("alone", 100), ("together", 1)):
-        monkeypatch.setattr(save, "FEW", few)
+        monkeypatch.setattr(pool_module, "FEW", few)
         assert densight("explain", str(tmp_path / "exams"), "-m", str(model), "-o", str(tmp_path / name)).status == 0
     alone, together = (
         {p.relative_to(tmp_path / name): p.read_bytes() for p in (tmp_path / name).rglob("maps/**/*.*")}
@@ -75,7 +75,7 @@ def test_the_same_files_whoever_draws(tmp_path: Path, monkeypatch: pytest.Monkey
 WAITING = """
 import os, sys, time
 import torch
-from densight.explanation.save import painters_for
+from densight.runs.drawing_pool import drawing_pool
 
 def say(place):
     open(place, "w").write(str(os.getpid()))
@@ -83,7 +83,7 @@ def say(place):
 
 if __name__ == "__main__":
     torch.set_num_threads(2)
-    with painters_for(100) as paint:
+    with drawing_pool(100) as paint:
         paint([(say, (sys.argv[1],))])
 """
 

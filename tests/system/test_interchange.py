@@ -12,7 +12,7 @@ import pytest
 from pydicom import Dataset, dcmread
 
 import densight
-from densight.explanation.explanation import EXPECTED
+from densight.explanation.explanation import EXPECTED_CLASS
 from densight.interchange.codes import COMPOSITIONS
 from densight.interchange.maps import ZERO
 from densight.phantom.dicom import write_dicom
@@ -169,7 +169,7 @@ def test_maps_and_masks_lie_on_the_pixels_of_the_file_as_it_is(
         """The turned file holds the hung image turned by 90° against the clock."""
         return np.rot90(hung) if projection == "MLO_R" else hung
 
-    for ending, label in (("", explanation.predicted), ("_expected", EXPECTED)):
+    for ending, label in (("", explanation.predicted), ("_expected", EXPECTED_CLASS)):
         path = folder / f"map_{projection}{ending}.dcm"
         written = hd.pm.pmread(path) if hasattr(hd.pm, "pmread") else hd.imread(path)
         plain = dcmread(path)

@@ -1,4 +1,4 @@
-"""``densight trial``: whether the explanations of a run tell the truth."""
+"""``densight trial``: tests of whether the explanations of a run are true."""
 
 from __future__ import annotations
 
@@ -31,16 +31,18 @@ def trial(
             show_default=False,
         ),
     ] = None,
-    images: Annotated[int, typer.Option(metavar="N", help="How many images, at most two a patient.", min=1)] = 20,
+    images: Annotated[
+        int, typer.Option(metavar="N", help="The number of images, at most two per patient.", min=1)
+    ] = 20,
     predicted: Annotated[
-        bool, typer.Option("--predicted", help="Try the map of the predicted class, not of the expected one.")
+        bool, typer.Option("--predicted", help="Test the map of the predicted class, not of the expected class.")
     ] = False,
     second: Annotated[
         list[Path] | None,
         typer.Option(metavar="DIR", help="The model trained again with another seed.", show_default=False),
     ] = None,
     shuffled: Annotated[
-        list[Path] | None, typer.Option(metavar="DIR", help="A model of shuffled labels.", show_default=False)
+        list[Path] | None, typer.Option(metavar="DIR", help="A model trained on shuffled labels.", show_default=False)
     ] = None,
     model: Annotated[
         list[Path] | None,
@@ -49,19 +51,22 @@ def trial(
     source: Annotated[
         Path | None, typer.Option("--input", metavar="PATH", help="The run's input, if moved.", show_default=False)
     ] = None,
-    seed: Annotated[int, typer.Option(metavar="N", help="The seed of all that is drawn.", min=0)] = 0,
+    seed: Annotated[
+        int, typer.Option(metavar="N", help="The seed of the choice of images, noise and random orders.", min=0)
+    ] = 0,
     device: DeviceOption = "cpu",
 ) -> None:
-    """Try whether the explanations of a run tell the truth.
+    """Test whether the explanations of a run are true.
 
-    Takes images of the run and asks of each method: is its evidence in dense
-    tissue, does the answer fall when that tissue becomes fat, does the map go
-    when the network forgets, does it stay when nothing changes, and is its
-    weight where tissue causes the answer. Each against chance, with intervals
-    by patient. On phantoms the tissue is known and changed exactly.
+    Tests the maps of each method on images of the run: is the evidence in dense
+    tissue, does the score fall when that tissue becomes fat, does the map change
+    when the network forgets what it has learnt, is it the same when nothing
+    relevant changes, and is its weight where tissue affects the score. Each is
+    compared with chance, with intervals by patient. On phantoms the tissue is
+    known and changed exactly.
 
     Writes trials.csv, trials.json and trials/ into the run folder, and the
-    verdicts into its report. A trial that was stopped goes on.
+    verdicts into its report. The same command continues a stopped trial.
 
     densight trial run/ --methods grad-cam,integrated-gradients
     """
@@ -73,10 +78,10 @@ def trial(
         task = bar.add_task("")
 
         def show(what: str, done: int, total: int) -> None:
-            bar.update(task, description=f"Trying {what}", completed=done, total=total)
+            bar.update(task, description=f"Testing {what}", completed=done, total=total)
 
         try:
-            found = try_run(
+            result = try_run(
                 run,
                 names,
                 images=images,
@@ -90,32 +95,32 @@ def trial(
                 progress=show,
             )
         except KeyboardInterrupt:
-            print_line(console, "Stopped. The same command goes on with the methods that are left.")
+            print_line(console, "Stopped. The same command continues with the methods that are left.")
             raise typer.Exit(INTERRUPTED) from None
-    _tell(console, found, run)
-    raise typer.Exit(1 if found.failures else 0)
+    _print_result(console, result, run)
+    raise typer.Exit(1 if result.failures else 0)
 
 
-def _tell(console: Console, found: TrialRun, run: Path) -> None:
+def _print_result(console: Console, result: TrialRun, run: Path) -> None:
     from densight.report.report import write_report
 
-    for table in _tables(found):
+    for table in _tables(result):
         console.print(table)
     print_line(console, "+ better than chance, ~ no better than chance, - worse than chance")
-    for card in found.cards:
+    for card in result.cards:
         if card.warning:
             print_line(console, card.warning)
-    for failure in found.failures:
-        print_line(console, f"not tried: {failure.path}: {failure.fault}")
+    for failure in result.failures:
+        print_line(console, f"not tested: {failure.path}: {failure.fault}")
     print_line(
-        console, f"{count(len(found.trials[0].values), 'image')} tried: {run / 'trials.csv'}, {run / 'trials.json'}"
+        console, f"{count(len(result.trials[0].values), 'image')} tested: {run / 'trials.csv'}, {run / 'trials.json'}"
     )
     report = write_report(run)
-    add_to_json(run=run, methods=found.summaries, failures=found.failures, report=report)
+    add_to_json(run=run, methods=result.summaries, failures=result.failures, report=report)
     print_line(console, f"Report: {report}")
 
 
-def _tables(found: TrialRun) -> list[Table]:
+def _tables(result: TrialRun) -> list[Table]:
     from rich.table import Table
 
     from densight.explanation.methods.methods import method_name
@@ -123,7 +128,7 @@ def _tables(found: TrialRun) -> list[Table]:
     from densight.trials.verdicts import number
 
     signs = {"passes": "+", "at chance": "~", "fails": "-"}
-    summaries = found.summaries
+    summaries = result.summaries
     measures = [name for name in MEASURES if any(name in of for of in summaries.values())]
     methods = list(summaries)
     tables = []
@@ -136,9 +141,9 @@ def _tables(found: TrialRun) -> list[Table]:
         for name in measures:
             cells = []
             for method in methods[start : start + 4]:
-                one = summaries[method].get(name)
-                known = one is not None and one.verdict != "nothing"
-                cells.append(f"{number(one.value)} {signs.get(one.verdict, ' ')}" if one and known else "")
+                summary = summaries[method].get(name)
+                known = summary is not None and summary.verdict != "nothing"
+                cells.append(f"{number(summary.value)} {signs.get(summary.verdict, ' ')}" if summary and known else "")
             if any(cells):
                 table.add_row(name, *cells)
         tables.append(table)

@@ -1,6 +1,6 @@
-"""What a breast would look like without dense tissue: the ground that explanations and their trials compare with.
+"""The baseline: what a breast would look like without dense tissue. Explanations and their trials compare with it.
 
-A network has never seen a breast with a black hole in it, and what it says of one tells little. Fat it knows.
+A network has never seen a breast with a black hole in it, so its output for one means little. It has seen fat.
 
 References
 ----------
@@ -21,32 +21,32 @@ from densight.geometry import Geometry
 from densight.phantom.stored import StoredTruth
 from densight.vocabulary import DensightError
 
-__all__ = ["Tissue", "fat_level", "fat_picture", "tissue_regions"]
+__all__ = ["TissueMasks", "smooth_fat_image", "textured_fat_image", "tissue_regions"]
 
 Image = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
 
 SCALES = (0.32, 0.16, 0.08, 0.04)
-"""Widths over which fat's grey level is averaged, as parts of the longer side: the finer where there is fat enough."""
+"""Widths of the means of fat's grey level, as parts of the longer side. The finer widths need enough fat nearby."""
 
 ENOUGH = 0.25
 """Part of the neighbourhood that must be fat for a scale to be used."""
 
 LEAST_FAT, DARK = 0.02, 5.0
-"""With less than this part of the breast fat, its level is this percentile of the breast's grey values."""
+"""If less than this part of the breast is fat, fat's level is this percentile of the breast's grey values."""
 
 REGIONS = 24
-"""Regions of tissue that the breast is divided into."""
+"""The number of regions of tissue in the breast."""
 
 
 @dataclass(frozen=True, eq=False)
-class Tissue:
+class TissueMasks:
     """Masks of a breast in the network's frame.
 
     Parameters
     ----------
     breast, pectoral, dense : ndarray of bool, shape (rows, columns)
-        As `densight.anatomy.reading.Anatomy` has them, or as they are known of a phantom.
+        From `densight.anatomy.reading.Anatomy`, or from the known tissue of a phantom.
     """
 
     breast: Mask
@@ -54,7 +54,7 @@ class Tissue:
     dense: Mask
 
     @classmethod
-    def of(cls, masks: Anatomy | StoredTruth, geometry: Geometry) -> Tissue:
+    def of(cls, masks: Anatomy | StoredTruth, geometry: Geometry) -> TissueMasks:
         """Masks in an image's own pixels, brought into the network's frame.
 
         Raises
@@ -67,8 +67,8 @@ class Tissue:
         )
         if not breast.any():
             raise DensightError(
-                "no breast is found in the image, so that there is no fat to compare with",
-                remedy="use a method that compares with nothing, such as grad-cam",
+                "no breast is found in the image, so there is no fat to compare with",
+                remedy="use a method without a baseline, such as grad-cam",
             )
         return cls(breast, pectoral & breast, dense & breast & ~pectoral)
 
@@ -78,14 +78,14 @@ class Tissue:
         return self.breast & ~self.pectoral & ~self.dense
 
 
-def fat_level(image: Image, tissue: Tissue) -> Image:
-    """The image with every place of the breast at the grey level of the fat around it, and the rest at that of air.
+def smooth_fat_image(image: Image, tissue: TissueMasks) -> Image:
+    """The image with every place of the breast at the grey level of the fat around it, the rest at that of air.
 
     Parameters
     ----------
     image : ndarray of float32, shape (rows, columns)
         In the network's frame, bright where dense.
-    tissue : Tissue
+    tissue : TissueMasks
 
     Returns
     -------
@@ -96,7 +96,7 @@ def fat_level(image: Image, tissue: Tissue) -> Image:
     >>> breast = np.zeros((40, 40), bool); breast[5:35, :30] = True
     >>> dense = np.zeros((40, 40), bool); dense[15:25, 5:15] = True
     >>> image = np.where(dense, 0.9, np.where(breast, 0.3, 0.0)).astype(np.float32)
-    >>> level = fat_level(image, Tissue(breast, np.zeros((40, 40), bool), dense))
+    >>> level = smooth_fat_image(image, TissueMasks(breast, np.zeros((40, 40), bool), dense))
     >>> [round(float(value), 3) for value in (level[20, 10], level[0, 0])]
     [0.3, 0.0]
     """
@@ -118,19 +118,19 @@ def fat_level(image: Image, tissue: Tissue) -> Image:
     return level
 
 
-def fat_picture(image: Image, tissue: Tissue, seed: int) -> Image:
-    """`fat_level` with the texture of the breast's fat on it, for a picture that a network could have seen.
+def textured_fat_image(image: Image, tissue: TissueMasks, seed: int) -> Image:
+    """`smooth_fat_image` with the texture of the breast's fat, so that the image is one that a network could have seen.
 
-    The texture has the power spectrum and the strength of what the image's fat has about its level, and random phases.
+    The texture has random phases, and the power spectrum and standard deviation of the image's fat about its level.
 
     Parameters
     ----------
     image : ndarray of float32, shape (rows, columns)
-    tissue : Tissue
+    tissue : TissueMasks
     seed : int
-        Of the phases.
+        Of the random phases.
     """
-    level = fat_level(image, tissue)
+    level = smooth_fat_image(image, tissue)
     fat = tissue.fat
     if not fat.any():
         return level
@@ -143,19 +143,19 @@ def fat_picture(image: Image, tissue: Tissue, seed: int) -> Image:
     return np.where(tissue.breast, np.clip(level + texture, low, high), level).astype(np.float32)
 
 
-def tissue_regions(image: Image, tissue: Tissue, n: int = REGIONS) -> npt.NDArray[np.int64]:
-    """Divide the frame into regions of like tissue, about ``n`` in the breast, and one beside it.
+def tissue_regions(image: Image, tissue: TissueMasks, n: int = REGIONS) -> npt.NDArray[np.int64]:
+    """Divide the frame into regions of similar tissue, about ``n`` in the breast, and one outside it.
 
     Parameters
     ----------
     image : ndarray of float32, shape (rows, columns)
-    tissue : Tissue
+    tissue : TissueMasks
     n : int
 
     Returns
     -------
     ndarray of int64, shape (rows, columns)
-        Numbered from 1; the last is what is not breast, if there is any.
+        Numbered from 1. The last region is what is outside the breast, if anything is.
 
     References
     ----------
@@ -165,8 +165,8 @@ def tissue_regions(image: Image, tissue: Tissue, n: int = REGIONS) -> npt.NDArra
     from skimage.segmentation import slic
 
     scale = float(image.max()) or 1.0
-    seen = np.stack([image / scale, 0.5 * tissue.dense, 0.5 * tissue.pectoral], axis=-1)
-    regions = slic(seen, n, compactness=0.3, mask=tissue.breast, channel_axis=-1, sigma=0, start_label=1)
-    names, numbers = np.unique(regions, return_inverse=True)
-    numbered = numbers.reshape(regions.shape) + (names[0] != 0)
+    features = np.stack([image / scale, 0.5 * tissue.dense, 0.5 * tissue.pectoral], axis=-1)
+    regions = slic(features, n, compactness=0.3, mask=tissue.breast, channel_axis=-1, sigma=0, start_label=1)
+    labels, numbers = np.unique(regions, return_inverse=True)
+    numbered = numbers.reshape(regions.shape) + (labels[0] != 0)
     return np.asarray(np.where(numbered == 0, numbered.max() + 1, numbered), np.int64)

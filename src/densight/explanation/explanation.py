@@ -1,4 +1,4 @@
-"""An explanation: for one image and every class, which places spoke for the class and which against it."""
+"""An explanation: for one image and every class, which places speak for the class and which against it."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ import numpy.typing as npt
 from densight.geometry import Geometry, map_to_frame
 from densight.vocabulary import DensightError
 
-__all__ = ["EXPECTED", "Explanation"]
+__all__ = ["EXPECTED_CLASS", "Explanation"]
 
-EXPECTED = "expected class"
-"""What `Explanation.map` calls the map of ``E[k] = Σ k p_k``."""
+EXPECTED_CLASS = "expected class"
+"""The name of the map of ``E[k] = Σ k p_k`` for `Explanation.map`."""
 
 
 @dataclass(frozen=True, eq=False)
 class Explanation:
-    """The raw, signed maps of one image, one a class and one of the expected class, and the way into its own pixels.
+    """The raw, signed maps of one image, one per class and one of the expected class, and the way into its own pixels.
 
     Parameters
     ----------
     cells : ndarray of float32, shape (k, rows, columns)
-        A map a class at the layer's own resolution, as the method gave it: positive where the image speaks for the
-        class, negative where against it. Nothing is clipped or scaled.
+        One map per class at the layer's own resolution, as the method returns it: positive where the image speaks for
+        the class, negative where it speaks against it. Nothing is clipped or scaled.
     classes : tuple of str
         The labels, from the least to the most dense.
     probabilities : ndarray of float32, shape (k,)
-        What the model said of the image.
+        The model's probabilities for the image.
     method : str
         For instance ``grad-cam``.
     layer : str
@@ -39,10 +39,11 @@ class Explanation:
         Where the cells lie in the frame: cell ``(i, j)`` is centred on the frame's pixel ``origin + step * (i, j)``.
     made_expected : ndarray of float32, shape (rows, columns), or None
         The map of the expected class, ``Σ k p_k`` with k = 0 for the least dense: positive where the image speaks for
-        a denser class, negative where for a less dense one. If None it is made of the classes' maps by the chain rule,
+        a denser class, negative where for a less dense one. If None it is computed from the classes' maps by the
+        chain rule,
         ``Σ p_c (c - E) cells_c``, which is exact for methods that are linear in the score's derivative.
     passes : (int, int)
-        What it cost: forward and backward passes of one image through the network, beyond that of its assessment.
+        The cost: forward and backward passes of one image through the network, beyond that of its assessment.
 
     Raises
     ------
@@ -111,12 +112,12 @@ class Explanation:
         Parameters
         ----------
         label : str, optional
-            A class, or `EXPECTED`. The predicted class if None.
+            A class, or `EXPECTED_CLASS`. The predicted class if None.
 
         Returns
         -------
         ndarray of float32, shape of the image
-            Bilinear between cells; zero where the network did not see the image.
+            Bilinear between cells; zero outside the network's frame.
 
         Raises
         ------
@@ -138,12 +139,12 @@ class Explanation:
     def strength(self, label: str | None = None) -> float:
         """The largest raw value of a class's map, in units of the score before the softmax; 0 where none is positive.
 
-        It is the scale that :meth:`evidence` is divided by, and tells how much a picture was stretched.
+        The scale by which :meth:`evidence` is divided: it shows how much a picture was stretched.
         """
         return max(float(self.cells_of(label).max()), 0.0)
 
     def cells_of(self, label: str | None = None) -> npt.NDArray[np.float32]:
-        """The cells of a class, of the predicted one if None, or of `EXPECTED`: shape (rows, columns).
+        """The cells of a class, of the predicted one if None, or of `EXPECTED_CLASS`: shape (rows, columns).
 
         Raises
         ------
@@ -153,7 +154,7 @@ class Explanation:
         label = self.predicted if label is None else label
         if label in self.classes:
             return np.asarray(self.cells[self.classes.index(label)])
-        if label != EXPECTED:
-            known = ", ".join([*self.classes, repr(EXPECTED)])
+        if label != EXPECTED_CLASS:
+            known = ", ".join([*self.classes, repr(EXPECTED_CLASS)])
             raise DensightError(f"there is no class {label!r}", remedy=f"use one of {known}")
         return self.expected_cells

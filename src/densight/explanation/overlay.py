@@ -1,8 +1,7 @@
-"""A map over its mammogram, ready to be drawn: cut to the breast, windowed, coloured.
+"""A map over its mammogram, ready for drawing: cropped to the breast, windowed, coloured.
 
-The colours are built in CIELAB: orange speaks for the class, blue against it, both of one lightness, so that neither
-looks stronger than the other at the same value. What is zero is transparent, and the mammogram stays to be read
-below.
+The colours are built in CIELAB: orange speaks for the class, blue against it, both with the same lightness, so that
+neither looks stronger than the other at the same value. Zero is transparent, so that the mammogram stays readable.
 """
 
 from __future__ import annotations
@@ -16,10 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from densight.anatomy.breast import Side, breast_mask, chest_wall
-from densight.explanation.explanation import EXPECTED, Explanation
+from densight.explanation.explanation import EXPECTED_CLASS, Explanation
 from densight.explanation.methods.methods import METHODS, NO_UNIT
 from densight.intake.mammogram import Mammogram
-from densight.vocabulary import BIRADS, DensightError, Projection
+from densight.vocabulary import DensightError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,13 +32,10 @@ __all__ = [
     "WINDOW",
     "Overlay",
     "add_colour_bar",
-    "describe_class",
     "draw_overlay",
     "draw_plain",
-    "film_name",
     "make_overlays",
     "map_unit",
-    "probability",
     "shared_scale",
 ]
 
@@ -63,17 +59,11 @@ _FOR, _AGAINST = (72.0, 27.0, 72.0), (64.0, -8.0, -42.0)
 _OPAQUE = 0.78
 _SOFT = 1.5
 _LINE, _LINE_WIDTHS = "#fff4e0", (0.7, 1.0, 1.3)
-_WORDS = {
-    "A": "almost entirely fatty",
-    "B": "scattered areas of fibroglandular density",
-    "C": "heterogeneously dense",
-    "D": "extremely dense",
-}
 
 
 @dataclass(frozen=True, eq=False)
 class Overlay:
-    """One class's map and its mammogram, cut to the breast and small enough for the screen.
+    """The map of a class and its mammogram, cropped to the breast and small enough for the screen.
 
     Parameters
     ----------
@@ -86,9 +76,9 @@ class Overlay:
     size : (float, float)
         Rows and columns of the part shown, in the image's own pixels.
     chest_wall : {"left", "right", "top", "bottom"} or None
-        None where no breast was found: then the whole image is shown, and its whole map.
+        None if no breast was found. Then the whole image is shown, with its whole map.
     inside : float or None
-        The part of the map's positive evidence that lies in the breast; None where there is no positive evidence.
+        The part of the map's positive evidence that lies in the breast; None if there is no positive evidence.
     """
 
     grey: Image
@@ -110,7 +100,7 @@ class Overlay:
 
     @property
     def lack(self) -> str:
-        """What to say where nothing in the breast speaks for the class; else empty."""
+        """A note if nothing in the breast speaks for the class; else empty."""
         if self.positive:
             return ""
         return "no positive evidence" if self.inside is None else "no positive evidence in the breast"
@@ -121,7 +111,7 @@ class Overlay:
         return np.where(self.breast < 0.5, np.float32(np.nan), self.values)
 
     def facing(self, side: Side) -> tuple[Overlay, str]:
-        """The same with the chest wall at the left or right, and in words what that took."""
+        """The same with the chest wall at the left or right, and a note on how the image was moved."""
         if self.chest_wall in (None, side):
             return self, ""
         if self.chest_wall in ("left", "right"):
@@ -141,9 +131,9 @@ class Overlay:
 
 
 def make_overlays(mammogram: Mammogram, explanation: Explanation, labels: Sequence[str]) -> list[Overlay]:
-    """Cut a mammogram and the maps of some classes to the breast, for the screen.
+    """Crop a mammogram and the maps of some classes to the breast, for the screen.
 
-    Maps of single pixels are made smooth, for grains of both signs cannot be read.
+    Maps of single pixels are smoothed, because grains of both signs cannot be read.
 
     Examples
     --------
@@ -205,12 +195,12 @@ def draw_overlay(axes: Axes, overlay: Overlay, scale: float) -> None:
 
 
 def draw_plain(axes: Axes, overlay: Overlay) -> None:
-    """Draw the mammogram alone, as :func:`draw_overlay` shows it."""
+    """Draw only the mammogram, as :func:`draw_overlay` shows it."""
     draw_overlay(axes, replace(overlay, values=np.zeros_like(overlay.values)), 1.0)
 
 
 def add_colour_bar(axes: Axes, scale: float, unit: str) -> str:
-    """Fill an axes of its own with the vertical colour bar of :func:`draw_overlay`; give the unit with its power."""
+    """Fill axes with the vertical colour bar of :func:`draw_overlay`; return the unit with its power of ten."""
     shades = np.linspace(-1, 1, 256, dtype=np.float32)[:, None]
     bar = _composed(np.full_like(shades, 0.35), shades, np.ones_like(shades))
     axes.imshow(bar, origin="lower", aspect="auto", extent=(0.0, 1.0, -1.0, 1.0), interpolation="bilinear")
@@ -225,46 +215,13 @@ def add_colour_bar(axes: Axes, scale: float, unit: str) -> str:
     return f"{unit}, × $10^{{{power}}}$".replace("-", "−") if power else unit
 
 
-def probability(value: float) -> str:
-    """A probability as papers print it, two decimals without the zero.
-
-    Examples
-    --------
-    >>> probability(0.914), probability(0.999), probability(0.001)
-    ('.91', '1.0', '.00')
-    """
-    return f"{value:.2f}".removeprefix("0") if value < 0.995 else "1.0"
-
-
-def describe_class(label: str, classes: Sequence[str]) -> str:
-    """A class in words where it is BI-RADS' or the expected one, else its label.
-
-    Examples
-    --------
-    >>> describe_class("D", "ABCD"), describe_class("D", "FGD")
-    ('D extremely dense', 'D')
-    """
-    return f"{label} {_WORDS[label]}" if tuple(classes) == BIRADS and label in _WORDS else label
-
-
-def film_name(projection: Projection) -> str:
-    """A projection as it is written on a film.
-
-    Examples
-    --------
-    >>> film_name(Projection.MLO_L)
-    'L-MLO'
-    """
-    return f"{projection.laterality}-{projection.view}"
-
-
 def map_unit(explanation: Explanation, label: str) -> str:
-    """What the map of a class, or of the expected class, is measured in."""
+    """The unit of the map of a class or of the expected class."""
     unit = METHODS[explanation.method].unit
     if unit == NO_UNIT:
         return "arbitrary units"
     place = "pixel" if explanation.layer == "input" else "cell"
-    return f"{'classes' if label == EXPECTED else unit}, per {place}"
+    return f"{'classes' if label == EXPECTED_CLASS else unit}, per {place}"
 
 
 def _composed(grey: Image, values: Image, breast: Image) -> npt.NDArray[np.uint8]:
@@ -281,7 +238,7 @@ def _composed(grey: Image, values: Image, breast: Image) -> npt.NDArray[np.uint8
 def _find_breast(mammogram: Mammogram) -> npt.NDArray[np.bool_] | None:
     try:
         return breast_mask(mammogram)
-    except DensightError:  # the drawing says so, see `Overlay.chest_wall`
+    except DensightError:  # the drawing shows it, see `Overlay.chest_wall`
         return None
 
 

@@ -1,4 +1,4 @@
-"""A mammogram as a page shows it, with its maps as small grids to be laid over it, faded and exchanged."""
+"""A mammogram for the report page, with its maps as small grids that the page lays over it, fades and exchanges."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from densight.anatomy.breast import Side
-from densight.explanation.explanation import EXPECTED, Explanation
+from densight.explanation.explanation import EXPECTED_CLASS, Explanation
 from densight.explanation.overlay import Overlay, make_overlays, map_unit
 from densight.intake.mammogram import Mammogram
 from densight.storage import replacing, write_json
@@ -20,9 +20,9 @@ from densight.vocabulary import Laterality
 __all__ = ["FILM", "MAP_SIDE", "save_film"]
 
 FILM = "_film.json"
-"""What the name of a film's description ends with; its picture lies beside it."""
+"""The ending of the description's file name. The picture lies beside it."""
 MAP_SIDE = 32
-"""Cells on the longer side of a map: maps are smooth, and a page of hundreds of exams holds thousands."""
+"""Cells on the longer side of a map. Maps are smooth, and a page of hundreds of exams holds thousands of maps."""
 
 _SIDE = 560
 _QUALITY = 80
@@ -36,18 +36,18 @@ def save_film(
     start: str | Path,
     overlays: Sequence[Sequence[Overlay]] | None = None,
 ) -> Path:
-    """Write a film: the mammogram cut to the breast as it is hung, and every class's map by every method.
+    """Write the layers: the mammogram cropped to the breast as it is hung, and the maps of all classes and methods.
 
     Parameters
     ----------
     mammogram : Mammogram
         Of known projection.
     explanations : sequence of Explanation
-        One a method, at least one.
+        One per method, at least one.
     start : path-like
-        What the names of its files begin with.
+        The start of the files' names.
     overlays : sequence of sequence of Overlay, optional
-        Of each explanation those of its classes and the expected one, if they are made already.
+        For each explanation those of its classes and of the expected class, if they already exist.
 
     Returns
     -------
@@ -65,11 +65,11 @@ def save_film(
     from PIL import Image
 
     start = Path(start)
-    labels = (*explanations[0].classes, EXPECTED)
-    made = overlays or [make_overlays(mammogram, one, labels) for one in explanations]
+    labels = (*explanations[0].classes, EXPECTED_CLASS)
+    made = overlays or [make_overlays(mammogram, explanation, labels) for explanation in explanations]
     by_method = {
-        one.method: [_facing(overlay, mammogram) for overlay in of_one]
-        for one, of_one in zip(explanations, made, strict=True)
+        explanation.method: [_facing(overlay, mammogram) for overlay in of_explanation]
+        for explanation, of_explanation in zip(explanations, made, strict=True)
     }
     first, moved = next(iter(by_method.values()))[0]
     picture = start.with_name(f"{start.name}_film.webp")
@@ -86,9 +86,9 @@ def save_film(
         "outline": _outline(first.breast) if first.chest_wall else [],
         "labels": list(labels),
         "methods": {
-            one.method: _maps([overlay for overlay, _ in by_method[one.method]])
-            | {"units": [map_unit(one, label) for label in labels]}
-            for one in explanations
+            explanation.method: _maps([overlay for overlay, _ in by_method[explanation.method]])
+            | {"units": [map_unit(explanation, label) for label in labels]}
+            for explanation in explanations
         },
     }
     path = start.with_name(f"{start.name}{FILM}")
@@ -97,7 +97,7 @@ def save_film(
 
 
 def _facing(overlay: Overlay, mammogram: Mammogram) -> tuple[Overlay, str]:
-    """With the chest wall toward the middle, where the exam's other breast hangs."""
+    """The overlay with the chest wall toward the middle, where the exam's other breast hangs."""
     assert mammogram.projection is not None
     side: Side = "left" if mammogram.projection.laterality is Laterality.L else "right"
     return overlay.facing(side)

@@ -1,4 +1,4 @@
-"""Explanations as files and drawings: the tutorial's four pictures, the raw maps, a panel a class."""
+"""Explanations as files and drawings: the tutorial's four pictures, the raw maps, one panel per class."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from densight.explanation.explanation import EXPECTED, Explanation
+from densight.explanation.explanation import EXPECTED_CLASS, Explanation
 from densight.explanation.methods.methods import method_name
 from densight.explanation.overlay import (
     CONTOURS,
@@ -20,18 +20,16 @@ from densight.explanation.overlay import (
     QUIET,
     Overlay,
     add_colour_bar,
-    describe_class,
     draw_overlay,
     draw_plain,
     make_overlays,
     map_unit,
-    probability,
     shared_scale,
 )
 from densight.geometry import Geometry
 from densight.intake.mammogram import Mammogram
 from densight.storage import replacing, write_json
-from densight.vocabulary import DensightError
+from densight.vocabulary import DensightError, describe_class, format_probability
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -51,7 +49,7 @@ def save_tutorial_pictures(
 ) -> list[Path]:
     """Write the tutorial's four pictures of the predicted class's map, all in the network's frame.
 
-    ``<predicted>_<name>_650.png`` is what the network saw, in 8-bit grey; ``_map.png`` the signed map in the colours
+    ``<predicted>_<name>_650.png`` is the network's input, in 8-bit grey; ``_map.png`` the signed map in the colours
     ``seismic``, zero at white; ``_overlay.png`` the same over the image, the more opaque the larger the value;
     ``_contours.png`` the image with contours at 25, 50 and 75 % of the largest absolute value, solid where the map
     speaks for the class, dashed where against.
@@ -139,7 +137,7 @@ def save_raw(explanation: Explanation, folder: str | Path, name: str) -> list[Pa
 
 
 def read_raw(path: str | Path) -> Explanation:
-    """Read what :func:`save_raw` wrote, bit for bit.
+    """Read the files of :func:`save_raw`, bit for bit.
 
     Parameters
     ----------
@@ -203,7 +201,7 @@ def draw_classes(mammogram: Mammogram, explanation: Explanation, overlays: Seque
     """
     from matplotlib.figure import Figure
 
-    labels = (*explanation.classes, EXPECTED)
+    labels = (*explanation.classes, EXPECTED_CLASS)
     overlays = overlays or make_overlays(mammogram, explanation, labels)
     rows, columns = overlays[0].size
     wide, edge, head, foot, side = 2.8, 0.2, 0.45, 0.45, 1.0
@@ -213,9 +211,9 @@ def draw_classes(mammogram: Mammogram, explanation: Explanation, overlays: Seque
     figure = Figure(figsize=(width, height), facecolor=GROUND)
     left = edge
     for group in (labels[:-1], labels[-1:]):
-        drawn = [overlays[labels.index(label)] for label in group]
-        scale = shared_scale(drawn)
-        for label, overlay in zip(group, drawn, strict=True):
+        of_group = [overlays[labels.index(label)] for label in group]
+        scale = shared_scale(of_group)
+        for label, overlay in zip(group, of_group, strict=True):
             axes = figure.add_axes((left / width, foot / height, wide / width, tall / height))
             draw_overlay(axes, overlay, scale)
             _name_panel(axes, explanation, label, overlay.lack)
@@ -223,8 +221,8 @@ def draw_classes(mammogram: Mammogram, explanation: Explanation, overlays: Seque
         bar = min(tall, 1.8)
         place = (left / width, (foot + (tall - bar) / 2) / height, 0.16 / width, bar / height)
         unit = add_colour_bar(figure.add_axes(place), scale, map_unit(explanation, group[0]))
-        look: dict[str, Any] = {"fontsize": 7, "color": QUIET, "ha": "right"}
-        figure.text((left - edge) / width, 0.12 / height, unit, **look)
+        style: dict[str, Any] = {"fontsize": 7, "color": QUIET, "ha": "right"}
+        figure.text((left - edge) / width, 0.12 / height, unit, **style)
         left += side
     fractions = ", ".join(f"{fraction * 100:g}" for fraction in CONTOURS)
     words = f"{method_name(explanation.method)} at {explanation.layer}; contours at {fractions} % of the scale"
@@ -233,20 +231,20 @@ def draw_classes(mammogram: Mammogram, explanation: Explanation, overlays: Seque
 
 
 def _name_panel(axes: Axes, explanation: Explanation, label: str, lack: str) -> None:
-    if label == EXPECTED:
-        words = f"{EXPECTED} {explanation.expected:.2f} of 0 to {len(explanation.classes) - 1}"
+    if label == EXPECTED_CLASS:
+        words = f"{EXPECTED_CLASS} {explanation.expected:.2f} of 0 to {len(explanation.classes) - 1}"
     else:
         value = explanation.probabilities[explanation.classes.index(label)]
-        words = f"{describe_class(label, explanation.classes)} · {probability(value)}"
-    told = label in (explanation.predicted, EXPECTED)
-    axes.set_title(words, loc="left", fontsize=8, color=INK if told else QUIET)
+        words = f"{describe_class(label, explanation.classes)} · {format_probability(value)}"
+    highlighted = label in (explanation.predicted, EXPECTED_CLASS)
+    axes.set_title(words, loc="left", fontsize=8, color=INK if highlighted else QUIET)
     below: dict[str, Any] = {"xycoords": "axes fraction", "textcoords": "offset points"}
-    said = "orange: for denser, blue: for fattier" if label == EXPECTED else lack
-    axes.annotate(said, (0, 0), (0, -11), fontsize=8, color=QUIET, **below)
+    note = "orange: for denser, blue: for fattier" if label == EXPECTED_CLASS else lack
+    axes.annotate(note, (0, 0), (0, -11), fontsize=8, color=QUIET, **below)
 
 
 def draw_methods(mammogram: Mammogram, explanations: Sequence[Explanation]) -> Figure:
-    """Draw what several methods say of the expected class of one image, a panel a method, each on its own scale.
+    """Draw the maps of the expected class of one image by several methods, one panel per method, each on its own scale.
 
     Returns
     -------
@@ -254,7 +252,7 @@ def draw_methods(mammogram: Mammogram, explanations: Sequence[Explanation]) -> F
     """
     from matplotlib.figure import Figure
 
-    overlays = [make_overlays(mammogram, one, [EXPECTED])[0] for one in explanations]
+    overlays = [make_overlays(mammogram, explanation, [EXPECTED_CLASS])[0] for explanation in explanations]
     rows, columns = overlays[0].size
     across = min(len(overlays) + 1, 6)
     down = -(-(len(overlays) + 1) // across)
@@ -272,11 +270,9 @@ def draw_methods(mammogram: Mammogram, explanations: Sequence[Explanation]) -> F
             draw_overlay(axes, overlays[place - 1], overlays[place - 1].peak or 1.0)
         words = method_name(explanations[place - 1].method) if place else "mammogram"
         axes.set_title(words, loc="left", fontsize=9, color=INK)
-    said = (
-        f"{EXPECTED} {explanations[0].expected:.2f}; orange: for denser, blue: for fattier; each map on its own scale, "
-    )
-    said += "those of single pixels averaged over some millimetres"
-    figure.text(edge / width, 0.1 / height, said, fontsize=7, color=QUIET)
+    expected = f"{EXPECTED_CLASS} {explanations[0].expected:.2f}; orange: for denser, blue: for fattier"
+    note = f"{expected}; each map on its own scale, those of single pixels averaged over some millimetres"
+    figure.text(edge / width, 0.1 / height, note, fontsize=7, color=QUIET)
     return figure
 
 
@@ -311,7 +307,7 @@ def _save_picture(path: str, picture: npt.NDArray[np.uint8]) -> Path:
 
 
 def _save_contours(path: str, grey: npt.NDArray[np.uint8], values: Image) -> Path:
-    """The image with contours, pixel for pixel in its own size."""
+    """The image with contours, in its own size, pixel for pixel."""
     from matplotlib.figure import Figure
 
     rows, columns = grey.shape

@@ -1,4 +1,4 @@
-"""The names of the pictures' files: readable, safe on every file system, and different for different images."""
+"""The file names of pictures: readable, safe on every file system, and different for different images."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from densight.intake.mammogram import Entry
 __all__ = ["EXAM_PICTURES", "MAPS", "exam_picture_name", "image_names"]
 
 MAPS = "maps"
-"""The folder of all pictures in a run folder; in it one a projection."""
+"""The folder of all pictures in a run folder. It has one folder per projection."""
 
 EXAM_PICTURES = f"{MAPS}/exams"
 """The folder of the hung exams in a run folder."""
 
 
 def exam_picture_name(patient_id: str, exam_id: str) -> str:
-    """The file name of an exam's hanging in `EXAM_PICTURES`.
+    """The file name of a hung exam in `EXAM_PICTURES`.
 
-    Where the ids cannot be read off the name, a part of their checksum ends it.
+    If the ids cannot be read from the name, it ends with a part of their checksum.
 
     Examples
     --------
@@ -32,13 +32,13 @@ def exam_picture_name(patient_id: str, exam_id: str) -> str:
     """
     ids = f"{patient_id}_{exam_id}"
     plain = _safe(ids) == ids and "_" not in patient_id
-    return f"{ids if plain else _told_apart(_safe(ids), patient_id, exam_id)}.png"
+    return f"{ids if plain else _with_checksum(_safe(ids), patient_id, exam_id)}.png"
 
 
 def image_names(entries: Sequence[Entry], base: Path) -> dict[Path, str]:
-    """What the names of each image's pictures hold: its own, before it those ids that its own does not hold.
+    """The part of the pictures' names that identifies the image: its name, after those ids that it does not contain.
 
-    Where images of one projection would share a name, a part of the checksum of its path ends each of theirs.
+    If images of the same projection would share a name, each ends with a part of the checksum of its path.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ def image_names(entries: Sequence[Entry], base: Path) -> dict[Path, str]:
     names = {entry.path: (entry.projection, _image_name(entry)) for entry in entries}
     times = Counter(names.values())
     return {
-        path: _told_apart(place[1], Path(os.path.relpath(path, base)).as_posix()) if times[place] > 1 else place[1]
+        path: _with_checksum(place[1], Path(os.path.relpath(path, base)).as_posix()) if times[place] > 1 else place[1]
         for path, place in names.items()
     }
 
@@ -66,7 +66,7 @@ def image_names(entries: Sequence[Entry], base: Path) -> dict[Path, str]:
 def _image_name(entry: Entry) -> str:
     stem = entry.path.stem
     ids = dict.fromkeys(filter(None, (entry.patient_id, entry.exam_id)))
-    lacking = [one for one in ids if not re.search(rf"(?<![A-Za-z0-9]){re.escape(one)}(?![A-Za-z0-9])", stem)]
+    lacking = [name for name in ids if not re.search(rf"(?<![A-Za-z0-9]){re.escape(name)}(?![A-Za-z0-9])", stem)]
     return _safe("_".join((*lacking, stem)))
 
 
@@ -74,5 +74,5 @@ def _safe(words: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]", "-", words)
 
 
-def _told_apart(name: str, *identity: str) -> str:
+def _with_checksum(name: str, *identity: str) -> str:
     return f"{name}-{hashlib.sha256(repr(identity).encode()).hexdigest()[:8]}"

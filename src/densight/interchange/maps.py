@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from densight.explanation.explanation import EXPECTED, Explanation
+from densight.explanation.explanation import EXPECTED_CLASS, Explanation
 from densight.geometry import set_back
 from densight.interchange.codes import CLASS_ACTIVATION, GRADIENT_CLASS_ACTIVATION, NO_UNITS
 from densight.interchange.source import EQUIPMENT, Source, placed, series_facts
@@ -40,7 +40,7 @@ def make_map(explanation: Explanation, label: str, source: Source, words: Sequen
     explanation : Explanation
         The explanation of the source's mammogram.
     label : str
-        A class, or `densight.explanation.explanation.EXPECTED`.
+        A class, or `densight.explanation.explanation.EXPECTED_CLASS`.
     source : Source
     words : sequence of str
         What else determines the content: models.
@@ -52,7 +52,7 @@ def make_map(explanation: Explanation, label: str, source: Source, words: Sequen
     stored, slope = quantised(explanation.map(label))
     laid = set_back(stored, source.orientation.turns, source.orientation.mirrored)
     quantity = GRADIENT_CLASS_ACTIVATION if "grad" in explanation.method else CLASS_ACTIVATION
-    name = label if label == EXPECTED else f"class {label}"
+    name = label if label == EXPECTED_CLASS else f"class {label}"
     mapping = RealWorldValueMapping(
         lut_label=name,
         lut_explanation=f"{explanation.method} of {name} at {explanation.layer}"[:64],
@@ -63,7 +63,7 @@ def make_map(explanation: Explanation, label: str, source: Source, words: Sequen
         quantity_definition=CodedConcept(*quantity),
     )
     made = (explanation.method, explanation.layer, label)
-    number = 2 * source.number - (label != EXPECTED)
+    number = 2 * source.number - (label != EXPECTED_CLASS)
     facts: dict[str, Any] = series_facts("maps", SERIES_NUMBER, [source], *made, *words, instance=number)
     written = ParametricMap(
         source_images=[placed(source)],

@@ -15,12 +15,11 @@ from densight.assessment.fusion import fuse_exams, probability_columns
 from densight.assessment.priors import PRIORS
 from densight.assessment.record import RunRecord, read_fusion, read_record
 from densight.assessment.tables import EXAMS, read_assessments, read_exams, read_table
-from densight.explanation.overlay import film_name
 from densight.figures.evaluate import FIGURES, are_current
 from densight.intake.failures import FAILURES, NOT_ASSESSED
 from densight.storage import read_json
 from densight.trials.verdicts import read_trials
-from densight.vocabulary import Laterality, Projection, View
+from densight.vocabulary import Laterality, Projection, View, projection_label
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -183,7 +182,7 @@ class Contents:
     def hung(self) -> tuple[tuple[str, str], ...]:
         """The projections in hanging order: CC above, the right breast at the left."""
         return tuple(
-            (film_name(Projection.of(view, Laterality.R)), film_name(Projection.of(view, Laterality.L)))
+            (projection_label(Projection.of(view, Laterality.R)), projection_label(Projection.of(view, Laterality.L)))
             for view in View
         )
 
@@ -244,7 +243,7 @@ def _exam_rows(exams: pd.DataFrame, images: pd.DataFrame, classes: Sequence[str]
     for row in images.to_dict("records"):
         projection = Projection.of(row["view"], row["laterality"])
         image = ImageRow(
-            film_name(projection),
+            projection_label(projection),
             _without_folders(row["path"]),
             tuple(row[name] for name in names),
             row["predicted"],
@@ -263,7 +262,7 @@ def _exam_rows(exams: pd.DataFrame, images: pd.DataFrame, classes: Sequence[str]
             row["density"],
             row["predicted"],
             tuple(row[name] for name in names),
-            tuple(film_name(Projection(name)) for name in row["missing"].split()),
+            tuple(projection_label(Projection(name)) for name in row["missing"].split()),
             row["assumed"],
             tuple(image for _, image in in_order),
             tuple(row.get("set", "").split()),

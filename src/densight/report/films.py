@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from densight.explanation.overlay import probability
 from densight.explanation.page_layers import FILM
 from densight.explanation.picture_names import MAPS
 from densight.report.contents import ImageRow
 from densight.report.embed import Picture, embed_picture
 from densight.storage import read_json
-from densight.vocabulary import DensightError
+from densight.vocabulary import DensightError, format_probability
 
 __all__ = ["Film", "Films", "read_films"]
 
@@ -128,5 +127,5 @@ def _film(content: Mapping[str, Any], picture: Picture, methods: Sequence[str]) 
 
 def _describe(image: ImageRow, classes: Sequence[str]) -> str:
     pairs = zip(classes, image.probabilities, strict=True)
-    values = ", ".join(f"{label} {probability(value)}" for label, value in pairs)
+    values = ", ".join(f"{label} {format_probability(value)}" for label, value in pairs)
     return f"Mammogram {image.projection}, {image.file}; probabilities {values}"

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from densight.explanation.methods.methods import method_name
-from densight.explanation.overlay import describe_class, probability
 from densight.figures.intervals import INTERVALS
 from densight.figures.metrics import METRICS, SCALING_METRICS, TABLE_METRICS
 from densight.figures.plots import PLOTS, plot_name
@@ -20,6 +19,7 @@ from densight.report.embed import Picture, embed_plot
 from densight.report.films import Films, read_films
 from densight.storage import write_text
 from densight.trials.verdicts import PICTURES
+from densight.vocabulary import describe_class, format_probability
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -149,7 +149,7 @@ def _environment() -> Environment:
         loader=FunctionLoader(_part), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters |= {
-        "probability": probability,
+        "probability": format_probability,
         "interval": _interval,
         "number": _number,
         "change": _change,

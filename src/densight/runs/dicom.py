@@ -12,7 +12,7 @@ import numpy as np
 
 from densight.anatomy.reading import Anatomy
 from densight.assessment.assess import fuse_images
-from densight.explanation.explanation import EXPECTED, Explanation
+from densight.explanation.explanation import EXPECTED_CLASS, Explanation
 from densight.explanation.picture_names import EXAM_PICTURES, exam_picture_name
 from densight.intake.failures import Failure
 from densight.intake.files import is_dicom
@@ -165,7 +165,7 @@ class DicomOutput:
         explanation = image.explanation(self.context.methods[0]) if self.context.methods else None
         if explanation is None:
             return
-        for label, ending in ((explanation.predicted, ""), (EXPECTED, "_expected")):
+        for label, ending in ((explanation.predicted, ""), (EXPECTED_CLASS, "_expected")):
             name = f"map_{projection}{ending}.dcm"
             yield image.entry.path, name, partial(_save_map, explanation, label, source, models)
 

@@ -10,9 +10,10 @@ from densight.assessment.models import Models
 from densight.explanation.explain import explain
 from densight.explanation.explanation import Explanation
 from densight.explanation.methods.methods import choose_methods
-from densight.explanation.save import Task, save_exam, save_image
+from densight.explanation.save import save_exam, save_image
 from densight.intake.failures import Failure
 from densight.intake.mammogram import Mammogram
+from densight.runs.drawing_pool import Task
 from densight.runs.outputs import AssessedExam, AssessedImage, RunContext
 from densight.trials.verdicts import read_trials
 from densight.vocabulary import DensightError, Projection

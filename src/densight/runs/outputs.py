@@ -15,9 +15,9 @@ from densight.assessment.assess import ImageResult
 from densight.assessment.models import Models
 from densight.explanation.explanation import Explanation
 from densight.explanation.picture_names import MAPS
-from densight.explanation.save import DrawingPool
 from densight.intake.failures import Failure
 from densight.intake.mammogram import Entry
+from densight.runs.drawing_pool import DrawingPool
 from densight.vocabulary import DensightError
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ class RunContext:
     layer : str or None
         The layer that is mapped; None for the last.
     draw : callable
-        Draws pictures; see `densight.explanation.save.painters_for`.
+        Draws pictures; see `densight.runs.drawing_pool.drawing_pool`.
     """
 
     folder: Path

@@ -22,13 +22,13 @@ from densight.assessment.predictions import write_predictions
 from densight.assessment.record import ModelRecord, RunRecord, Sources, describe_models, has_record, read_record
 from densight.assessment.tables import ASSESSMENTS, BREASTS, EXAMS, read_breasts, read_exams, write_assessments
 from densight.explanation.picture_names import image_names
-from densight.explanation.save import painters_for
 from densight.intake.exam import find_labelled, group_exams, read_entry
 from densight.intake.failures import FAILURES, NOT_ASSESSED, Failure, LeftOut, write_failures, write_left_out
 from densight.intake.mammogram import Entry
 from densight.network.shipped import is_shipped
 from densight.report.report import REPORT, write_report
 from densight.runs.dicom import IDENTIFIED, PSEUDONYMOUS
+from densight.runs.drawing_pool import drawing_pool
 from densight.runs.journal import Journal
 from densight.runs.maps import MapsOutput, check_methods, explain_exam
 from densight.runs.outputs import AssessedImage, Output, RunContext
@@ -138,7 +138,7 @@ class PreparedRun:
         """
         request = self.request
         base = request.source if request.source.is_dir() else request.source.parent
-        with painters_for(len(self.entries) if self.methods else 0) as draw:
+        with drawing_pool(len(self.entries) if self.methods else 0) as draw:
             context = RunContext(request.output, base, self.models, self.entries, self.methods, request.layer, draw)
             # Maps come first: DICOM captures are made of their pictures.
             outputs: list[Output] = [MapsOutput.of(context)] if self.methods else []

@@ -1,4 +1,4 @@
-"""A case: one image with all that trials need of it, in the network's frame."""
+"""A case: one image with everything that trials need of it, in the network's frame."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy.typing as npt
 import torch
 
 from densight.assessment.assess import ImageResult
-from densight.explanation.baseline import Tissue, fat_level, fat_picture
+from densight.explanation.baseline import TissueMasks, smooth_fat_image, textured_fat_image
 from densight.explanation.explain import method_input
 from densight.explanation.methods.methods import METHODS
 from densight.explanation.methods.targets import with_expected
@@ -21,6 +21,7 @@ from densight.geometry import map_to_frame
 from densight.network.blocks import DensityNetwork
 from densight.phantom.stored import read_truth, without_dense_tissue
 from densight.preparation.prepare import finish, frame
+from densight.vocabulary import DensightError
 
 if TYPE_CHECKING:
     from densight.explanation.methods.method_input import MethodInput
@@ -34,7 +35,7 @@ KNOWN, READ = "known of the phantom", "read by the anatomy"
 PHYSICS, PAINTED = "imaged again with fat", "painted with fat's texture"
 
 BLOCKS = 120
-"""Blocks of the breast that are taken away one after the other."""
+"""Blocks of the breast that deletion removes one after the other."""
 
 CAUSES = 24
 """Regions of the breast whose effect is measured."""
@@ -42,74 +43,85 @@ CAUSES = 24
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """One image before a network, with the tissue that it shows and the same breast without dense tissue.
+    """One image and its network, with the tissue that it shows and the same breast without dense tissue.
 
     Parameters
     ----------
-    examined : ImageResult
-    tissue : Tissue
-        In the network's frame.
+    result : ImageResult
+    tissue : TissueMasks
+        In the network's frame. Maps are scored with it.
     reference : str
-        Where the tissue is from: known of a phantom, or read by anatomy.
+        Where the tissue is from: known of a phantom, or read by the anatomy.
     without : ndarray of float32, shape (rows, columns)
-        The framed image with fat for dense tissue, and with nothing but air beside the breast.
+        The framed image with fat in place of dense tissue, and only air outside the breast.
     replaced : str
         How that was made: imaged again, which is exact, or painted, which is not.
     target : int
         What is explained: the place of a class, or the number of classes for the expected class.
+    layer : str or None
+        The layer that is mapped by the methods that can; the last feature map if None.
     """
 
-    examined: ImageResult
-    tissue: Tissue
+    result: ImageResult
+    tissue: TissueMasks
     reference: str
     without: Image
     replaced: str
     target: int
+    layer: str | None = None
 
     @classmethod
-    def of(cls, examined: ImageResult, *, predicted: bool = False, seed: int = 0) -> Case:
-        """Gather what is needed of an image.
+    def of(cls, result: ImageResult, *, label: str | None = None, layer: str | None = None, seed: int = 0) -> Case:
+        """Make the case of an image.
 
         Parameters
         ----------
-        examined : ImageResult
-        predicted : bool
-            Whether the predicted class is explained instead of the expected one.
+        result : ImageResult
+        label : str, optional
+            The class that is explained; the expected class if None.
+        layer : str, optional
+            The layer that is mapped by the methods that can.
         seed : int
             Of the texture of painted fat.
 
         Raises
         ------
         DensightError
-            If no breast is found, or a phantom's record does not fit its image.
+            If there is no such class, no breast is found, or a phantom's record does not fit its image.
         """
-        mammogram, prepared = examined.mammogram, examined.prepared
+        mammogram, prepared = result.mammogram, result.prepared
+        classes = result.assessment.classes
+        if label is not None and label not in classes:
+            raise DensightError(f"there is no class {label!r}", mammogram.path, f"use one of {', '.join(classes)}")
         truth = read_truth(mammogram.path) if mammogram.path else None
-        tissue = Tissue.of(truth or examined.anatomy, prepared.geometry)
+        # The maps' baseline is made with the tissue that the anatomy read, on phantoms too: it must exist.
+        tissue = TissueMasks.of(result.anatomy, prepared.geometry)
+        if truth is not None:
+            tissue = TissueMasks.of(truth, prepared.geometry)
         if truth is None:
-            without = fat_picture(prepared.image, tissue, seed)
+            without = textured_fat_image(prepared.image, tissue, seed)
         else:
             changed = without_dense_tissue(mammogram)
-            without = frame(changed, examined.bundle.facts.preparation, like=mammogram).image
-        classes = len(examined.assessment.classes)
+            without = frame(changed, result.bundle.facts.preparation, like=mammogram).image
         return cls(
-            examined,
+            result,
             tissue,
             READ if truth is None else KNOWN,
-            np.where(tissue.breast, without, fat_level(prepared.image, tissue)).astype(np.float32),
+            np.where(tissue.breast, without, smooth_fat_image(prepared.image, tissue)).astype(np.float32),
             PAINTED if truth is None else PHYSICS,
-            int(examined.assessment.probabilities.argmax()) if predicted else classes,
+            len(classes) if label is None else classes.index(label),
+            layer,
         )
 
     @property
     def image(self) -> Image:
-        """What the network saw, before its last step: (rows, columns)."""
-        return self.examined.prepared.image
+        """The framed image, before the last step of the preparation: shape (rows, columns)."""
+        return self.result.prepared.image
 
     @property
     def network(self) -> DensityNetwork:
         """The network that assessed it."""
-        return self.examined.bundle.network
+        return self.result.bundle.network
 
     @cached_property
     def blocks(self) -> Labels:
@@ -118,30 +130,31 @@ class Case:
 
     @cached_property
     def regions(self) -> Labels:
-        """Larger blocks of the breast, numbered from 1; what is beside it is one more. Shape (rows, columns)."""
+        """Larger blocks of the breast, numbered from 1, and one for the rest. Shape (rows, columns)."""
         regions = make_blocks(self.tissue.breast, CAUSES)
         return np.where(regions == 0, regions.max() + 1, regions)
 
     def scores(self, images: list[Image]) -> npt.NDArray[np.float64]:
         """The target's scores of framed images, shape (n,)."""
-        preparation, device = self.examined.bundle.facts.preparation, self.network.classifier.weight.device
+        preparation, device = self.result.bundle.facts.preparation, self.network.classifier.weight.device
         scores = []
         with torch.no_grad():
             for start in range(0, len(images), 16):
-                x = torch.from_numpy(np.stack([finish(one, preparation) for one in images[start : start + 16]]))
+                x = torch.from_numpy(np.stack([finish(image, preparation) for image in images[start : start + 16]]))
                 scores.append(with_expected(self.network(x.to(device)))[:, self.target].double().cpu().numpy())
         return np.concatenate(scores) if scores else np.zeros(0)
 
-    def subject(self, method: str, seed: int = 0) -> MethodInput:
-        """What a method is given of the case."""
-        return method_input(self.examined, METHODS[method], tissue=self.tissue, seed=seed)
+    def method_input(self, method: str) -> MethodInput:
+        """The input of a method: the same as for drawing, so that the map tested is the map drawn."""
+        layer = self.layer if METHODS[method].at_layer else None
+        return method_input(self.result, METHODS[method], layer)
 
-    def map(self, method: str, subject: MethodInput | None = None) -> Image:
+    def map(self, method: str, inputs: MethodInput | None = None) -> Image:
         """A method's signed map of the target in the network's frame, shape (rows, columns).
 
-        A map of single pixels is averaged as it is for drawing: what is tried is what is seen.
+        A map of single pixels is averaged as it is for drawing, so that the trial tests what readers see.
         """
-        maps = METHODS[method].make(subject or self.subject(method), [self.target])
+        maps = METHODS[method].make(inputs or self.method_input(method), [self.target])
         cells = maps.cells[0].detach().float().cpu().numpy()
         values = map_to_frame(cells, self.image.shape, maps.origin, maps.step)
         if maps.layer == "input":
@@ -169,10 +182,10 @@ def make_blocks(mask: npt.NDArray[np.bool_], n: int) -> Labels:
     side = max(1, round(float(np.sqrt(mask.sum() / n))))
     rows, columns = np.indices(mask.shape) // side
     numbers = np.where(mask, 1 + rows * (1 + columns.max()) + columns, 0)
-    names, counts = np.unique(numbers, return_counts=True)
-    slivers = np.isin(numbers, names[(counts < side * side / 4) & (names > 0)])
+    labels, counts = np.unique(numbers, return_counts=True)
+    slivers = np.isin(numbers, labels[(counts < side * side / 4) & (labels > 0)])
     if slivers.any() and (mask & ~slivers).any():
         nearest = distance_transform_edt(slivers | ~mask, return_distances=False, return_indices=True)
         numbers = np.where(slivers, numbers[tuple(nearest)], numbers)
-    _, dense = np.unique(numbers, return_inverse=True)
-    return dense.reshape(mask.shape).astype(np.int64) + int(numbers.min() > 0)
+    _, consecutive = np.unique(numbers, return_inverse=True)
+    return consecutive.reshape(mask.shape).astype(np.int64) + int(numbers.min() > 0)

@@ -1,9 +1,9 @@
-"""Cause: whether the map puts its weight where tissue, changed, changes the answer.
+"""Cause: whether the map puts its weight where a change of tissue changes the score.
 
-On phantoms the same woman is imaged again with the glandular tissue of a region replaced by fat, with the same noise:
-what the score then loses is what that tissue caused. On patients' images the region is painted with fat's level and
-texture instead. What is painted is a guess: skin folds, vessels and the shading of thickness go with the dense tissue,
-and a network may answer to the paint. So patients' results are weaker evidence than phantoms'.
+On phantoms the same breast is imaged again with the glandular tissue of a region replaced by fat, with the same noise:
+the fall of the score is the effect of that tissue. On patients' images the region is painted with fat's level and
+texture instead. The paint is a guess: skin folds, vessels and the shading of thickness disappear with the dense tissue,
+and a network may respond to the paint. So results on patients are weaker evidence than results on phantoms.
 
 Densight's own; the idea of testing by intervention: Pearl, "Causality", 2009, chapter 3.
 """
@@ -28,7 +28,7 @@ def region_effects(
     regions: Labels,
     breast: npt.NDArray[np.bool_],
 ) -> tuple[npt.NDArray[np.float64], float]:
-    """What the score loses when each region becomes fat, and when all of the breast does.
+    """The fall of the score when each region becomes fat, and when the whole breast does.
 
     Parameters
     ----------
@@ -47,15 +47,15 @@ def region_effects(
 
     Examples
     --------
-    >>> total = lambda images: np.array([float(one.sum()) for one in images])
+    >>> total = lambda images: np.array([float(image.sum()) for image in images])
     >>> image, without = np.array([[3.0, 1.0]], np.float32), np.zeros((1, 2), np.float32)
     >>> region_effects(total, image, without, np.array([[1, 2]]), np.array([[True, False]]))
     (array([3., 1.]), 3.0)
     """
     n = int(regions.max())
     changed = [np.where(regions == region, without, image).astype(np.float32) for region in range(1, n + 1)]
-    found = scores([image, np.where(breast, without, image).astype(np.float32), *changed])
-    return found[0] - found[2:], float(found[0] - found[1])
+    after = scores([image, np.where(breast, without, image).astype(np.float32), *changed])
+    return after[0] - after[2:], float(after[0] - after[1])
 
 
 def region_masses(values: npt.NDArray[np.floating], regions: Labels) -> npt.NDArray[np.float64]:
@@ -72,8 +72,8 @@ def region_masses(values: npt.NDArray[np.floating], regions: Labels) -> npt.NDAr
 def misplaced_effect(predicted: npt.NDArray[np.float64], effects: npt.NDArray[np.float64]) -> float:
     """The part of the effect that a map puts into the wrong regions, 0 to 1.
 
-    Both are taken as parts of their summed strength, with their signs: half the sum of the absolute differences. 0
-    means that the map's shares are the effects' own; 1 that they have nothing in common, or opposite signs.
+    Both are divided by the sum of their absolute values; half the sum of the absolute differences is returned. 0 means
+    that the map's shares equal those of the effects; 1 that they have nothing in common, or opposite signs.
 
     Examples
     --------

@@ -1,7 +1,7 @@
 """Deletion and insertion: how fast the score falls when tissue becomes fat in the map's order, and rises back.
 
-Blocks of the breast are taken, not single pixels: then what is left is still a picture of a breast, and ties, of which
-a map has many, weigh no more than elsewhere. Taken away means made fat, never black.
+Blocks of the breast are removed, not single pixels. So the rest is still a picture of a breast, and ties, of which a
+map has many, count no more than elsewhere. Removed tissue becomes fat, never black.
 
 References
 ----------
@@ -40,7 +40,7 @@ def block_means(values: npt.NDArray[np.floating], blocks: Labels) -> npt.NDArray
 
 
 def order_blocks(means: npt.NDArray[np.float64], seed: int = 0) -> npt.NDArray[np.int64]:
-    """The blocks' places from the greatest mean to the least, ties in random order.
+    """The places of the blocks from the greatest mean to the least, ties in random order.
 
     Examples
     --------
@@ -54,23 +54,23 @@ def order_blocks(means: npt.NDArray[np.float64], seed: int = 0) -> npt.NDArray[n
 def deletion_curve(
     scores: Scores, image: Image, without: Image, blocks: Labels, order: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.float64]:
-    """Scores while ever more blocks become fat, in an order: shape (STEPS + 1,), from the image to all fat.
+    """Scores while more and more blocks become fat, in an order: shape (STEPS + 1,), from the image to all fat.
 
     Parameters
     ----------
     scores : callable
         Framed images to their scores.
     image, without : ndarray of float32, shape (rows, columns)
-        The framed image, and the same with fat for dense tissue.
+        The framed image, and the same with fat in place of dense tissue.
     blocks : ndarray of int64, shape (rows, columns)
-        Numbered from 1; what is 0 is never touched.
+        Numbered from 1; 0 is never changed.
     order : ndarray of int64, shape (blocks,)
-        Places of blocks, those that go first first.
+        Places of blocks, the first to be removed first.
 
     Examples
     --------
     >>> image, without = np.ones((1, 2), np.float32), np.zeros((1, 2), np.float32)
-    >>> left = lambda images: np.array([float(one[0, 0]) for one in images])
+    >>> left = lambda images: np.array([float(image[0, 0]) for image in images])
     >>> deletion_curve(left, image, without, np.array([[1, 2]]), np.array([0, 1])).tolist()[1:4]
     [1.0, 1.0, 0.0]
     """
@@ -80,13 +80,13 @@ def deletion_curve(
 def insertion_curve(
     scores: Scores, image: Image, without: Image, blocks: Labels, order: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.float64]:
-    """Scores while ever more blocks of all fat become what they are: shape (STEPS + 1,). As `deletion_curve`."""
+    """Scores while more and more blocks of fat become tissue again: shape (STEPS + 1,). As `deletion_curve`."""
     start = np.where(blocks > 0, without, image)
     return scores(_sequence(start, image, blocks, order))
 
 
 def _sequence(image: Image, other: Image, blocks: Labels, order: npt.NDArray[np.int64]) -> list[Image]:
-    """The image with ever more blocks of the other."""
+    """The image with more and more blocks of the other."""
     rank = np.full(len(order) + 1, len(order), np.int64)
     rank[order + 1] = np.arange(len(order))
     turn = np.where(blocks > 0, rank[blocks], len(order))

@@ -1,4 +1,4 @@
-"""Infidelity and sensitivity: whether the map predicts what changes do, and whether it stays when nothing does.
+"""Infidelity and sensitivity: whether the map predicts changes of the score, and whether it is stable under noise.
 
 Reference: Yeh et al., "On the (in)fidelity and sensitivity of explanations", NeurIPS 2019, definitions 2.1 and 3.1, and
 section 2.3 for the best scale.
@@ -15,18 +15,18 @@ Values = npt.NDArray[np.float64]
 
 
 def unpredicted_part(taken: Values, changes: Values) -> float:
-    """The part of the score's changes that what the map loses does not predict, at the best scale that is not negative.
+    """The part of the score's changes that the map's removed mass does not predict, at the best non-negative scale.
 
-    Yeh's infidelity with optimal scaling, over that of a map of nothing: 0 where the map predicts every change, 1 where
-    it is no better than none. Both are taken about their means: as much is taken away each time, so that any map of one
-    sign would predict the mean.
+    Yeh's infidelity with optimal scaling, divided by that of an all-zero map: 0 if the map predicts every change, 1 if
+    it is no better than none. The means are subtracted first: equally much is removed each time, so any map of one sign
+    would predict the mean.
 
     Parameters
     ----------
     taken : ndarray of float64, shape (n,)
-        The map's sum over what was taken away, a perturbation each.
+        The map's sum over the removed blocks, one per perturbation.
     changes : ndarray of float64, shape (n,)
-        What the score lost.
+        The fall of the score.
 
     Examples
     --------
@@ -44,10 +44,10 @@ def unpredicted_part(taken: Values, changes: Values) -> float:
     return float(rest @ rest) / whole
 
 
-def greatest_change(original: npt.NDArray[np.floating], others: list[npt.NDArray[np.floating]]) -> float:
-    """The greatest difference of other maps from the original, as a part of the original's own size (L2).
+def greatest_change(original: npt.NDArray[np.floating], changed: list[npt.NDArray[np.floating]]) -> float:
+    """The greatest difference of other maps from the original, as a part of the original's norm (L2).
 
-    Yeh's maximal sensitivity, over the size of the map; `sensitivity_max` of Captum divides alike.
+    Yeh's maximal sensitivity, divided by the norm of the map, as `sensitivity_max` of Captum does.
 
     Examples
     --------
@@ -57,4 +57,4 @@ def greatest_change(original: npt.NDArray[np.floating], others: list[npt.NDArray
     size = float(np.linalg.norm(original))
     if not size > 0:
         return float("nan")
-    return max(float(np.linalg.norm(other - original)) for other in others) / size
+    return max(float(np.linalg.norm(other - original)) for other in changed) / size

@@ -1,7 +1,7 @@
-"""Measures of one map: plain functions on arrays, a number each.
+"""Measures of one map: plain functions on arrays that return one number.
 
-A map ``values`` is signed, float, of shape (rows, columns); masks are bool of that shape. Where a measure has no
-meaning, for the map has no positive evidence or the mask no pixel, it is NaN: an honest nothing.
+A map ``values`` is signed, float, of shape (rows, columns); masks are bool of that shape. A measure is NaN where it
+has no meaning, because the map has no positive evidence or the mask no pixel.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def rank_correlation(first: npt.ArrayLike, second: npt.ArrayLike) -> float:
     from scipy.stats import rankdata
 
     ranks = [rankdata(np.ravel(values)) for values in (first, second)]
-    if any(len(one) < 2 or one.min() == one.max() for one in ranks):
+    if any(len(ranked) < 2 or ranked.min() == ranked.max() for ranked in ranks):
         return float("nan")
     return float(np.corrcoef(ranks[0], ranks[1])[0, 1])
 
@@ -94,12 +94,12 @@ def overlap_at_equal_area(values: Image, mask: Mask, among: Mask) -> float:
     >>> overlap_at_equal_area(values, np.array([[True, True, False, False]]), np.ones((1, 4), bool))
     0.3333333333333333
     """
-    inside, seen = mask[among], values[among]
+    inside, candidates = mask[among], values[among]
     n = int(inside.sum())
     if n == 0:
         return float("nan")
-    threshold = np.partition(seen, seen.size - n)[seen.size - n]
-    above, tied = seen > threshold, seen == threshold
+    threshold = np.partition(candidates, candidates.size - n)[candidates.size - n]
+    above, tied = candidates > threshold, candidates == threshold
     share = (n - int(above.sum())) / int(tied.sum())
     shared = float(inside[above].sum() + share * inside[tied].sum())
     return shared / (2 * n - shared)
@@ -117,7 +117,7 @@ def chance_overlap(part: float) -> float:
 
 
 def points_at(values: Image, mask: Mask, among: Mask) -> float:
-    """Whether the greatest value lies in the mask, 1 or 0; the part that does where several are equal.
+    """Whether the greatest value lies in the mask, 1 or 0; if several are equal, the part that does.
 
     Source: Zhang et al., "Top-down neural attention by excitation backprop", ECCV 2016, the pointing game.
 
@@ -127,14 +127,14 @@ def points_at(values: Image, mask: Mask, among: Mask) -> float:
     >>> points_at(values, np.array([[True, True, False, False]]), np.ones((1, 4), bool))
     0.5
     """
-    seen = values[among]
-    if not seen.size or seen.min() == seen.max():
+    candidates = values[among]
+    if not candidates.size or candidates.min() == candidates.max():
         return float("nan")
-    return float(mask[among][seen == seen.max()].mean())
+    return float(mask[among][candidates == candidates.max()].mean())
 
 
 def effective_part(values: Image, among: Mask) -> float:
-    """The part of the area over which the map's strength is spread: 1 where it is even, near 0 where it is a point.
+    """The part of the area over which the map's strength is spread: 1 for an even map, near 0 for a point.
 
     The exponential of the entropy of ``|values|``, over the number of pixels.
 
@@ -155,7 +155,7 @@ def effective_part(values: Image, among: Mask) -> float:
 
 
 def similarity(first: Image, second: Image, among: Mask) -> float:
-    """Structural similarity of two maps in a mask, each brought to mean 0 and deviation 1 there: 1 if they are alike.
+    """Structural similarity of two maps in a mask, each scaled to mean 0 and deviation 1 there: 1 if they are alike.
 
     Source: Wang et al., "Image quality assessment: from error visibility to structural similarity", IEEE Trans. Image
     Process. 13, 2004; for maps: Adebayo et al., "Sanity checks for saliency maps", NeurIPS 2018.
@@ -183,7 +183,7 @@ def similarity(first: Image, second: Image, among: Mask) -> float:
 def depth_profile(values: Image, breast: Mask, bins: int = 12) -> npt.NDArray[np.float64]:
     """Means of the map at equal steps from the chest wall, at the left, to the nipple: shape (bins,).
 
-    What two views of one breast have in common: both show how far from the chest wall tissue lies.
+    Two views of one breast have it in common: both show how far from the chest wall tissue lies.
 
     Examples
     --------

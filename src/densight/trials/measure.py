@@ -1,4 +1,4 @@
-"""A trial: what one measure says of one method on many images, beside what chance would give."""
+"""A trial: one measure of one method on many images, compared with chance."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from densight.vocabulary import DensightError
 __all__ = ["FEW", "MEASURES", "Measure", "Summary", "Trial"]
 
 FEW = 5
-"""With fewer patients than this nothing is judged."""
+"""The fewest patients for a verdict."""
 
-UP, DOWN, TOLD = "higher", "lower", ""
+UP, DOWN, REPORTED = "higher", "lower", ""
 
 
 @dataclass(frozen=True)
 class Measure:
-    """What is measured.
+    """A measure of a map.
 
     Parameters
     ----------
     trial : str
-        The trial that it belongs to.
+        The trial of which it is part.
     words : str
-        What it is, for tables and papers.
+        Its description, for tables and papers.
     better : {"higher", "lower", ""}
-        Which side of chance is better; empty where it is told and not judged.
+        Which side of chance is better; empty for a measure that is reported and not judged.
     chance : str
-        What chance is.
+        A description of the chance level.
     """
 
     trial: str
@@ -45,9 +45,9 @@ class Measure:
 
 MEASURES = {
     "spearman.frame": Measure(
-        "spearman", "rank correlation of map and image, whole frame", TOLD, "0; background makes most of it"
+        "spearman", "rank correlation of map and image, whole frame", REPORTED, "0; mostly due to the background"
     ),
-    "spearman.breast": Measure("spearman", "rank correlation of map and image, inside the breast", TOLD, "0"),
+    "spearman.breast": Measure("spearman", "rank correlation of map and image, inside the breast", REPORTED, "0"),
     "tissue.auc": Measure("tissue", "area under the ROC curve for dense tissue in the breast", UP, ".5"),
     "tissue.mass": Measure(
         "tissue", "part of the positive evidence in the breast that lies in dense tissue", UP, "its part of the area"
@@ -60,85 +60,94 @@ MEASURES = {
         "tissue", "part of the positive evidence that lies in the breast", UP, "the breast's part of the frame"
     ),
     "deletion": Measure(
-        "deletion", "fall of the score when tissue becomes fat, the map's first, beyond random order", UP, "0"
+        "deletion", "fall of the score when tissue becomes fat in the map's order, minus that in random order", UP, "0"
     ),
     "insertion": Measure(
-        "insertion", "rise of the score when fat becomes tissue, the map's first, beyond random order", UP, "0"
+        "insertion", "rise of the score when fat becomes tissue in the map's order, minus that in random order", UP, "0"
     ),
-    "deletion.brightness": Measure("deletion", "the same beyond the order of brightness", TOLD, "0"),
-    "insertion.brightness": Measure("insertion", "the same beyond the order of brightness", TOLD, "0"),
+    "deletion.brightness": Measure("deletion", "the same, minus that in the order of brightness", REPORTED, "0"),
+    "insertion.brightness": Measure("insertion", "the same, minus that in the order of brightness", REPORTED, "0"),
     "sanity.cascade": Measure(
-        "sanity", "rank correlation with the maps of wholly randomised networks", DOWN, ".5, by convention"
+        "sanity", "rank correlation with the maps of fully randomised networks", DOWN, ".5, by convention"
     ),
     "sanity.top": Measure(
-        "sanity", "|rank correlation| with the map after the top quarter is randomised", TOLD, ".5, by convention"
+        "sanity", "|rank correlation| with the map after the top quarter is randomised", REPORTED, ".5, by convention"
     ),
     "sanity.independent": Measure(
-        "sanity", "|rank correlation| after one quarter is randomised, the mean of four", TOLD, ".5, by convention"
+        "sanity", "|rank correlation| after one quarter is randomised, the mean of four", REPORTED, ".5, by convention"
     ),
-    "sanity.ssim": Measure("sanity", "structural similarity with the map of a wholly randomised network", TOLD, "0"),
+    "sanity.ssim": Measure("sanity", "structural similarity with the map of a fully randomised network", REPORTED, "0"),
     "sanity.labels": Measure(
-        "sanity", "|rank correlation| with the map of a model of shuffled labels", DOWN, ".5, by convention"
+        "sanity", "|rank correlation| with the map of a model trained on shuffled labels", DOWN, ".5, by convention"
     ),
     "repeatability.shift": Measure(
-        "repeatability", "rank correlation after small shifts", UP, "with the map of another woman"
+        "repeatability", "rank correlation after small shifts", UP, "the same with another patient's map"
     ),
     "repeatability.noise": Measure(
-        "repeatability", "rank correlation after noise", UP, "with the map of another woman"
+        "repeatability", "rank correlation after noise", UP, "the same with another patient's map"
     ),
     "repeatability.seed": Measure(
-        "repeatability", "rank correlation with the map of a second training", UP, "with the map of another woman"
+        "repeatability", "rank correlation with the map of a second training", UP, "the same with another patient's map"
     ),
     "repeatability.sides": Measure(
-        "repeatability", "rank correlation of right and left, mirrored", UP, "with the map of another woman"
+        "repeatability", "rank correlation of right and left, mirrored", UP, "the same with another patient's map"
     ),
     "repeatability.views": Measure(
-        "repeatability", "rank correlation of CC's and MLO's profiles in depth", UP, "with the profile of another woman"
+        "repeatability",
+        "rank correlation of CC's and MLO's profiles in depth",
+        UP,
+        "the same with another patient's profile",
     ),
     "infidelity": Measure(
-        "infidelity", "part of the score's changes that the map does not predict", DOWN, "the map in shuffled places"
+        "infidelity",
+        "part of the score's changes that the map does not predict",
+        DOWN,
+        "the map with its blocks shuffled",
     ),
     "sensitivity": Measure(
-        "sensitivity", "greatest change of the map by little noise, as a part of it", DOWN, "1, as large as the map"
+        "sensitivity",
+        "greatest change of the map under weak noise, as a part of its norm",
+        DOWN,
+        "1, as large as the map",
     ),
-    "complexity": Measure("complexity", "part of the breast over which the map is spread", TOLD, "1, evenly"),
-    "cause.rank": Measure("cause", "rank correlation of the map's mass in a region and its effect, a pixel", UP, "0"),
+    "complexity": Measure("complexity", "part of the breast over which the map is spread", REPORTED, "1, an even map"),
+    "cause.rank": Measure("cause", "rank correlation of a region's mass in the map and its effect, per pixel", UP, "0"),
     "cause.calibration": Measure(
-        "cause", "part of the effect that the map puts into the wrong regions", DOWN, "effect shared out by area"
+        "cause", "part of the effect that the map puts into the wrong regions", DOWN, "the effect distributed by area"
     ),
     "cause.effect": Measure(
         "cause",
-        "fall of the score when all dense tissue becomes fat: of the model, whatever the map",
+        "fall of the score when all dense tissue becomes fat: a property of the model, not of the map",
         UP,
-        "a twentieth of a class, by convention",
+        "0.05 classes, by convention",
     ),
     "cause.beside": Measure(
         "cause",
-        "change of the score when all beside the breast becomes air: of the model, whatever the map",
+        "change of the score when all outside the breast becomes air: a property of the model, not of the map",
         DOWN,
-        "a twentieth of a class, by convention",
+        "0.05 classes, by convention",
     ),
 }
-"""All measures by name; the first word is the trial's."""
+"""All measures by name. The part before the point is the trial."""
 
 
 @dataclass(frozen=True)
 class Summary:
-    """A trial in numbers.
+    """The summary of a trial.
 
     Parameters
     ----------
     value, chance : float
         Means over patients of the images' means.
     interval, beyond : (float, float)
-        95 % intervals, by patient, of the value, and of how much better than chance it is, paired.
+        95 % intervals by patient: of the value, and of how much better than chance it is, paired.
     patients, images : int
-        That had a value.
+        Those with a value.
     nothing : int
-        Images for which the measure has no meaning, for instance for want of positive evidence.
+        Images for which the measure has no meaning, for instance because the map has no positive evidence.
     verdict : {"passes", "at chance", "fails", "told", "nothing"}
-        Whether the interval of what is beyond chance lies above zero, below, or holds it; ``told`` where the measure is
-        not judged or there are fewer than `FEW` patients; ``nothing`` where no image has a value.
+        Whether the interval ``beyond`` lies above zero, below it, or contains it; ``told`` if the measure is reported
+        and not judged, or there are fewer than `FEW` patients; ``nothing`` if no image has a value.
     """
 
     value: float
@@ -153,7 +162,7 @@ class Summary:
 
 @dataclass(frozen=True, eq=False)
 class Trial:
-    """What a measure says of a method, image by image.
+    """The values of a measure for a method, one per image.
 
     Parameters
     ----------
@@ -162,9 +171,9 @@ class Trial:
     measure : str
         One of `MEASURES`.
     values, chance : ndarray of float64, shape (images,)
-        NaN where the measure has no meaning.
+        NaN if the measure has no meaning.
     patients : tuple of str
-        Whose each image is.
+        The patient of each image.
 
     Raises
     ------
@@ -205,20 +214,20 @@ class Trial:
         by_patient = _by_patient(np.stack([self.values, self.chance], axis=1)[known], np.array(self.patients)[known])
         patients = len(by_patient)
         means = by_patient.mean(axis=0)
-        drawn = bootstrap_sums(by_patient) / patients
+        means_of_draws = bootstrap_sums(by_patient) / patients
         sign = -1 if MEASURES[self.measure].better == DOWN else 1
-        beyond = percentile_interval(sign * (drawn[:, 0] - drawn[:, 1]))
+        beyond = percentile_interval(sign * (means_of_draws[:, 0] - means_of_draws[:, 1]))
         verdict = "passes" if beyond[0] > 0 else "fails" if beyond[1] < 0 else "at chance"
-        if MEASURES[self.measure].better == TOLD or patients < FEW:
+        if MEASURES[self.measure].better == REPORTED or patients < FEW:
             verdict = "told"
-        interval = percentile_interval(drawn[:, 0])
+        interval = percentile_interval(means_of_draws[:, 0])
         return Summary(float(means[0]), interval, float(means[1]), beyond, patients, int(known.sum()), nothing, verdict)
 
 
 def _by_patient(
     values: npt.NDArray[np.float64], patients: Sequence[str] | npt.NDArray[np.str_]
 ) -> npt.NDArray[np.float64]:
-    """Each patient's mean over her images: (images, columns) to (patients, columns)."""
+    """Each patient's mean over the images: (images, columns) to (patients, columns)."""
     _, places = np.unique(np.asarray(patients), return_inverse=True)
     counts = np.bincount(places)
     return np.stack([np.bincount(places, weights=column) / counts for column in values.T], axis=1)

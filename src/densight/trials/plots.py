@@ -1,4 +1,4 @@
-"""Pictures of trials: a table of methods and trials, and every image's values beside chance."""
+"""Pictures of trials: a table of methods and trials, and the values of all images with chance."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _SHORT = {
 
 
 def draw_table(summaries: Mapping[str, Mapping[str, Summary]]) -> Figure:
-    """A row a method, a column a deciding measure: value, 95 % interval and verdict.
+    """Draw a table with one row per method and one column per deciding measure: value, 95 % interval, verdict.
 
     Parameters
     ----------
@@ -65,12 +65,12 @@ def draw_table(summaries: Mapping[str, Mapping[str, Summary]]) -> Figure:
         for place, name in enumerate(columns):
             if name not in of_method:
                 continue
-            one = of_method[name]
-            middle, colour = left + wide * (place + 0.5), _COLOURS[one.verdict]
-            words = f"{number(one.value)} {_SIGNS[one.verdict]}"
+            summary = of_method[name]
+            middle, colour = left + wide * (place + 0.5), _COLOURS[summary.verdict]
+            words = f"{number(summary.value)} {_SIGNS[summary.verdict]}"
             axes.text(middle, top + 0.16, words, ha="center", va="center", fontsize=8.5, color=colour, weight="bold")
-            if one.verdict != "nothing":
-                interval = f"{number(one.interval[0])} … {number(one.interval[1])}"
+            if summary.verdict != "nothing":
+                interval = f"{number(summary.interval[0])} … {number(summary.interval[1])}"
                 axes.text(middle, top + 0.32, interval, ha="center", va="center", fontsize=6, color="#6b7280")
     legend = "✓ better than chance   ≈ no better than chance   ✗ worse than chance   (95 % intervals, by patient)"
     axes.text(0.1, height - 0.16, legend, fontsize=7, color="#4b5563")
@@ -78,7 +78,7 @@ def draw_table(summaries: Mapping[str, Mapping[str, Summary]]) -> Figure:
 
 
 def draw_values(trials: Sequence[Trial]) -> Figure:
-    """A panel a deciding measure: every image's value, a row a method, with the means and chance.
+    """Draw one panel per deciding measure and one row per method: the values of all images, their mean, and chance.
 
     Returns
     -------
@@ -94,8 +94,7 @@ def draw_values(trials: Sequence[Trial]) -> Figure:
     grid = figure.subplots(down, across, squeeze=False, sharey=True)
     for axes, name in zip(grid.flat, names, strict=False):
         for place, method in enumerate(methods):
-            found = [trial for trial in trials if (trial.method, trial.measure) == (method, name)]
-            for trial in found:
+            for trial in [trial for trial in trials if (trial.method, trial.measure) == (method, name)]:
                 summary = trial.summary()
                 colour = _COLOURS[summary.verdict]
                 spread = place + np.linspace(-0.25, 0.25, len(trial.values))

@@ -1,4 +1,4 @@
-"""Repeatability: whether the map stays when nothing that matters changes."""
+"""Repeatability: whether the map stays the same when nothing that matters changes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from torch.nn import functional
 from densight.anatomy.breast import UPRIGHT
 from densight.geometry import set_upright
 from densight.trials import map_measures
-from densight.trials.bench import Bench, Found, other_network
+from densight.trials.bench import Bench, MeasuredValues, other_network
 from densight.trials.case import Case
 from densight.trials.infidelity import greatest_change
 
@@ -26,10 +26,10 @@ __all__ = ["try_repeatability"]
 Image = npt.NDArray[np.float32]
 
 SHIFT, NOISE = 0.02, 0.02
-"""Small shifts, as a part of the frame's longer side; noise, as a part of the input's range."""
+"""Shift as a part of the frame's longer side; standard deviation of the noise as a part of the input's range."""
 
 
-def try_repeatability(bench: Bench, i: int, method: str, subject: MethodInput, maps: Sequence[Image]) -> Found:
+def try_repeatability(bench: Bench, i: int, method: str, inputs: MethodInput, maps: Sequence[Image]) -> MeasuredValues:
     """The trials of one case's map that compare it with other maps of the same method.
 
     Parameters
@@ -39,55 +39,56 @@ def try_repeatability(bench: Bench, i: int, method: str, subject: MethodInput, m
         Which case.
     method : str
     subject : MethodInput
-        What the method is given of the case.
+        The input of the method.
     maps : sequence of ndarray of float32, shape (rows, columns)
         The method's maps of all cases.
     """
     case, values = bench.cases[i], maps[i]
     inside = case.tissue.breast
-    by_noise = [case.map(method, _with_noise(subject, inside, bench.seed + draw)) for draw in range(2)]
-    found: Found = {"sensitivity": (greatest_change(values[inside], [one[inside] for one in by_noise]), 1.0)}
-    j = bench.strangers[i]
+    by_noise = [case.map(method, _with_noise(inputs, inside, bench.seed + draw)) for draw in range(2)]
+    change = greatest_change(values[inside], [noisy[inside] for noisy in by_noise])
+    measured: MeasuredValues = {"sensitivity": (change, 1.0)}
+    j = bench.other_patients[i]
     if j is None:
-        return found
-    stranger = _alike(bench, i, j, maps)
-    found |= {
-        "repeatability.noise": (float(np.mean([_rank(values, one, inside) for one in by_noise])), stranger),
-        "repeatability.shift": (_after_shifts(case, method, subject, values), stranger),
+        return measured
+    chance = _correlate_cases(bench, i, j, maps)
+    measured |= {
+        "repeatability.noise": (float(np.mean([_rank(values, noisy, inside) for noisy in by_noise])), chance),
+        "repeatability.shift": (_after_shifts(case, method, inputs, values), chance),
     }
     if bench.second is not None:
-        again = case.map(method, subject.before(other_network(case, bench.second)))
-        found["repeatability.seed"] = (_rank(values, again, inside), stranger)
+        again = case.map(method, inputs.with_network(other_network(case, bench.second)))
+        measured["repeatability.seed"] = (_rank(values, again, inside), chance)
     side, view = bench.partner(i, view=False), bench.partner(i, view=True)
     if side is not None:
-        found["repeatability.sides"] = (_alike(bench, i, side, maps), stranger)
+        measured["repeatability.sides"] = (_correlate_cases(bench, i, side, maps), chance)
     if view is not None:
-        own, other, third = (
+        profile, other_view, chance = (
             map_measures.depth_profile(*_upright(bench.cases[k], maps[k]))
-            for k in (i, view, bench.strangers[view] or j)
+            for k in (i, view, bench.other_patients[view] or j)
         )
-        found["repeatability.views"] = (
-            map_measures.rank_correlation(own, other),
-            map_measures.rank_correlation(own, third),
+        measured["repeatability.views"] = (
+            map_measures.rank_correlation(profile, other_view),
+            map_measures.rank_correlation(profile, chance),
         )
-    return found
+    return measured
 
 
-def _after_shifts(case: Case, method: str, subject: MethodInput, values: Image) -> float:
+def _after_shifts(case: Case, method: str, inputs: MethodInput, values: Image) -> float:
     step = max(1, round(SHIFT * max(values.shape)))
-    found = []
+    correlations = []
     for down, right in ((step, step), (-step, step)):
-        shifted = case.map(method, _shifted(subject, down, right))
+        shifted = case.map(method, _shifted(inputs, down, right))
         back = np.roll(shifted, (-down, -right), axis=(0, 1))
         inside = case.tissue.breast.copy()
-        # What was shifted out of the frame cannot be compared.
+        # The part that was shifted out of the frame cannot be compared.
         inside[slice(-down, None) if down > 0 else slice(None, -down)] = False
         inside[:, -right:] = False
-        found.append(_rank(values, back, inside))
-    return float(np.mean(found))
+        correlations.append(_rank(values, back, inside))
+    return float(np.mean(correlations))
 
 
-def _shifted(subject: MethodInput, down: int, right: int) -> MethodInput:
+def _shifted(inputs: MethodInput, down: int, right: int) -> MethodInput:
     def move(x: torch.Tensor) -> torch.Tensor:
         rows, columns = x.shape[-2:]
         margin = max(abs(down), abs(right))
@@ -95,38 +96,38 @@ def _shifted(subject: MethodInput, down: int, right: int) -> MethodInput:
         top, left = margin - down, margin - right
         return padded[..., top : top + rows, left : left + columns].contiguous()
 
-    regions = subject.regions
+    regions = inputs.regions
     if regions is not None:
         regions = move(regions[None, None].float())[0, 0].long()
-    fat = None if subject.fat is None else move(subject.fat)
-    return replace(subject, x=move(subject.x), fat=fat, regions=regions, features=None)
+    baseline = None if inputs.baseline is None else move(inputs.baseline)
+    return replace(inputs, x=move(inputs.x), baseline=baseline, regions=regions, features=None)
 
 
-def _with_noise(subject: MethodInput, breast: npt.NDArray[np.bool_], seed: int) -> MethodInput:
-    """Noise on the breast; air, which preparation makes even, stays even."""
-    x = subject.x
+def _with_noise(inputs: MethodInput, breast: npt.NDArray[np.bool_], seed: int) -> MethodInput:
+    """The inputs with noise on the breast. Air stays even, because the preparation makes it so."""
+    x = inputs.x
     noise = breast * np.random.default_rng(seed).standard_normal(breast.shape).astype(np.float32)
     size = NOISE * float(x.max() - x.min())
-    return replace(subject, x=x + size * torch.from_numpy(noise).to(x), features=None)
+    return replace(inputs, x=x + size * torch.from_numpy(noise).to(x), features=None)
 
 
 def _rank(first: Image, second: Image, inside: npt.NDArray[np.bool_]) -> float:
     return map_measures.rank_correlation(first[inside], second[inside])
 
 
-def _alike(bench: Bench, i: int, j: int, maps: Sequence[Image]) -> float:
-    """The rank correlation of two cases' maps, chest walls on one side, where both have breast."""
-    (first, own), (second, other) = (_upright(bench.cases[k], maps[k]) for k in (i, j))
+def _correlate_cases(bench: Bench, i: int, j: int, maps: Sequence[Image]) -> float:
+    """The rank correlation of two cases' maps where both have breast, with chest walls on the same side."""
+    (first, first_breast), (second, second_breast) = (_upright(bench.cases[k], maps[k]) for k in (i, j))
     if first.shape != second.shape:
         return float("nan")
-    return _rank(first, second, own & other)
+    return _rank(first, second, first_breast & second_breast)
 
 
 def _upright(case: Case, values: Image) -> tuple[Image, npt.NDArray[np.bool_]]:
     """A map and its breast with the chest wall at the left."""
-    geometry, breast = case.examined.prepared.geometry, case.tissue.breast
-    turned = geometry.turns or geometry.mirrored or case.examined.bundle.facts.preparation.preset == "default"
-    if turned:  # preparation has done it
+    geometry, breast = case.result.prepared.geometry, case.tissue.breast
+    turned = geometry.turns or geometry.mirrored or case.result.bundle.facts.preparation.preset == "default"
+    if turned:  # by the preparation
         return values, breast
-    way = UPRIGHT[case.examined.anatomy.side]
-    return set_upright(values, *way), set_upright(breast, *way)
+    turn_and_mirror = UPRIGHT[case.result.anatomy.side]
+    return set_upright(values, *turn_and_mirror), set_upright(breast, *turn_and_mirror)

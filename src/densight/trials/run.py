@@ -1,4 +1,4 @@
-"""Trying the explanations of a run: its images, its models, in its folder."""
+"""Trials of a run's explanations: with its images and models, in its folder."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 
 from densight.assessment.assess import prepare_image, run_network
 from densight.assessment.models import Models, load_models
-from densight.assessment.record import RUN
+from densight.assessment.record import RunRecord, Sources, read_record
 from densight.assessment.tables import read_assessments, read_table
 from densight.explanation.hang_again import hang_again
 from densight.explanation.methods.methods import choose_methods
@@ -23,7 +23,7 @@ from densight.network.shipped import is_shipped
 from densight.storage import read_json, replacing, write_csv, write_json
 from densight.trials.battery import BASELINES, try_baseline, try_method
 from densight.trials.bench import Bench
-from densight.trials.case import Case
+from densight.trials.case import READ, Case
 from densight.trials.measure import MEASURES, Summary, Trial
 from densight.trials.verdicts import PICTURES, TRIALS, Card, make_card
 from densight.vocabulary import DensightError, Projection
@@ -34,25 +34,25 @@ if TYPE_CHECKING:
 __all__ = ["IMAGES", "VALUES", "TrialRun", "choose_images", "try_run"]
 
 VALUES = "trials.csv"
-"""The file's name in a run folder: every image's values."""
+"""The file's name in a run folder: the values of every image."""
 
 IMAGES = 20
-"""So many images are tried if nothing else is asked for."""
+"""The default number of images."""
 
 _COLUMNS = ("method", "measure", "path", "patient_id", "value", "chance")
 
 
 @dataclass(frozen=True, eq=False)
 class TrialRun:
-    """What trials of a run gave.
+    """The result of a run's trials.
 
     Parameters
     ----------
     trials : tuple of Trial
     cards : tuple of Card
-        One a method.
+        One per method.
     failures : tuple of Failure
-        Images that could not be tried.
+        Images that could not be tested.
     """
 
     trials: tuple[Trial, ...]
@@ -79,47 +79,49 @@ def try_run(
     device: str = "cpu",
     progress: Callable[[str, int, int], None] = lambda what, done, total: None,
 ) -> TrialRun:
-    """Try methods of explanation on the images of a run, and write what came of it into the run folder.
+    """Test methods of explanation on the images of a run, and write the results into the run folder.
 
-    ``trials.csv`` holds every image's value and chance level, ``trials.json`` the summaries, the verdicts and what was
-    tried; ``trials/`` a table and a picture of the values. A method that an earlier call has tried on the same images
-    is not tried again.
+    The maps that are tested are the maps that the run drew: with the same baseline, layer and random numbers.
+
+    ``trials.csv`` holds the value and chance level of every image; ``trials.json`` the summaries, the verdicts, and the
+    images and models of the trials; ``trials/`` a table and a picture of the values. A method that an earlier call has
+    tested on the same images is not tested again.
 
     Parameters
     ----------
     run : path-like
         The run folder.
     methods : sequence of str
-        Those that the run was explained with if empty; Grad-CAM if with none.
+        If empty those of the run, or Grad-CAM if the run has no explanations.
     images : int
-        How many images are tried, at most two a patient.
+        The number of images, at most two per patient.
     seed : int
-        Of the choice of images and of all that is drawn.
+        Of the choice of images, noise and random orders. The methods' own random numbers are those of the run.
     predicted : bool
-        Whether the predicted class is tried instead of the expected one.
+        Whether the map of the predicted class, as the report shows it, is tested instead of the expected class's.
     model, source : path-like
-        Where the run's models and its input lie, if no longer where they were.
+        The run's models and its input, if they were moved.
     second, shuffled : sequence of path-like
-        The models trained again with another seed, and models trained on shuffled labels; without them those trials are
-        left out.
+        The models trained again with another seed, and models trained on shuffled labels. Without them those trials
+        are left out.
     device : {"cpu", "cuda", "mps"}
     progress : callable
-        Called with what is done, and the number of its steps done and of all.
+        Called with the name of the step, the number of parts done, and the number of all.
 
     Raises
     ------
     DensightError
-        If the folder holds no run, its input or models are not found or are others, a method does not exist, or no
-        image can be tried.
+        If the folder holds no run, its input or models are not found or differ, a method does not exist, or no image
+        can be tested.
     """
     run = Path(run)
-    facts = read_json(run / RUN)
-    chosen = choose_methods(methods or facts.get("methods") or ["grad-cam"])
-    models = _find_models(run, facts, model, device)
+    record = read_record(run)
+    chosen = choose_methods(methods or record.methods or ["grad-cam"])
+    models = _find_models(run, record, model, device)
     table, _ = read_assessments(run)
     rows = choose_images(table, images, seed)
-    base = _find_input(run, facts, source)
-    cases, failures = _make_cases(run, base, rows, models, predicted, seed, progress)
+    base = _find_input(run, record, source)
+    cases, failures = _make_cases(run, base, rows, models, predicted, record.layer, seed, progress)
     paths = [path for path, _ in cases]
     bench = Bench(
         tuple(case for _, case in cases),
@@ -127,18 +129,20 @@ def try_run(
         load_models(shuffled, device) if shuffled else None,
         seed,
     )
-    tried: dict[str, Any] = {
+    setup: dict[str, Any] = {
         "densight": version("densight"),
         "models": [bundle.checksum for bundle in models.bundles],
         "second": [bundle.checksum for bundle in bench.second.bundles] if bench.second else [],
         "shuffled": [bundle.checksum for bundle in bench.shuffled.bundles] if bench.shuffled else [],
         "target": "predicted class" if predicted else "expected class",
+        "baseline": READ,
+        "layer": record.layer,
         "seed": seed,
         "images": paths,
         "tissue": sorted({case.reference for case in bench.cases}),
         "fat": sorted({case.replaced for case in bench.cases}),
     }
-    done = _read_done(run, tried, bench)
+    done = _read_done(run, setup, bench)
     for name in (*BASELINES, *chosen):
         if name in done:
             continue
@@ -146,19 +150,18 @@ def try_run(
             done[name] = try_baseline(bench, name)
         else:
             done[name] = try_method(bench, name, lambda n, total, name=name: progress(name, n, total))  # type: ignore[misc]
-        _write(run, tried, [trial for of in done.values() for trial in of], paths)
+        _write(run, setup, [trial for of in done.values() for trial in of], paths)
     trials = tuple(trial for of in done.values() for trial in of)
     cards = tuple(make_card(name, of) for name, of in _summaries(trials).items() if name not in BASELINES)
     _draw(run, trials)
-    shown = next(iter(facts.get("methods") or []), None)
-    warning = next((card.warning for card in cards if card.method == shown), "")
-    if warning:
-        hang_again(run, base, table, warning)
+    hung_method = next(iter(record.methods), None)
+    warning = next((card.warning for card in cards if card.method == hung_method), "")
+    hang_again(run, base, table, warning)
     return TrialRun(trials, cards, tuple(failures))
 
 
 def choose_images(table: pd.DataFrame, images: int, seed: int) -> pd.DataFrame:
-    """Choose images of a run: best two a patient, now both sides of one view and now both views of one side.
+    """Choose images of a run: ideally two per patient, in turn both sides of one view and both views of one side.
 
     Parameters
     ----------
@@ -169,48 +172,48 @@ def choose_images(table: pd.DataFrame, images: int, seed: int) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Rows of the table; all of them where there are no more.
+        Rows of the table; all of them if there are no more.
     """
     if images < 1:
-        raise DensightError(f"{images} images cannot be tried", remedy="give 1 or more: --images 20")
+        raise DensightError(f"{images} images cannot be tested", remedy="give 1 or more: --images 20")
     patients = np.random.default_rng(seed).permutation(table["patient_id"].unique())
     pairs = (("CC_R", "CC_L"), ("CC_R", "MLO_R"), ("MLO_R", "MLO_L"), ("CC_L", "MLO_L"))
     chosen: list[int] = []
     for turn, patient in enumerate(patients):
-        own = table[table["patient_id"] == patient]
-        names = own["view"] + "_" + own["laterality"]
-        wanted = own[names.isin(pairs[turn % len(pairs)])].drop_duplicates(["view", "laterality"])
-        chosen += list((wanted if len(wanted) == 2 else own.head(2)).index)
+        of_patient = table[table["patient_id"] == patient]
+        names = of_patient["view"] + "_" + of_patient["laterality"]
+        wanted = of_patient[names.isin(pairs[turn % len(pairs)])].drop_duplicates(["view", "laterality"])
+        chosen += list((wanted if len(wanted) == 2 else of_patient.head(2)).index)
         if len(chosen) >= images:
             break
     return table.loc[sorted(chosen[:images])]
 
 
-def _find_models(run: Path, facts: dict[str, Any], given: Sequence[str | Path], device: str) -> Models:
-    known = facts.get("sources", {}).get("models", [])
+def _find_models(run: Path, record: RunRecord, given: Sequence[str | Path], device: str) -> Models:
+    known = (record.sources or Sources()).models
     sources = list(given) or [path if is_shipped(path) else run / path for path in known]
     remedy = "name the run's models with --model"
     if not sources:
-        raise DensightError("the run does not tell where its models lie", run, remedy)
+        raise DensightError("run.json does not name the run's models", run, remedy)
     try:
         models = load_models(sources, device)
     except DensightError as error:
         raise DensightError(error.fault, error.path, remedy) from error
-    checksums = {one["sha256"] for one in facts["models"]}
+    checksums = {model.sha256 for model in record.models}
     if {bundle.checksum for bundle in models.bundles} != checksums:
         raise DensightError("these are not the models of the run", run, remedy)
     return models
 
 
-def _find_input(run: Path, facts: dict[str, Any], source: str | Path | None) -> Path:
+def _find_input(run: Path, record: RunRecord, source: str | Path | None) -> Path:
     """The folder to which the paths in the run's tables are relative."""
-    known = facts.get("sources", {}).get("input")
-    if source is None and known is None:
-        raise DensightError("the run does not tell where its input lies", run, "name it with --input")
-    found = Path(source) if source is not None else run / known
-    if not found.exists():
-        raise DensightError("the run's input is not there", found, "name it with --input")
-    return found if found.is_dir() else found.parent
+    known = (record.sources or Sources()).input
+    if source is None and not known:
+        raise DensightError("run.json does not name the run's input", run, "name it with --input")
+    path = Path(source) if source is not None else run / known
+    if not path.exists():
+        raise DensightError("the run's input is not there", path, "name it with --input")
+    return path if path.is_dir() else path.parent
 
 
 def _make_cases(
@@ -219,6 +222,7 @@ def _make_cases(
     rows: pd.DataFrame,
     models: Models,
     predicted: bool,
+    layer: str | None,
     seed: int,
     progress: Callable[[str, int, int], None],
 ) -> tuple[list[tuple[str, Case]], list[Failure]]:
@@ -229,24 +233,26 @@ def _make_cases(
         try:
             mammogram = read_mammogram(path, projection, patient_id=str(row["patient_id"]), exam_id=str(row["exam_id"]))
             bundle = models.of(projection, path)
-            examined = run_network(bundle, prepare_image(bundle, mammogram))
-            cases.append((str(row["path"]), Case.of(examined, predicted=predicted, seed=seed)))
+            result = run_network(bundle, prepare_image(bundle, mammogram))
+            # The class that the run's tables and report show, calibrated where the run was.
+            label = str(row["predicted"]) if predicted else None
+            cases.append((str(row["path"]), Case.of(result, label=label, layer=layer, seed=seed)))
         except DensightError as error:
             failures.append(Failure.of(error, path))
     progress("images", len(rows), len(rows))
     if not cases:
         first = failures[0]
-        raise DensightError(f"no image can be tried; the first, {first.path.name}: {first.fault}", run, first.remedy)
+        raise DensightError(f"no image can be tested; the first, {first.path.name}: {first.fault}", run, first.remedy)
     return cases, failures
 
 
-def _read_done(run: Path, tried: dict[str, Any], bench: Bench) -> dict[str, list[Trial]]:
+def _read_done(run: Path, setup: dict[str, Any], bench: Bench) -> dict[str, list[Trial]]:
     """The trials of an earlier call on the same images."""
     if not ((run / TRIALS).is_file() and (run / VALUES).is_file()):
         return {}
-    if read_json(run / TRIALS).get("tried") != tried:
+    if read_json(run / TRIALS).get("tried") != setup:
         return {}
-    table = read_table(run / VALUES, _COLUMNS, "delete it and try again")
+    table = read_table(run / VALUES, _COLUMNS, "delete it and run the trial again")
     done: dict[str, list[Trial]] = {}
     for (method, measure), rows in table.groupby(["method", "measure"], sort=False):
         if measure not in MEASURES or len(rows) != len(bench.cases):
@@ -259,13 +265,13 @@ def _read_done(run: Path, tried: dict[str, Any], bench: Bench) -> dict[str, list
 
 
 def _summaries(trials: Sequence[Trial]) -> dict[str, dict[str, Summary]]:
-    found: dict[str, dict[str, Summary]] = {}
+    summaries: dict[str, dict[str, Summary]] = {}
     for trial in trials:
-        found.setdefault(trial.method, {})[trial.measure] = trial.summary()
-    return found
+        summaries.setdefault(trial.method, {})[trial.measure] = trial.summary()
+    return summaries
 
 
-def _write(run: Path, tried: dict[str, Any], trials: Sequence[Trial], paths: Sequence[str]) -> None:
+def _write(run: Path, setup: dict[str, Any], trials: Sequence[Trial], paths: Sequence[str]) -> None:
     rows = (
         {
             "method": trial.method,
@@ -281,10 +287,10 @@ def _write(run: Path, tried: dict[str, Any], trials: Sequence[Trial], paths: Seq
     write_csv(run / VALUES, _COLUMNS, rows)
     summaries = _summaries(trials)
     content = {
-        "tried": tried,
+        "tried": setup,
         "measures": {name: asdict(MEASURES[name]) for of in summaries.values() for name in of},
         "methods": {
-            method: {name: _plain(asdict(one)) for name, one in of.items()} for method, of in summaries.items()
+            method: {name: _plain(asdict(summary)) for name, summary in of.items()} for method, of in summaries.items()
         },
         "cards": {
             method: {
@@ -305,14 +311,14 @@ def _text(value: float) -> str:
 
 
 def _plain(values: dict[str, Any]) -> dict[str, Any]:
-    """Without NaN, which JSON does not have."""
+    """The values without NaN, which JSON does not have."""
 
-    def mend(value: Any) -> Any:
+    def without_nan(value: Any) -> Any:
         if isinstance(value, tuple):
-            return [mend(one) for one in value]
+            return [without_nan(item) for item in value]
         return None if isinstance(value, float) and math.isnan(value) else value
 
-    return {name: mend(value) for name, value in values.items()}
+    return {name: without_nan(value) for name, value in values.items()}
 
 
 def _draw(run: Path, trials: Sequence[Trial]) -> None:

@@ -1,4 +1,4 @@
-"""Networks that have forgotten what they learnt: what their maps are like if a map shows what was learnt.
+"""Networks with shuffled weights: the map of one should differ if a map shows what the network has learnt.
 
 Reference: Adebayo et al., "Sanity checks for saliency maps", NeurIPS 2018.
 """
@@ -16,7 +16,7 @@ from densight.network.blocks import DensityNetwork
 __all__ = ["STAGES", "randomise"]
 
 STAGES = 4
-"""Parts, of about as many layers each, that the network is divided into from its output to its input."""
+"""The number of parts, of about as many layers each, into which a network is divided from output to input."""
 
 _STATISTICS = (nn.BatchNorm2d,)
 
@@ -24,9 +24,9 @@ _STATISTICS = (nn.BatchNorm2d,)
 def randomise(network: DensityNetwork, stages: Sequence[int], images: Tensor, seed: int = 0) -> DensityNetwork:
     """A copy of a network with the weights of some stages shuffled.
 
-    Each array of weights keeps its values in random order: so they stay of the size that the network works with. What
-    batch normalisation knows of its inputs is measured anew on the images, without which a shuffled network gives
-    numbers too large or too small to map.
+    Each array of weights keeps its values in random order, so their size stays the same. The statistics of batch
+    normalisation are measured again on the images. Without that a shuffled network gives numbers too large or too
+    small to map.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ def randomise(network: DensityNetwork, stages: Sequence[int], images: Tensor, se
     stages : sequence of int
         0 holds the layers nearest the output, ``STAGES - 1`` those nearest the input.
     images : Tensor, shape (B, channels, rows, columns)
-        What the network sees, several images.
+        Several images, as the network sees them.
     seed : int
 
     Returns
@@ -70,6 +70,6 @@ def _measure_statistics(network: nn.Module, images: Tensor) -> None:
     norms = [module for module in network.modules() if isinstance(module, _STATISTICS)]
     for norm in norms:
         norm.reset_running_stats()
-        norm.momentum = None  # the plain mean of what passes
+        norm.momentum = None  # the plain mean over the images
         norm.train()
     network(images)

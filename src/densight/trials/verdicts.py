@@ -1,4 +1,4 @@
-"""The verdict card: what the trials say of a method and a model, in words for a paper's methods section."""
+"""The verdict card: the trials of a method on a model, worded for a paper's methods section."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from densight.assessment.record import RUN
+from densight.assessment.record import read_record
 from densight.explanation.methods.methods import method_name
 from densight.storage import read_json
 from densight.trials.measure import MEASURES, Summary
@@ -16,7 +16,7 @@ from densight.trials.measure import MEASURES, Summary
 __all__ = ["JUDGED", "PICTURES", "TRIALS", "Card", "Line", "describe", "make_card", "number", "read_trials"]
 
 TRIALS = "trials.json"
-"""The file's name in a run folder: verdicts, summaries and what was tried."""
+"""The file's name in a run folder: verdicts, summaries, and the images and models of the trials."""
 
 PICTURES = "trials"
 """The folder of the trials' pictures in a run folder."""
@@ -31,17 +31,17 @@ JUDGED = {
     "sensitivity": ("sensitivity",),
     "cause": ("cause.rank", "cause.effect", "cause.beside"),
 }
-"""The measures that decide each trial; the others are told."""
+"""The measures that decide each trial. The others are reported."""
 
 _QUESTIONS = {
     "tissue": "Is the evidence in dense tissue?",
-    "deletion": "Does the answer fall when the map's tissue goes first?",
-    "insertion": "Does the answer rise when the map's tissue comes first?",
-    "sanity": "Does the map go when what was learnt is taken away?",
-    "repeatability": "Is the map the same when nothing that matters changes?",
-    "infidelity": "Does the map predict what changes do?",
-    "sensitivity": "Does the map stand a little noise?",
-    "cause": "Is the weight where tissue causes the answer?",
+    "deletion": "Does the score fall when tissue becomes fat in the map's order?",
+    "insertion": "Does the score rise when fat becomes tissue in the map's order?",
+    "sanity": "Does the map change when the network forgets what it has learnt?",
+    "repeatability": "Is the map the same when nothing relevant changes?",
+    "infidelity": "Does the map predict how changes of tissue change the score?",
+    "sensitivity": "Is the map stable under weak noise?",
+    "cause": "Is the map's weight where tissue affects the score?",
 }
 
 
@@ -53,7 +53,7 @@ class Line:
     ----------
     trial, question : str
     verdict : {"passes", "at chance", "fails", "told", "nothing"}
-        Passes only if every deciding measure does; else the worst of theirs.
+        ``passes`` only if every deciding measure passes; else the worst of their verdicts.
     words : str
         The figures, for a paper.
     """
@@ -66,13 +66,13 @@ class Line:
 
 @dataclass(frozen=True)
 class Card:
-    """What the trials say of a method.
+    """The verdicts of the trials of a method.
 
     Parameters
     ----------
     method : str
     lines : tuple of Line
-        One a trial that was made. There is no sum of them.
+        One per trial that was made. There is no total.
     """
 
     method: str
@@ -80,12 +80,12 @@ class Card:
 
     @property
     def failed(self) -> tuple[str, ...]:
-        """The trials that the map did not pass, those that could not be judged left out."""
+        """The trials that the map did not pass, without those that could not be judged."""
         return tuple(line.trial for line in self.lines if line.verdict in ("fails", "at chance"))
 
     @property
     def warning(self) -> str:
-        """What is to be written on its maps; empty where it passed all that was judged."""
+        """The warning for the method's maps; empty if they passed every trial that was judged."""
         if not self.failed:
             return ""
         failed = ", ".join(self.failed)
@@ -99,7 +99,7 @@ def make_card(method: str, summaries: Mapping[str, Summary]) -> Card:
     ----------
     method : str
     summaries : mapping of str to Summary
-        By the measures' names.
+        By the name of the measure.
     """
     lines = []
     for trial, names in JUDGED.items():
@@ -114,7 +114,7 @@ def make_card(method: str, summaries: Mapping[str, Summary]) -> Card:
 
 
 def read_trials(run: Path) -> dict[str, Any] | None:
-    """What ``trials.json`` of a run folder says; None where nothing was tried, or other models than the run's.
+    """The content of a run folder's ``trials.json``; None if there were no trials, or they were of other models.
 
     Raises
     ------
@@ -124,12 +124,12 @@ def read_trials(run: Path) -> dict[str, Any] | None:
     if not (run / TRIALS).is_file():
         return None
     content = read_json(run / TRIALS)
-    known = {one.get("sha256") for one in read_json(run / RUN).get("models", [])}
+    known = {model.sha256 for model in read_record(run).models}
     return content if set(content.get("tried", {}).get("models", [])) == known else None
 
 
 def describe(name: str, summary: Summary) -> str:
-    """A measure in words and figures.
+    """A measure and its values, in words.
 
     Examples
     --------
@@ -140,15 +140,15 @@ def describe(name: str, summary: Summary) -> str:
     if summary.verdict == "nothing":
         return f"{measure.words}: nothing to measure in {_count(summary.nothing, 'image')}"
     low, high = (number(value) for value in summary.interval)
-    said = f"{measure.words} {number(summary.value)} [{low}, {high}], chance {number(summary.chance)}"
+    values = f"{measure.words} {number(summary.value)} [{low}, {high}], chance {number(summary.chance)}"
     counts = [_count(summary.patients, "patient"), _count(summary.images, "image")]
     if summary.nothing:
         counts.append(f"{summary.nothing} without a value")
-    return f"{said} ({', '.join(counts)})"
+    return f"{values} ({', '.join(counts)})"
 
 
 def number(value: float) -> str:
-    """A figure as papers print it.
+    """A number as papers print it.
 
     Examples
     --------

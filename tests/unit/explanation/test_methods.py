@@ -16,9 +16,9 @@ from torch.nn import functional
 import densight
 from densight.assessment.assess import prepare_image, run_network
 from densight.assessment.models import load_models
-from densight.explanation.baseline import Tissue, fat_level, fat_picture, tissue_regions
+from densight.explanation.baseline import TissueMasks, smooth_fat_image, textured_fat_image, tissue_regions
 from densight.explanation.explain import explain
-from densight.explanation.explanation import EXPECTED
+from densight.explanation.explanation import EXPECTED_CLASS
 from densight.explanation.methods import masks
 from densight.explanation.methods.method_input import MethodInput
 from densight.explanation.methods.methods import METHODS, choose_methods
@@ -71,7 +71,7 @@ def subject(network: DensityNetwork, seed: int = 1, size: int = 12) -> MethodInp
     generator = torch.Generator().manual_seed(seed)
     x = torch.randn(1, 1, size, size, generator=generator)
     regions = torch.arange(size)[:, None] * 4 // size + torch.zeros(size, size, dtype=torch.int64) + 1
-    return MethodInput(network, x, fat=0.3 * torch.ones_like(x), regions=regions.long())
+    return MethodInput(network, x, baseline=0.3 * torch.ones_like(x), regions=regions.long())
 
 
 # Class 0 alone, two places: A = (2, -4) and (-1, -3), slopes (1, .5) and (.5, .5), weights 1 and -2, n = 2.
@@ -115,7 +115,7 @@ def test_score_cam_weighs_channels_by_the_softmax_of_what_they_leave() -> None:
     network = TwoChannels()
     scores = torch.stack([network(one)[0, 0] for one in kept]).detach()
     weights = scores.softmax(0)
-    maps = METHODS["score-cam"].make(MethodInput(network, x, fat=torch.zeros_like(x)), [0])
+    maps = METHODS["score-cam"].make(MethodInput(network, x, baseline=torch.zeros_like(x)), [0])
     torch.testing.assert_close(maps.cells, (weights[0] * x[:, 0] + weights[1] * x[:, 1]).detach())
 
 
@@ -159,13 +159,13 @@ def test_captum_gives_the_same_where_it_knows_the_activation() -> None:
 
     network.pool = nn.AvgPool2d(2)
     lifted = METHODS["deep-lift"].make(given, [1]).cells[0]
-    reference = DeepLift(network).attribute(given.x, baselines=given.fat, target=1)[0, 0]
+    reference = DeepLift(network).attribute(given.x, baselines=given.baseline, target=1)[0, 0]
     torch.testing.assert_close(lifted, reference.detach(), atol=1e-6, rtol=1e-5)
     # Where maxima are tied Captum's max pooling loses some: its sum is off, densight's is not.
     network.pool = nn.MaxPool2d(2)
     lifted = METHODS["deep-lift"].make(given, [1]).cells[0]
-    reference = DeepLift(network).attribute(given.x, baselines=given.fat, target=1)[0, 0]
-    change = (network(given.x) - network(given.fat))[0, 1]
+    reference = DeepLift(network).attribute(given.x, baselines=given.baseline, target=1)[0, 0]
+    change = (network(given.x) - network(given.baseline))[0, 1]
     assert abs(lifted.sum() - change) < 1e-5 < abs(reference.sum() - change)
     network.pool = nn.AvgPool2d(2)
 
@@ -179,7 +179,8 @@ def test_captum_gives_the_same_where_it_knows_the_activation() -> None:
     reference = LayerGradCam(network, network.second).attribute(given.x, target=1)[0, 0]
     torch.testing.assert_close(cam, reference.detach(), atol=1e-6, rtol=1e-5)
 
-    occluded = METHODS["occlusion"].make(MethodInput(network, given.x, fat=torch.zeros_like(given.x)), [1]).cells[0]
+    over_zero = MethodInput(network, given.x, baseline=torch.zeros_like(given.x))
+    occluded = METHODS["occlusion"].make(over_zero, [1]).cells[0]
     # Windows of 2, a step of 1: those wholly inside, where Captum's windows are too.
     reference = Occlusion(network).attribute(given.x, (1, 2, 2), strides=(1, 1, 1), target=1)[0, 0]
     torch.testing.assert_close(occluded[1:-1, 1:-1], reference.detach()[1:-1, 1:-1], atol=1e-5, rtol=1e-4)
@@ -200,8 +201,8 @@ def test_the_rules_see_activations_that_are_functions(method: str) -> None:
 )
 def test_complete_methods_add_up_to_what_the_image_has_beyond_fat(method: str, near: float) -> None:
     given = subject(Small())
-    assert given.fat is not None
-    change = (given.scores(given.x) - given.scores(given.fat))[0]
+    assert given.baseline is not None
+    change = (given.scores(given.x) - given.scores(given.baseline))[0]
     sums = METHODS[method].make(given).cells.sum(dim=(1, 2))
     torch.testing.assert_close(sums, change, atol=near * max(1.0, float(change.abs().max())), rtol=0)
 
@@ -218,13 +219,13 @@ def test_deep_lift_refuses_a_network_that_multiplies_features() -> None:
 
 def test_kernel_shap_gives_the_exact_shapley_values_of_few_regions() -> None:
     given = subject(Small())
-    assert given.fat is not None
+    assert given.baseline is not None
     assert given.regions is not None
-    n, change = 4, given.x - given.fat
+    n, change = 4, given.x - given.baseline
     worth = {}
     for members in itertools.product((0, 1), repeat=n):
         keep = torch.tensor((0, *members))[given.regions].float()
-        worth[members] = float(given.scores(given.fat + keep * change)[0, 1])
+        worth[members] = float(given.scores(given.baseline + keep * change)[0, 1])
     exact = np.zeros(n)
     for members, value in worth.items():
         for i in range(n):
@@ -243,7 +244,7 @@ def test_rise_and_occlusion_point_at_the_only_place_that_matters() -> None:
 
     x = torch.zeros(1, 1, 48, 32)
     x[..., :8, :8] = 3.0
-    given = MethodInput(Corner(), x, fat=torch.zeros_like(x))
+    given = MethodInput(Corner(), x, baseline=torch.zeros_like(x))
     for method in ("rise", "occlusion"):
         values = METHODS[method].make(given, [0]).cells[0]
         assert float(values[:8, :8].mean()) > 5 * float(values[24:, 16:].abs().mean())
@@ -273,7 +274,7 @@ def test_no_hook_is_left_after_an_error(method: str) -> None:
     layer = "first" if METHODS[method].at_layer else None
     given = subject(network)
     with pytest.raises(RuntimeError, match="out of memory"):
-        METHODS[method].make(MethodInput(network, given.x, given.fat, given.regions, layer))
+        METHODS[method].make(MethodInput(network, given.x, given.baseline, given.regions, layer))
     for module in network.modules():
         assert not module._forward_hooks
         assert not module._forward_pre_hooks
@@ -300,7 +301,7 @@ def examined(tmp_path_factory: pytest.TempPathFactory) -> object:
 @pytest.mark.parametrize("method", METHODS)
 def test_every_method_explains_an_image_in_its_own_pixels(examined: object, method: str) -> None:
     explanation = explain(examined, method)  # type: ignore[arg-type]
-    for label in ("A", "D", None, EXPECTED):
+    for label in ("A", "D", None, EXPECTED_CLASS):
         values = explanation.map(label)
         assert (values.shape, values.dtype) == ((160, 120), np.float32)
     assert explanation.method == method
@@ -348,20 +349,20 @@ def test_fat_takes_the_level_of_the_fat_around_and_its_texture() -> None:
     dense = ((rows - 48) / 14) ** 2 + ((columns - 22) / 12) ** 2 < 1
     slope = 0.2 + 0.2 * rows / 96
     image = np.where(inside, slope + 0.01 * rng.standard_normal(shape) + 0.5 * dense, 0).astype(np.float32)
-    tissue = Tissue(inside, np.zeros(shape, bool), dense)
-    level, picture = fat_level(image, tissue), fat_picture(image, tissue, seed=1)
+    tissue = TissueMasks(inside, np.zeros(shape, bool), dense)
+    level, picture = smooth_fat_image(image, tissue), textured_fat_image(image, tissue, seed=1)
     assert np.abs(level - slope)[dense].max() < 0.04
     assert (level[~inside] == 0).all()
     assert 0.005 < (picture - level)[dense].std() < 0.02
-    all_dense = Tissue(inside, np.zeros(shape, bool), inside)
-    assert fat_level(image, all_dense)[inside].std() == 0
+    all_dense = TissueMasks(inside, np.zeros(shape, bool), inside)
+    assert smooth_fat_image(image, all_dense)[inside].std() == 0
 
 
 def test_regions_cover_the_breast_and_one_is_what_lies_beside_it() -> None:
     inside = np.zeros((60, 40), bool)
     inside[5:55, :30] = True
     image = np.where(inside, 0.4, 0).astype(np.float32)
-    regions = tissue_regions(image, Tissue(inside, np.zeros_like(inside), np.zeros_like(inside)), n=12)
+    regions = tissue_regions(image, TissueMasks(inside, np.zeros_like(inside), np.zeros_like(inside)), n=12)
     assert sorted(np.unique(regions)) == list(range(1, regions.max() + 1))
     assert set(np.unique(regions[~inside])) == {regions.max()}
     assert 6 <= regions.max() <= 20

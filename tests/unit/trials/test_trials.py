@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from benchmarks.trials.planted import looks_at_dense_tissue, reads_marker, reads_size
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -29,7 +30,6 @@ from densight.trials.bench import Bench
 from densight.trials.case import KNOWN, PAINTED, PHYSICS, READ, Case, make_blocks
 from densight.trials.deletion import block_means, deletion_curve, insertion_curve, order_blocks
 from densight.trials.measure import MEASURES, Trial
-from densight.trials.planted import looks_at_dense_tissue, reads_marker, reads_size
 from densight.trials.verdicts import JUDGED, Card, make_card
 from densight.vocabulary import BIRADS, PROJECTIONS, DensightError, Projection
 from tests.examples import draw_breast
@@ -120,7 +120,7 @@ def test_a_second_training_and_shuffled_labels_are_compared_with(exams: Path) ->
     assert found["repeatability.seed"].values == pytest.approx(1.0)
     assert found["sanity.labels"].summary().verdict == "fails"
     other = bundle_of(looks_at_dense_tissue(), "tutorial")
-    with pytest.raises(DensightError, match="prepares images, or names classes, in another way"):
+    with pytest.raises(DensightError, match="preparation or classes differ from those of the model that is tested"):
         try_method(Bench(cases, second=Models((other,))), "grad-cam")
 
 

@@ -35,103 +35,103 @@ __all__ = [
 ]
 
 
-def make_grad_cam(subject: MethodInput, targets: Sequence[int]) -> Maps:
-    """Grad-CAM: each channel weighs its mean derivative. In closed form at the last layer."""
-    at = subject.look()
-    if not _is_last(subject, at):
-        gradients = _differentiate(subject, at, targets)
-        return _maps(subject, at, torch.einsum("tk,kij->tij", gradients.mean(dim=(2, 3)), at.activations[0]), targets)
+def make_grad_cam(inputs: MethodInput, targets: Sequence[int]) -> Maps:
+    """Grad-CAM: the weight of a channel is its mean derivative. In closed form at the last layer."""
+    at = inputs.layer_output()
+    if not _is_last(inputs, at):
+        gradients = _differentiate(inputs, at, targets)
+        return _maps(inputs, at, torch.einsum("tk,kij->tij", gradients.mean(dim=(2, 3)), at.activations[0]), targets)
     with torch.no_grad():
-        cells = grad_cam(subject.network, at.activations)[0]
+        cells = grad_cam(inputs.network, at.activations)[0]
         slopes = expected_slopes(at.logits_of(at.activations))[0]
         expected = torch.einsum("c,cij->ij", slopes, cells)
-    return _maps(subject, at, torch.cat([cells, expected[None]])[list(targets)], targets)
+    return _maps(inputs, at, torch.cat([cells, expected[None]])[list(targets)], targets)
 
 
-def make_hires_cam(subject: MethodInput, targets: Sequence[int]) -> Maps:
+def make_hires_cam(inputs: MethodInput, targets: Sequence[int]) -> Maps:
     """HiResCAM: ``Σ_k g A``, each place with its own derivative."""
-    at = subject.look()
-    return _maps(subject, at, (_differentiate(subject, at, targets) * at.activations).sum(dim=1), targets)
+    at = inputs.layer_output()
+    return _maps(inputs, at, (_differentiate(inputs, at, targets) * at.activations).sum(dim=1), targets)
 
 
-def make_layer_cam(subject: MethodInput, targets: Sequence[int]) -> Maps:
+def make_layer_cam(inputs: MethodInput, targets: Sequence[int]) -> Maps:
     """LayerCAM: ``Σ_k max(g, 0) A``."""
-    at = subject.look()
-    gradients = _differentiate(subject, at, targets)
-    return _maps(subject, at, (gradients.clamp(min=0) * at.activations).sum(dim=1), targets)
+    at = inputs.layer_output()
+    gradients = _differentiate(inputs, at, targets)
+    return _maps(inputs, at, (gradients.clamp(min=0) * at.activations).sum(dim=1), targets)
 
 
-def make_grad_cam_plus_plus(subject: MethodInput, targets: Sequence[int]) -> Maps:
-    """Grad-CAM++: each channel weighs ``Σ_p max(g, 0) / (2 + g Σ_p A)``, places without a derivative left out.
+def make_grad_cam_plus_plus(inputs: MethodInput, targets: Sequence[int]) -> Maps:
+    """Grad-CAM++: the weight of a channel is ``Σ_p max(g, 0) / (2 + g Σ_p A)``, places without a derivative left out.
 
     That is equation 19 of the paper with ``g²`` cancelled. Left in, as other programs have it, it needs a small number
     added below the line, which with the tiny derivatives behind a mean over positions is the larger term.
     """
-    at = subject.look()
-    gradients = _differentiate(subject, at, targets)
+    at = inputs.layer_output()
+    gradients = _differentiate(inputs, at, targets)
     below = 2 + gradients * at.activations.sum(dim=(2, 3), keepdim=True)
     weights = torch.where(below != 0, gradients.clamp(min=0) / below, 0).sum(dim=(2, 3))
-    return _maps(subject, at, torch.einsum("tk,kij->tij", weights, at.activations[0]), targets)
+    return _maps(inputs, at, torch.einsum("tk,kij->tij", weights, at.activations[0]), targets)
 
 
-def make_eigen_cam(subject: MethodInput, targets: Sequence[int]) -> Maps:
+def make_eigen_cam(inputs: MethodInput, targets: Sequence[int]) -> Maps:
     """Eigen-CAM: the activations along their first singular vector; the same map for all targets.
 
     The sign, which the decomposition leaves open, is that in which the map's sum is positive.
     """
-    at = subject.look()
+    at = inputs.layer_output()
     channels = at.activations[0].flatten(1)
     first = torch.linalg.svd(channels.T, full_matrices=False).Vh[0]
     cells = (first @ channels).reshape(at.activations.shape[2:])
     cells = cells if cells.sum() >= 0 else -cells
-    return _maps(subject, at, cells.expand(len(targets), *cells.shape), targets, backward=0)
+    return _maps(inputs, at, cells.expand(len(targets), *cells.shape), targets, backward=0)
 
 
-def make_ablation_cam(subject: MethodInput, targets: Sequence[int]) -> Maps:
-    """Ablation-CAM: each channel weighs what the target loses without it.
+def make_ablation_cam(inputs: MethodInput, targets: Sequence[int]) -> Maps:
+    """Ablation-CAM: the weight of a channel is the fall of the target's score without it.
 
     The paper divides by the target's score, which turns the map's sign where that is negative; here it is not divided.
     """
-    at = subject.look()
+    at = inputs.layer_output()
     kept = at.activations
     with torch.no_grad():
-        before = with_expected(at.logits_of(kept))
+        unchanged = with_expected(at.logits_of(kept))
         losses = []
         for start in range(0, kept.shape[1], 32):
             part = torch.arange(start, min(start + 32, kept.shape[1]), device=kept.device)
             without = kept.repeat(len(part), 1, 1, 1)
             without[torch.arange(len(part)), part] = 0
-            losses.append(before - with_expected(at.logits_of(without)))
+            losses.append(unchanged - with_expected(at.logits_of(without)))
     weights = torch.cat(losses)[:, list(targets)]
-    passes = 0 if _is_last(subject, at) else len(weights)
-    return _maps(subject, at, torch.einsum("kt,kij->tij", weights, kept[0]), targets, forward=passes, backward=0)
+    passes = 0 if _is_last(inputs, at) else len(weights)
+    return _maps(inputs, at, torch.einsum("kt,kij->tij", weights, kept[0]), targets, forward=passes, backward=0)
 
 
-def make_score_cam(subject: MethodInput, targets: Sequence[int]) -> Maps:
-    """Score-CAM: each channel weighs the target's score where only what it shows is left of the dense tissue.
+def make_score_cam(inputs: MethodInput, targets: Sequence[int]) -> Maps:
+    """Score-CAM: the weight of a channel is the target's score when the dense tissue is kept only where it is active.
 
-    The channel, enlarged and brought between 0 and 1, fades between the image and its fat; the scores are made
-    weights by a softmax over channels, as in the paper's algorithm 1.
+    The channel, enlarged and scaled to 0–1, fades between the image and its baseline. A softmax over channels turns
+    the scores into weights, as in the paper's algorithm 1.
     """
-    at = subject.look()
-    assert subject.fat is not None
+    at = inputs.layer_output()
+    assert inputs.baseline is not None
     kept = at.activations[0]
     low, high = kept.amin(dim=(1, 2), keepdim=True), kept.amax(dim=(1, 2), keepdim=True)
     channels = torch.where(high > low, (kept - low) / (high - low).clamp(min=1e-12), 0)
-    shape = (subject.x.shape[2], subject.x.shape[3])
+    shape = (inputs.x.shape[2], inputs.x.shape[3])
     scores = []
     for start in range(0, len(channels), 32):
         part = channels[start : start + 32].cpu().numpy()
-        masks = [torch.from_numpy(map_to_frame(one, shape, at.origin, at.step)) for one in part]
-        images = subject.fat + torch.stack(masks)[:, None].to(kept.device) * (subject.x - subject.fat)
-        scores.append(subject.scores(images))
+        masks = [torch.from_numpy(map_to_frame(channel, shape, at.origin, at.step)) for channel in part]
+        images = inputs.baseline + torch.stack(masks)[:, None].to(kept.device) * (inputs.x - inputs.baseline)
+        scores.append(inputs.scores(images))
     weights = torch.cat(scores)[:, list(targets)].softmax(dim=0)
     cells = torch.einsum("kt,kij->tij", weights, kept)
-    return _maps(subject, at, cells, targets, forward=len(kept), backward=0)
+    return _maps(inputs, at, cells, targets, forward=len(kept), backward=0)
 
 
-def make_expected_class(subject: MethodInput, targets: Sequence[int]) -> Maps:
-    """What each place adds to the classes' scores and to the expected class: the maps add up to what they explain.
+def make_expected_class(inputs: MethodInput, targets: Sequence[int]) -> Maps:
+    """The contribution of each place to the classes' scores and to the expected class: the maps add up to them.
 
     Of networks that end in ``logits = W mean(f(A)) + b``, place ``p`` adds ``W f(A_p) / n`` to the logits. What that
     changes in ``E[k]``, from the classes' bare biases on, is shared out along the straight line between the two sets
@@ -140,8 +140,8 @@ def make_expected_class(subject: MethodInput, targets: Sequence[int]) -> Maps:
 
     Densight's own.
     """
-    at = subject.look()
-    network = subject.network
+    at = inputs.layer_output()
+    network = inputs.network
     if network.linear_head:
         with torch.no_grad():
             active = network.activate(at.activations)[0]
@@ -149,17 +149,17 @@ def make_expected_class(subject: MethodInput, targets: Sequence[int]) -> Maps:
             cells = torch.einsum("ck,kij->cij", network.classifier.weight, active) / positions
             slopes = mean_slopes(network.classifier.bias, at.logits_of(at.activations)[0])
             expected = torch.einsum("c,cij->ij", slopes, cells)
-        return _maps(subject, at, torch.cat([cells, expected[None]])[list(targets)], targets, backward=0)
+        return _maps(inputs, at, torch.cat([cells, expected[None]])[list(targets)], targets, backward=0)
     along = (torch.arange(STEPS, device=at.activations.device) + 0.5) / STEPS
-    gradients = _differentiate(subject, at, targets, along)
-    return _maps(subject, at, (gradients * at.activations).sum(dim=1), targets, backward=0)
+    gradients = _differentiate(inputs, at, targets, along)
+    return _maps(inputs, at, (gradients * at.activations).sum(dim=1), targets, backward=0)
 
 
-def _is_last(subject: MethodInput, at: AtLayer) -> bool:
-    return at.name == subject.network.feature_layer
+def _is_last(inputs: MethodInput, at: AtLayer) -> bool:
+    return at.name == inputs.network.feature_layer
 
 
-def _differentiate(subject: MethodInput, at: AtLayer, targets: Sequence[int], along: Tensor | None = None) -> Tensor:
+def _differentiate(inputs: MethodInput, at: AtLayer, targets: Sequence[int], along: Tensor | None = None) -> Tensor:
     """The targets' derivatives with respect to the layer, ``(targets, channels, rows, columns)``.
 
     With ``along`` their means over as many multiples of the activations.
@@ -176,14 +176,14 @@ def _differentiate(subject: MethodInput, at: AtLayer, targets: Sequence[int], al
 
 
 def _maps(
-    subject: MethodInput,
+    inputs: MethodInput,
     at: AtLayer,
     cells: Tensor,
     targets: Sequence[int],
     forward: int = 0,
     backward: int | None = None,
 ) -> Maps:
-    """Maps at a layer; a derivative a target is counted where nothing else is said and the layer is not the last."""
-    inner = not _is_last(subject, at)
+    """Maps at a layer. By default one backward pass per target is counted if the layer is not the last."""
+    inner = not _is_last(inputs, at)
     backward = len(targets) * inner if backward is None else backward
     return Maps(cells, at.name, at.origin, at.step, forward + inner, backward)

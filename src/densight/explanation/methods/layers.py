@@ -1,4 +1,4 @@
-"""Layers by name: what they give for an image, and what the network says when they give something else."""
+"""Layers by name: their output for an image, and the network's output for changed activations."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["AtLayer", "layer_output", "name_layers"]
 
 @dataclass(frozen=True, eq=False)
 class AtLayer:
-    """What a layer gave for one image.
+    """The output of a layer for one image.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ class AtLayer:
 def layer_output(
     network: DensityNetwork, x: Tensor, name: str | None = None, features: Tensor | None = None
 ) -> AtLayer:
-    """What a layer gives for an image.
+    """The output of a layer for one image.
 
     Parameters
     ----------
@@ -48,14 +48,14 @@ def layer_output(
         In evaluation mode.
     x : Tensor, shape (1, channels, rows, columns)
     name : str, optional
-        One of `name_layers`, or the network's ``feature_layer``, which it is if None.
+        One of `name_layers`, or the network's ``feature_layer``, which is the default.
     features : Tensor, optional
-        What ``forward_features`` gave for ``x``, if that is known.
+        The output of ``forward_features`` for ``x``, if it is known.
 
     Raises
     ------
     DensightError
-        If there is no such layer; the message names those there are.
+        If there is no such layer. The message lists the layers.
     """
     if name in (None, network.feature_layer):
         if features is None:
@@ -64,8 +64,8 @@ def layer_output(
         return AtLayer(network.feature_layer, features.detach(), network.forward_head, *_places(network, x))
     layers = name_layers(network, x)
     if name not in layers:
-        blocks = [network.feature_layer, *(one for one in layers if one.count(".") < 2)]
-        parts = [one for one in layers if one.count(".") >= 2]
+        blocks = [network.feature_layer, *(layer for layer in layers if layer.count(".") < 2)]
+        parts = [layer for layer in layers if layer.count(".") >= 2]
         remedy = f"use one of {', '.join(blocks)}" + (f", or a part of one, such as {parts[0]}" if parts else "")
         raise DensightError(f"there is no layer {name!r} that gives a map", remedy=remedy)
     module = network.get_submodule(name)
@@ -87,7 +87,7 @@ def layer_output(
 
 
 def name_layers(network: nn.Module, x: Tensor) -> dict[str, tuple[int, int]]:
-    """The layers that give a map ``(B, channels, rows, columns)`` once in a pass, with the rows and columns of each.
+    """The layers with one output ``(B, channels, rows, columns)`` per pass, with the rows and columns of each.
 
     Parameters
     ----------
@@ -101,14 +101,14 @@ def name_layers(network: nn.Module, x: Tensor) -> dict[str, tuple[int, int]]:
     >>> layers["features.0"], layers["features.18"]
     ((32, 48), (4, 6))
     """
-    found: dict[str, tuple[int, int]] = {}
+    sizes: dict[str, tuple[int, int]] = {}
     times: Counter[str] = Counter()
 
     def note(name: str) -> Callable[[nn.Module, tuple[Tensor, ...], object], None]:
         def hook(_module: nn.Module, _inputs: tuple[Tensor, ...], output: object) -> None:
             times[name] += 1
             if isinstance(output, Tensor) and output.ndim == 4 and output.shape[2] * output.shape[3] > 1:
-                found[name] = (output.shape[2], output.shape[3])
+                sizes[name] = (output.shape[2], output.shape[3])
 
         return hook
 
@@ -119,12 +119,12 @@ def name_layers(network: nn.Module, x: Tensor) -> dict[str, tuple[int, int]]:
     finally:
         for hook in hooks:
             hook.remove()
-    return {name: size for name, size in found.items() if times[name] == 1}
+    return {name: size for name, size in sizes.items() if times[name] == 1}
 
 
 @contextmanager
 def _changed(module: nn.Module, change: Callable[[Tensor], Tensor]) -> Iterator[None]:
-    """Let a module give something else, and nothing be left of that afterwards, whatever happens."""
+    """Change the output of a module. The hook is removed afterwards, whatever happens."""
     hook = module.register_forward_hook(lambda _module, _inputs, output: change(output))
     try:
         yield
@@ -135,7 +135,7 @@ def _changed(module: nn.Module, change: Callable[[Tensor], Tensor]) -> Iterator[
 def _places(
     network: DensityNetwork, x: Tensor, cells: Tensor | None = None
 ) -> tuple[tuple[float, float], tuple[float, float]]:
-    """Origin and step of a layer's cells, of the last one's where no cells are given."""
+    """Origin and step of a layer's cells; of the last layer's if no cells are given."""
     sizes = (None, None) if cells is None else cells.shape[2:]
     rows, columns = (feature_centres(network, x.shape[axis + 2], sizes[axis]) for axis in (0, 1))
     return (rows[0], columns[0]), (rows[1], columns[1])

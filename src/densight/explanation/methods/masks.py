@@ -1,6 +1,6 @@
-"""Attributions by taking tissue away: what the network says where parts of the image have become fat.
+"""Attributions by removing tissue: how the scores change when parts of the image become the baseline, fat.
 
-Every image that is made answers for all targets at once.
+Every changed image serves all targets at once.
 """
 
 from __future__ import annotations
@@ -19,57 +19,57 @@ __all__ = ["make_kernel_shap", "make_occlusion", "make_rise"]
 WINDOWS = 12
 """Windows of occlusion along the longer side."""
 
-DRAWN = 400
-"""Masks that RISE draws."""
+RISE_MASKS = 400
+"""Random masks of RISE."""
 
 KEPT = 0.5
-"""The part of the image that they keep."""
+"""The part of the image that a mask keeps."""
 
 CELLS = 8
 """Cells of a mask along the longer side."""
 
 COALITIONS = 256
-"""Sets of regions that KernelSHAP draws beside those of one and of all but one."""
+"""Random sets of regions of KernelSHAP, beside the sets of one region and of all but one."""
 
 
-def make_occlusion(subject: MethodInput, targets: Sequence[int]) -> Maps:
-    """What a target loses where a window becomes fat, the mean of the windows over a place; in scores.
+def make_occlusion(inputs: MethodInput, targets: Sequence[int]) -> Maps:
+    """The fall of a target's score when a window becomes fat: at each place the mean of its windows; in scores.
 
-    Windows overlap by half; those that change nothing are not tried.
+    Windows overlap by half. Windows that change nothing are skipped.
 
     Source: Zeiler and Fergus, "Visualizing and understanding convolutional networks", ECCV 2014, section 4.2.
     """
-    fat, rows, columns = _fat(subject), *subject.x.shape[2:]
+    baseline, rows, columns = _baseline(inputs), *inputs.x.shape[2:]
     side = max(2, 2 * round(max(rows, columns) / WINDOWS / 2))
     starts = [
         (row, column) for row in range(-side // 2, rows, side // 2) for column in range(-side // 2, columns, side // 2)
     ]
-    losses = torch.zeros(len(targets), rows, columns, device=fat.device)
-    times = torch.zeros(rows, columns, device=fat.device)
-    whole, passes = subject.scores(subject.x), 0
+    losses = torch.zeros(len(targets), rows, columns, device=baseline.device)
+    times = torch.zeros(rows, columns, device=baseline.device)
+    whole, passes = inputs.scores(inputs.x), 0
     for row, column in starts:
         window = (slice(max(row, 0), row + side), slice(max(column, 0), column + side))
         times[window] += 1
-        if torch.equal(subject.x[:, :, *window], fat[:, :, *window]):
+        if torch.equal(inputs.x[:, :, *window], baseline[:, :, *window]):
             continue
-        occluded = subject.x.clone()
-        occluded[:, :, *window] = fat[:, :, *window]
-        losses[:, *window] += (whole - subject.scores(occluded))[0, list(targets), None, None]
+        occluded = inputs.x.clone()
+        occluded[:, :, *window] = baseline[:, :, *window]
+        losses[:, *window] += (whole - inputs.scores(occluded))[0, list(targets), None, None]
         passes += 1
     return Maps(losses / times, "input", forward=passes + 1)
 
 
-def make_rise(subject: MethodInput, targets: Sequence[int]) -> Maps:
-    """How much higher a target's score is where a place is kept than on the whole; in scores.
+def make_rise(inputs: MethodInput, targets: Sequence[int]) -> Maps:
+    """How much higher a target's score is when a place is kept than on average; in scores.
 
-    Soft masks of random cells keep one half and make the rest fat. The paper's map is ``Σ score mask``, which is far
-    from zero where nothing matters; here the mean score is taken off, so that the map has a sign.
+    Soft masks of random cells keep one half and replace the rest by the baseline. The paper's map is ``Σ score mask``,
+    which is far from zero where nothing matters. Here the mean score is subtracted, so that the map has a sign.
 
     Source: Petsiuk, Das and Saenko, "RISE: randomized input sampling for explanation of black-box models", BMVC 2018.
     """
-    shape = (subject.x.shape[2], subject.x.shape[3])
-    masks = _draw_masks(shape, subject.seed).to(subject.x.device)
-    scores = _scores_of(subject, masks)[:, list(targets)]
+    shape = (inputs.x.shape[2], inputs.x.shape[3])
+    masks = _draw_masks(shape, inputs.seed).to(inputs.x.device)
+    scores = _scores_of(inputs, masks)[:, list(targets)]
     cells = torch.einsum("nt,nij->tij", scores - scores.mean(dim=0), masks) / (len(masks) * KEPT)
     return Maps(cells, "input", forward=len(masks))
 
@@ -79,10 +79,10 @@ def _draw_masks(shape: tuple[int, int], seed: int) -> Tensor:
     rng = np.random.default_rng(seed)
     cell = max(shape) / CELLS
     rows, columns = (int(np.ceil(size / cell)) + 1 for size in shape)
-    cells = torch.from_numpy((rng.random((DRAWN, 1, rows, columns)) < KEPT).astype(np.float32))
+    cells = torch.from_numpy((rng.random((RISE_MASKS, 1, rows, columns)) < KEPT).astype(np.float32))
     size = (round(rows * cell), round(columns * cell))
     enlarged = functional.interpolate(cells, size, mode="bilinear", align_corners=False)[:, 0]
-    shifts = rng.integers(0, [size[0] - shape[0] + 1, size[1] - shape[1] + 1], (DRAWN, 2))
+    shifts = rng.integers(0, [size[0] - shape[0] + 1, size[1] - shape[1] + 1], (RISE_MASKS, 2))
     return torch.stack(
         [
             mask[row : row + shape[0], column : column + shape[1]]
@@ -91,26 +91,27 @@ def _draw_masks(shape: tuple[int, int], seed: int) -> Tensor:
     )
 
 
-def make_kernel_shap(subject: MethodInput, targets: Sequence[int]) -> Maps:
+def make_kernel_shap(inputs: MethodInput, targets: Sequence[int]) -> Maps:
     """KernelSHAP over regions of tissue: each one's Shapley value, in scores, spread over its pixels.
 
-    The map's sum is the image's score less that of fat. Sets of regions are drawn in pairs with their complements.
+    The map's sum is the image's score minus that of the baseline. Random sets of regions come in pairs with their
+    complements.
 
     References
     ----------
     Lundberg and Lee, "A unified approach to interpreting model predictions", NeurIPS 2017, theorem 2. Covert and Lee,
     "Improving KernelSHAP", AISTATS 2021, section 3, for the pairs and for the equation with its constraint.
     """
-    fat, regions = _fat(subject), subject.regions
+    baseline, regions = _baseline(inputs), inputs.regions
     assert regions is not None
     n = int(regions.max())
-    sets = _draw_sets(n, subject.seed).to(fat.device)
-    keep = torch.cat([torch.zeros(len(sets), 1, device=fat.device), sets], dim=1)
-    none, whole = subject.scores(fat)[0, list(targets)], subject.scores(subject.x)[0, list(targets)]
-    scores = _scores_of(subject, keep, regions)[:, list(targets)]
+    sets = _draw_sets(n, inputs.seed).to(baseline.device)
+    keep = torch.cat([torch.zeros(len(sets), 1, device=baseline.device), sets], dim=1)
+    none, whole = inputs.scores(baseline)[0, list(targets)], inputs.scores(inputs.x)[0, list(targets)]
+    scores = _scores_of(inputs, keep, regions)[:, list(targets)]
     values = _solve(sets.double(), (scores - none).double(), (whole - none).double()).float()
     area = torch.bincount(regions.flatten(), minlength=n + 1)[1:].clamp(min=1)
-    spread = torch.cat([torch.zeros(len(targets), 1, device=fat.device), (values / area[:, None]).T], dim=1)
+    spread = torch.cat([torch.zeros(len(targets), 1, device=baseline.device), (values / area[:, None]).T], dim=1)
     return Maps(spread[:, regions], "input", forward=len(sets) + 2)
 
 
@@ -121,11 +122,11 @@ def _draw_sets(n: int, seed: int) -> Tensor:
         return torch.zeros(0, n)
     sizes = np.arange(1, n)
     weights = 1 / (sizes * (n - sizes))
-    drawn = np.zeros((COALITIONS // 2, n), np.float32)
-    for row, size in zip(drawn, rng.choice(sizes, len(drawn), p=weights / weights.sum()), strict=True):
+    coalitions = np.zeros((COALITIONS // 2, n), np.float32)
+    for row, size in zip(coalitions, rng.choice(sizes, len(coalitions), p=weights / weights.sum()), strict=True):
         row[rng.permutation(n)[:size]] = 1
-    alone = np.eye(n, dtype=np.float32)
-    half = np.concatenate([drawn, alone])
+    single = np.eye(n, dtype=np.float32)
+    half = np.concatenate([coalitions, single])
     return torch.from_numpy(np.concatenate([half, 1 - half]))
 
 
@@ -142,16 +143,16 @@ def _solve(sets: Tensor, scores: Tensor, change: Tensor) -> Tensor:
     return values
 
 
-def _scores_of(subject: MethodInput, masks: Tensor, regions: Tensor | None = None) -> Tensor:
-    """Scores of the image where masks ``(n, rows, columns)``, or ``(n, regions + 1)``, keep it, else of fat."""
-    fat, scores = _fat(subject), []
+def _scores_of(inputs: MethodInput, masks: Tensor, regions: Tensor | None = None) -> Tensor:
+    """Scores of the image where masks ``(n, rows, columns)`` or ``(n, regions + 1)`` keep it, else of the baseline."""
+    baseline, scores = _baseline(inputs), []
     for start in range(0, len(masks), 16):
         kept = masks[start : start + 16]
         kept = kept if regions is None else kept[:, regions]
-        scores.append(subject.scores(fat + kept[:, None] * (subject.x - fat)))
+        scores.append(inputs.scores(baseline + kept[:, None] * (inputs.x - baseline)))
     return torch.cat(scores)
 
 
-def _fat(subject: MethodInput) -> Tensor:
-    assert subject.fat is not None
-    return subject.fat
+def _baseline(inputs: MethodInput) -> Tensor:
+    assert inputs.baseline is not None
+    return inputs.baseline

@@ -1,4 +1,4 @@
-"""What a method is given and what it gives."""
+"""The input and the output of a method."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from densight.network.blocks import DensityNetwork
 __all__ = ["Maps", "MethodInput", "chunks"]
 
 _PIXELS_AT_ONCE = 1_600_000
-"""Bounds the memory of a pass: so many input pixels are in it."""
+"""The most input pixels in one pass. It bounds the memory."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,43 +27,43 @@ class MethodInput:
     network : DensityNetwork
         In evaluation mode.
     x : Tensor, shape (1, channels, rows, columns)
-        What it sees.
-    fat : Tensor, shape of ``x``, or None
-        The same breast without dense tissue: what a method compares with that takes tissue away.
+        The network's input.
+    baseline : Tensor, shape of ``x``, or None
+        The same breast without dense tissue. Methods that remove tissue put this in its place.
     regions : Tensor of int64, shape (rows, columns), or None
         Regions of tissue numbered from 1; 0 outside the breast.
     layer : str or None
-        The layer that is asked for; None for the network's ``feature_layer``.
+        The layer to explain; None for the network's ``feature_layer``.
     features : Tensor or None
-        What ``forward_features`` gave for ``x``, if that is known.
+        The output of ``forward_features`` for ``x``, if it is known.
     seed : int
-        Of what a method draws.
+        Of a method's random numbers.
     """
 
     network: DensityNetwork
     x: Tensor
-    fat: Tensor | None = None
+    baseline: Tensor | None = None
     regions: Tensor | None = None
     layer: str | None = None
     features: Tensor | None = None
     seed: int = 0
 
     @property
-    def classes(self) -> int:
-        """How many classes there are; the target of this number is the expected class."""
+    def n_classes(self) -> int:
+        """The number of classes. The target of this number is the expected class."""
         return self.network.classifier.out_features
 
     @property
     def targets(self) -> tuple[int, ...]:
         """All that can be explained: the classes, and the expected class."""
-        return tuple(range(self.classes + 1))
+        return tuple(range(self.n_classes + 1))
 
-    def before(self, network: DensityNetwork) -> MethodInput:
-        """The same image before another network."""
+    def with_network(self, network: DensityNetwork) -> MethodInput:
+        """The same image for another network."""
         return replace(self, network=network, features=None)
 
-    def look(self) -> AtLayer:
-        """The layer that is asked for."""
+    def layer_output(self) -> AtLayer:
+        """The output of the layer to explain."""
         return layer_output(self.network, self.x, self.layer, self.features)
 
     def scores(self, images: Tensor) -> Tensor:
@@ -75,7 +75,7 @@ class MethodInput:
 
 @dataclass(frozen=True, eq=False)
 class Maps:
-    """What a method gives.
+    """The output of a method.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ class Maps:
     origin, step : (float, float)
         Where the cells lie on the network's input, in pixels.
     forward, backward : int
-        Passes through the network that it took beyond assessing the image; those through the head alone are none.
+        Passes through the network beyond that of the assessment. Passes through the head only do not count.
     """
 
     cells: Tensor
@@ -97,7 +97,7 @@ class Maps:
 
 
 def chunks(images: Tensor) -> Iterator[Tensor]:
-    """Images in as many at a time as go through a network together.
+    """Split images into batches of a bounded number of pixels.
 
     Examples
     --------

@@ -28,21 +28,21 @@ class Method:
     home : str
         The module and function that make its maps, ``cams.make_grad_cam``.
     unit : str
-        What the classes' maps are measured in, per cell; empty where their scale means nothing.
+        The unit of the classes' maps, per cell; empty where their scale has no meaning.
     at_layer : bool
         Whether it can explain at any layer.
-    needs_fat, needs_regions : bool
-        Whether it compares with the breast without dense tissue, and whether region by region.
+    needs_baseline, needs_regions : bool
+        Whether it needs the breast without dense tissue, and whether it needs regions of tissue.
     """
 
     name: str
     home: str
     unit: str = NO_UNIT
     at_layer: bool = False
-    needs_fat: bool = False
+    needs_baseline: bool = False
     needs_regions: bool = False
 
-    def make(self, subject: MethodInput, targets: Sequence[int] | None = None) -> Maps:
+    def make(self, inputs: MethodInput, targets: Sequence[int] | None = None) -> Maps:
         """The maps of some targets, of all if None.
 
         Parameters
@@ -55,7 +55,7 @@ class Method:
         make: Callable[[MethodInput, Sequence[int]], Maps] = getattr(
             import_module(f"densight.explanation.methods.{module}"), function
         )
-        return make(subject, subject.targets if targets is None else targets)
+        return make(inputs, inputs.targets if targets is None else targets)
 
 
 METHODS = {
@@ -64,21 +64,21 @@ METHODS = {
     "grad-cam++": Method("Grad-CAM++", "cams.make_grad_cam_plus_plus", at_layer=True),
     "layer-cam": Method("LayerCAM", "cams.make_layer_cam", at_layer=True),
     "hires-cam": Method("HiResCAM", "cams.make_hires_cam", SCORES, at_layer=True),
-    "score-cam": Method("Score-CAM", "cams.make_score_cam", at_layer=True, needs_fat=True),
+    "score-cam": Method("Score-CAM", "cams.make_score_cam", at_layer=True, needs_baseline=True),
     "ablation-cam": Method("Ablation-CAM", "cams.make_ablation_cam", at_layer=True),
     "eigen-cam": Method("Eigen-CAM", "cams.make_eigen_cam", at_layer=True),
     "integrated-gradients": Method(
-        "integrated gradients", "gradients.make_integrated_gradients", SCORES, needs_fat=True
+        "integrated gradients", "gradients.make_integrated_gradients", SCORES, needs_baseline=True
     ),
     "gradient-x-input": Method("gradient × input", "gradients.make_gradient_times_input", SCORES),
     "smooth-grad": Method("SmoothGrad", "gradients.make_smooth_grad"),
     "guided-backpropagation": Method("guided back-propagation", "rules.make_guided_backpropagation"),
-    "deep-lift": Method("DeepLIFT", "rules.make_deep_lift", SCORES, needs_fat=True),
-    "occlusion": Method("occlusion", "masks.make_occlusion", needs_fat=True),
-    "rise": Method("RISE", "masks.make_rise", needs_fat=True),
-    "kernel-shap": Method("KernelSHAP", "masks.make_kernel_shap", SCORES, needs_fat=True, needs_regions=True),
+    "deep-lift": Method("DeepLIFT", "rules.make_deep_lift", SCORES, needs_baseline=True),
+    "occlusion": Method("occlusion", "masks.make_occlusion", needs_baseline=True),
+    "rise": Method("RISE", "masks.make_rise", needs_baseline=True),
+    "kernel-shap": Method("KernelSHAP", "masks.make_kernel_shap", SCORES, needs_baseline=True, needs_regions=True),
 }
-"""All there are; the first is the usual one."""
+"""All methods by name. The first is the default."""
 
 
 def choose_methods(names: Sequence[str], *, layer: str | None = None) -> tuple[str, ...]:
@@ -102,9 +102,9 @@ def choose_methods(names: Sequence[str], *, layer: str | None = None) -> tuple[s
     """
     unknown = [name for name in names if name != "all" and name not in METHODS]
     if unknown or not names:
-        said = f"unknown method {unknown[0]!r}" if unknown else "no method is named"
-        raise DensightError(said, remedy=f"use one of {', '.join(METHODS)}, or all")
-    chosen = dict.fromkeys(one for name in names for one in (METHODS if name == "all" else [name]))
+        fault = f"unknown method {unknown[0]!r}" if unknown else "no method is named"
+        raise DensightError(fault, remedy=f"use one of {', '.join(METHODS)}, or all")
+    chosen = dict.fromkeys(method for name in names for method in (METHODS if name == "all" else [name]))
     elsewhere = [name for name in chosen if layer is not None and not METHODS[name].at_layer]
     if elsewhere:
         able = ", ".join(name for name, method in METHODS.items() if method.at_layer)

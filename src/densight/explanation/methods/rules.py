@@ -71,14 +71,14 @@ class _Under(TorchFunctionMode):
         return func(*args, **kwargs)
 
 
-def make_guided_backpropagation(subject: MethodInput, targets: Sequence[int]) -> Maps:
+def make_guided_backpropagation(inputs: MethodInput, targets: Sequence[int]) -> Maps:
     """Guided back-propagation: at every activation, only what is positive goes on backwards.
 
     Source: Springenberg et al., "Striving for simplicity: the all convolutional net", ICLR Workshops 2015.
     """
-    x = subject.x.detach().clone().requires_grad_()
+    x = inputs.x.detach().clone().requires_grad_()
     with torch.enable_grad(), _Under(_Guided.apply):
-        scores = with_expected(subject.network(x))[0]
+        scores = with_expected(inputs.network(x))[0]
     cells = [torch.autograd.grad(scores[target], x, retain_graph=True)[0][0].sum(dim=0) for target in targets]
     return Maps(torch.stack(cells), "input", forward=1, backward=len(targets))
 
@@ -100,28 +100,28 @@ class _Guided(torch.autograd.Function):
         return None, (slope * gradients[0]).clamp(min=0)
 
 
-def make_deep_lift(subject: MethodInput, targets: Sequence[int]) -> Maps:
-    """DeepLIFT by its rescale rule: what the difference from fat contributes to the difference of the scores.
+def make_deep_lift(inputs: MethodInput, targets: Sequence[int]) -> Maps:
+    """DeepLIFT by its rescale rule: the contribution of the difference from the baseline to that of the scores.
 
-    Image and fat go through the network together; at every activation the slope is that between the two. The expected
-    class shares its change out among the logits by `densight.explanation.methods.targets.mean_slopes`.
+    Image and baseline go through the network together; at every activation the slope is that between the two. The
+    expected class shares its change out among the logits by `densight.explanation.methods.targets.mean_slopes`.
 
     Raises
     ------
     DensightError
-        If the contributions do not add up, for the network has other pieces than the rule is for.
+        If the contributions do not add up, because the network has layers that the rule does not cover.
 
     References
     ----------
     Shrikumar, Greenside and Kundaje, "Learning important features through propagating activation differences", ICML
     2017, section 3.5.1; for max pooling its program, which shares out what each place adds to the maximum.
     """
-    assert subject.fat is not None
-    pair = torch.cat([subject.x, subject.fat]).detach().requires_grad_()
+    assert inputs.baseline is not None
+    pair = torch.cat([inputs.x, inputs.baseline]).detach().requires_grad_()
     with torch.enable_grad(), _Under(_Rescaled.apply, _RescaledPool.apply):
-        logits = subject.network(pair)
+        logits = inputs.network(pair)
     slopes = mean_slopes(logits[1].detach(), logits[0].detach())
-    of_logits = torch.cat([torch.eye(subject.classes, device=slopes.device), slopes[None]])
+    of_logits = torch.cat([torch.eye(inputs.n_classes, device=slopes.device), slopes[None]])
     difference = (pair[0] - pair[1]).detach()
     cells = []
     for target in targets:
@@ -130,7 +130,7 @@ def make_deep_lift(subject: MethodInput, targets: Sequence[int]) -> Maps:
         change = float(of_logits[target] @ (logits[0] - logits[1]).detach())
         if abs(float(cells[-1].sum()) - change) > _COMPLETE * max(abs(change), 0.1):
             raise DensightError(
-                "DeepLIFT's contributions do not add up to the score, for the network multiplies features",
+                "DeepLIFT's contributions do not add up to the score, because the network multiplies features",
                 remedy="use another method, such as integrated-gradients",
             )
     return Maps(torch.stack(cells), "input", forward=2, backward=len(targets))
