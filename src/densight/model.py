@@ -13,9 +13,10 @@ from densight.explanation.methods.methods import choose_methods
 from densight.intake.mammogram import Exam, Mammogram
 from densight.network.engine import Computing
 from densight.network.shipped import DEFAULT
-from densight.runs.outputs import OutputFlags, choose_outputs
+from densight.runs.output_table import OutputFlags, choose_outputs
 from densight.runs.request import RunRequest
-from densight.runs.run import Progress, RunResult, prepare_run
+from densight.runs.result import RunResult
+from densight.runs.run import Progress, prepare_run
 from densight.vocabulary import ByProjection, Projection
 
 if TYPE_CHECKING:
@@ -209,7 +210,7 @@ def run(
         Called with the number of images that are done and of all images.
     **outputs : bool
         Further outputs, by the names of the command line's options, such as ``dicom=True``; see
-        `densight.runs.outputs.choose_outputs`.
+        `densight.runs.output_table.choose_outputs`.
 
     Returns
     -------

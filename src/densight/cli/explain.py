@@ -70,7 +70,7 @@ def explain(
     from densight.cli.runs import exit_status, run_request
     from densight.network.engine import Computing
     from densight.network.shipped import DEFAULT
-    from densight.runs.outputs import choose_outputs
+    from densight.runs.output_table import choose_outputs
     from densight.runs.request import RunRequest
 
     request = RunRequest(

@@ -115,7 +115,7 @@ def figures(
 
     densight figures --predictions ccr.txt --labels labels.csv -o out/
     """
-    from densight.assessment.record import RUN
+    from densight.assessment.record import has_record
     from densight.cli.figures_shown import show_figures
     from densight.figures.evaluate import EvaluationOptions, evaluate, write_figures
     from densight.figures.plots import PLOTS, save_plots
@@ -140,7 +140,7 @@ def figures(
     console = open_console()
     show_figures(console, result)
     print_line(console, f"Figures: {written}, {count(len(plots), 'plot')} in {folder / PLOTS}")
-    if folder == data.path and (folder / RUN).is_file():
+    if folder == data.path and has_record(folder):
         print_line(console, f"Report: {write_report(folder)}")
 
 

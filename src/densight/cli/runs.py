@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from densight.runs.request import RunRequest
-    from densight.runs.run import RunResult
+    from densight.runs.result import RunResult
 
 __all__ = ["exit_status", "run_request"]
 

@@ -26,12 +26,11 @@ from densight.assessment.fusion import (
     probability_columns,
 )
 from densight.assessment.predictions import read_classified, read_labels, read_predictions
-from densight.assessment.record import RUN, read_fusion
+from densight.assessment.record import has_record, read_fusion, read_record
 from densight.assessment.tables import ASSESSMENTS, read_assessments
 from densight.figures.bootstrap import bootstrap_units
 from densight.figures.confusion import check_indices
 from densight.intake.catalogue import read_catalogue
-from densight.storage import read_json
 from densight.vocabulary import (
     BIRADS,
     PROJECTIONS,
@@ -345,10 +344,10 @@ def _table_with(data: EvaluationData, column: str, catalogue: str | Path | None)
 
 def _assessed_catalogue(data: EvaluationData) -> Path | None:
     """The catalogue that the run assessed, if it assessed one that still exists."""
-    if data.path is None or not (data.path / RUN).is_file():
+    if data.path is None or not has_record(data.path):
         return None
-    source = read_json(data.path / RUN).get("sources", {}).get("input")
-    path = data.path / source if source else None
+    sources = read_record(data.path).sources
+    path = data.path / sources.input if sources and sources.input else None
     return path.resolve() if path and path.is_file() and path.suffix.lower() in (".csv", ".parquet") else None
 
 

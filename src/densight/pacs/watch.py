@@ -14,7 +14,7 @@ from densight.assessment.models import Models
 from densight.pacs.protocol import Pacs, Query, check_held
 from densight.pacs.queue import ANSWERED, ASSESSED, FAILED, NOTHING, WAITING, Queue, QueuedExam
 from densight.pacs.receive import DamagedError, Inbox
-from densight.runs.outputs import choose_outputs
+from densight.runs.output_table import choose_outputs
 from densight.runs.request import RunRequest
 from densight.runs.run import run
 from densight.vocabulary import DensightError

@@ -23,13 +23,13 @@ from densight.interchange.report import make_report
 from densight.interchange.segmentation import make_segmentation
 from densight.interchange.source import Source, read_source
 from densight.runs.outputs import AssessedExam, AssessedImage, RunContext
+from densight.runs.result import RunResult
 from densight.storage import replacing, write_json
 from densight.vocabulary import BIRADS, PROJECTIONS, DensightError, Projection
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
-    from densight.runs.run import RunResult
 
 __all__ = ["DICOM_FOLDER", "FHIR", "IDENTIFIED", "REPORT", "Dicom", "DicomOutput"]
 

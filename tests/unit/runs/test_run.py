@@ -18,7 +18,7 @@ from densight.intake.exam import find_labelled
 from densight.intake.failures import Failure
 from densight.runs.outputs import AssessedExam, RunContext
 from densight.runs.request import RunRequest
-from densight.runs.run import RunResult
+from densight.runs.result import RunResult
 from densight.runs.run import run as run_request
 from densight.vocabulary import DensightError
 from tests.examples import write_exam, write_model
