@@ -120,7 +120,7 @@ def test_models_of_single_projections_are_calibrated_together_and_not_used_apart
     assert together.fusion.sets is not None
     apart = load_models([tmp_path / "models" / "CC_R", tmp_path / "models" / "CC_L"])
     assert apart.fusion.rule == "mean"
-    assert "not calibrated, for that was fitted with other models together" in apart.calibration_notes[-1]
+    assert "not calibrated, because that was fitted with other models together" in apart.calibration_notes[-1]
     assert not load_models([tmp_path / "models"], calibrated=False).calibration_notes
 
 

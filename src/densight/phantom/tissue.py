@@ -179,8 +179,8 @@ def glandular_part(fields: Array, level: float, walls: float, after: Array | Non
         solid = np.float32(0.5) * (solid + _solid(after[0], level))
         step = after[1] - fields[1]
         steep = np.abs(step) > 1e-3
-        crossed = (_thin_integral(after[1]) - _thin_integral(fields[1])) / np.where(steep, step, 1)
-        thin = np.where(steep, crossed, thin).astype(np.float32)
+        crossing = (_thin_integral(after[1]) - _thin_integral(fields[1])) / np.where(steep, step, 1)
+        thin = np.where(steep, crossing, thin).astype(np.float32)
     thin *= np.float32(walls)
     return solid + thin * (1 - solid)
 

@@ -171,10 +171,10 @@ def frame(
     if preparation.preset == "tutorial":
         return _frame_tutorial(mammogram, preparation.shape, like)
     if preparation.preset == "default":
-        seen = _Seen.of(like, anatomy)
+        visible = _VisibleBreast.of(like, anatomy)
     else:
-        seen = _Seen.without_muscle(like, anatomy or read(like))
-    return _frame_upright(mammogram, preparation, like, seen)
+        visible = _VisibleBreast.without_muscle(like, anatomy or read(like))
+    return _frame_upright(mammogram, preparation, like, visible)
 
 
 def finish(image: Image, preparation: Preparation) -> Image:
@@ -227,7 +227,7 @@ def _brightness_notes(*, raw: bool, inverted: bool) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True, eq=False)
-class _Seen:
+class _VisibleBreast:
     """What of a mammogram is shown to the network: a mask in its pixels, and how it lies."""
 
     mask: npt.NDArray[np.bool_]
@@ -237,13 +237,13 @@ class _Seen:
     words: str
 
     @classmethod
-    def of(cls, mammogram: Mammogram, anatomy: Anatomy | None) -> _Seen:
+    def of(cls, mammogram: Mammogram, anatomy: Anatomy | None) -> _VisibleBreast:
         located = (anatomy and anatomy.located) or locate(mammogram)
         breast = enlarge(located.breast, mammogram.shape)
         return cls(breast, located.side, located.inverted, located.raw, "the breast")
 
     @classmethod
-    def without_muscle(cls, mammogram: Mammogram, anatomy: Anatomy) -> _Seen:
+    def without_muscle(cls, mammogram: Mammogram, anatomy: Anatomy) -> _VisibleBreast:
         tissue = anatomy.breast & ~anatomy.pectoral
         if not tissue.any():
             raise DensightError("no breast is found in it", mammogram.path, "check that it is a mammogram")
@@ -251,12 +251,12 @@ class _Seen:
         return cls(tissue, anatomy.side, anatomy.inverted, anatomy.raw, words)
 
 
-def _frame_upright(mammogram: Mammogram, preparation: Preparation, like: Mammogram, seen: _Seen) -> Framed:
-    """Chest wall to the left, cropped to what is seen, aspect ratio kept, grey values between limits in it."""
+def _frame_upright(mammogram: Mammogram, preparation: Preparation, like: Mammogram, visible: _VisibleBreast) -> Framed:
+    """Chest wall to the left, cropped to what is visible, aspect ratio kept, grey values between limits in it."""
     import cv2
 
-    turns, mirrored = UPRIGHT[seen.side]
-    mask = set_upright(seen.mask, turns, mirrored)
+    turns, mirrored = UPRIGHT[visible.side]
+    mask = set_upright(visible.mask, turns, mirrored)
     box = box_around(mask, AIR_MARGIN)
     geometry = Geometry.fitted(mammogram.shape, preparation.shape, box, turns=turns, mirrored=mirrored)
     inside = (slice(box[0], box[0] + box[2]), slice(box[1], box[1] + box[3]))
@@ -264,7 +264,7 @@ def _frame_upright(mammogram: Mammogram, preparation: Preparation, like: Mammogr
     way = cv2.INTER_AREA if min(geometry.scale) < 1 else cv2.INTER_LINEAR
 
     def look(pixels: npt.NDArray[np.generic]) -> Image:
-        grey = brighter_denser(set_upright(pixels, turns, mirrored)[inside], raw=seen.raw, inverted=seen.inverted)
+        grey = brighter_denser(set_upright(pixels, turns, mirrored)[inside], raw=visible.raw, inverted=visible.inverted)
         return np.asarray(cv2.resize(grey, (columns, rows), interpolation=way))
 
     grey = look(mammogram.pixels)
@@ -280,9 +280,9 @@ def _frame_upright(mammogram: Mammogram, preparation: Preparation, like: Mammogr
     image[top : top + rows, left : left + columns] = np.where(tissue, normalised, 0)
     done = (
         f"preset {preparation.preset}",
-        _ORIENTATION_NOTES[seen.side],
-        *_brightness_notes(raw=seen.raw, inverted=seen.inverted),
-        f"cropped to {seen.words}, {box[2]} of {mask.shape[0]} rows and {box[3]} of {mask.shape[1]} columns",
+        _ORIENTATION_NOTES[visible.side],
+        *_brightness_notes(raw=visible.raw, inverted=visible.inverted),
+        f"cropped to {visible.words}, {box[2]} of {mask.shape[0]} rows and {box[3]} of {mask.shape[1]} columns",
         f"grey values {low:.0f} to {high:.0f} inside the breast taken as 0 to 1",
     )
     return Framed(image, geometry, done)
