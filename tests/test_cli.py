@@ -70,7 +70,7 @@ def test_a_fault_is_one_message_and_status_2(tmp_path: Path) -> None:
     done = densight("assess", tmp_path / "nowhere", "--model", tmp_path, status=2)
     assert done.stderr.startswith("densight: ")
     assert "no model.json" in done.stderr
-    assert "To mend it:" in done.stderr
+    assert "Fix:" in done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -136,7 +136,7 @@ def test_an_output_folder_that_is_a_file_is_refused(model_folder: Path, exams_fo
     (tmp_path / "file").write_text("mine")
     for output in (tmp_path / "file", tmp_path / "file" / "run"):
         said = densight("assess", exams_folder, "--model", model_folder, "-o", output, status=2).stderr
-        assert "a file stands where a folder is needed. To mend it: choose another folder." in said
+        assert "a file stands where a folder is needed. Fix: choose another folder." in said
     assert (tmp_path / "file").read_text() == "mine"
 
 

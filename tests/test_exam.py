@@ -126,7 +126,7 @@ def test_labels_of_another_scale_are_remark_and_that_is_said(tmp_path: Path) -> 
     inputs = find_labelled(tmp_path, None, ("F", "G", "D"))
     entries, remark = inputs.entries, inputs.remark
     assert [entry.density for entry in entries] == [None, None]
-    assert remark == "labels left out, for they are A, B, C, D and the model's F, G, D"
+    assert remark == "labels left out, because they are A, B, C, D and the model's F, G, D"
     inputs = find_labelled(tmp_path, None, BIRADS)
     entries, remark = inputs.entries, inputs.remark
     assert [entry.density for entry in entries] == ["A", "D"]
@@ -179,7 +179,7 @@ def test_an_exam_in_a_class_folder_has_its_label(tmp_path: Path) -> None:
     ],
 )
 def test_a_projection_that_occurs_twice_is_said(tmp_path: Path, names: tuple[str, ...], fault: str) -> None:
-    with pytest.raises(DensightError, match=f"{fault}.*To mend it: give one exam's folder.*one of each projection"):
+    with pytest.raises(DensightError, match=f"{fault}.*Fix: give one exam's folder.*one of each projection"):
         read_exam(write_images(tmp_path / "in", *names))
 
 

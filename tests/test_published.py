@@ -249,7 +249,7 @@ def test_a_data_set_whose_table_is_not_there(tmp_path: Path, name: str) -> None:
     done = index(tmp_path / "in", "--dataset", name, "-o", tmp_path / "c.csv")
     assert done.status == 2
     assert "there is none" in done.fault
-    assert "To mend it: check the folder" in done.fault
+    assert "Fix: check the folder" in done.fault
 
 
 def test_a_table_that_lacks_a_column_is_refused(tmp_path: Path) -> None:

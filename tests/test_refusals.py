@@ -62,7 +62,7 @@ def test_a_bad_file_among_good_ones_is_listed_with_fault_and_remedy(tutorial: Pa
     assert done.status == 1
     assert "1 image cannot be used:" in done.said
     assert f"{bad}: {fault}" in done.said
-    assert f"To mend it: {remedy}" in done.said
+    assert f"Fix: {remedy}" in done.said
     listed = failures(tutorial.parent)
     assert list(listed) == [name]
     assert listed[name][0].startswith(fault)

@@ -38,7 +38,7 @@ def catalogue(tmp_path: Path) -> Path:
 def test_an_output_folder_that_is_a_file_is_refused(catalogue: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("mine")
     error = refused(*arguments(catalogue, recipe_file(tmp_path), tmp_path / "file"))
-    assert error.fault == "cannot be written, for a file stands where a folder is needed"
+    assert error.fault == "cannot be written, because a file stands where a folder is needed"
 
 
 # The command, which says "held" and waits where the event happens for the given time, so that it can be stopped there.
@@ -186,7 +186,7 @@ def test_a_damaged_state(catalogue: Path, tmp_path: Path) -> None:
     for damaged in (content[: len(content) // 2], b"", b"{}" * 99, b"\0" * len(content)):
         state.write_bytes(damaged)
         error = refused(*arguments(catalogue, recipe, out))
-        assert "the saved state is damaged. To mend it: delete it to begin the training anew" in str(error)
+        assert "the saved state is damaged. Fix: delete it to begin the training anew" in str(error)
         assert error.path == state
     state.unlink()
     assert run(*arguments(catalogue, recipe, out)).exit_code == 0
@@ -214,7 +214,7 @@ def test_a_full_disk_costs_nothing_that_was_there(
     with monkeypatch.context() as patch:
         patch.setattr(Path, "write_bytes", filling_up)
         error = refused(*command)
-    assert f"{name}: cannot be written (No space left on device). To mend it: free some space" in str(error)
+    assert f"{name}: cannot be written (No space left on device). Fix: free some space" in str(error)
     there = {path.name for path in (tmp_path / "out" / "all").rglob("*.safetensors")}
     assert there == {"state.safetensors"}
     assert f"all: goes on after epoch {epochs} of 2" in run(*command).output

@@ -231,15 +231,15 @@ class TestRefusals:
             (
                 "--recipe",
                 "cake",
-                "there is no recipe 'cake'. To mend it: use tutorial, default, demo, or the path",
+                "there is no recipe 'cake'. Fix: use tutorial, default, demo, or the path",
             ),
             (
                 "--projection",
                 "LM_R",
-                "unknown projection 'LM_R'. To mend it: use CC_R, CC_L, MLO_R, MLO_L, each or",
+                "unknown projection 'LM_R'. Fix: use CC_R, CC_L, MLO_R, MLO_L, each or",
             ),
-            ("--projection", "CC_L", "the catalogue has no image of CC_L. To mend it: use one that it has: CC_R"),
-            ("--device", "abacus", "unknown device 'abacus'. To mend it: use one of cpu, cuda, mps, auto"),
+            ("--projection", "CC_L", "the catalogue has no image of CC_L. Fix: use one that it has: CC_R"),
+            ("--device", "abacus", "unknown device 'abacus'. Fix: use one of cpu, cuda, mps, auto"),
         ],
     )
     def test_unknown_words(self, option: str, value: str, said: str, catalogue: Path, tmp_path: Path) -> None:
@@ -251,18 +251,18 @@ class TestRefusals:
         if {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}[device]:
             pytest.skip(f"this computer has a device {device}")
         error = refused(*arguments(catalogue, recipe_file(tmp_path), tmp_path / "out", "--device", device))
-        assert f"this computer has no device '{device}'. To mend it: use --device cpu or auto" in str(error)
+        assert f"this computer has no device '{device}'. Fix: use --device cpu or auto" in str(error)
         assert not (tmp_path / "out").exists()
 
     @pytest.mark.parametrize(
         ("text", "said"),
         [
-            ("base: default\nepoch: 3\n", "the recipe has unknown keys: epoch. To mend it: use network, preparation,"),
-            ("base: default\nepochs: many\n", "the recipe's epochs is 'many'. To mend it: give a whole number"),
+            ("base: default\nepoch: 3\n", "the recipe has unknown keys: epoch. Fix: use network, preparation,"),
+            ("base: default\nepochs: many\n", "the recipe's epochs is 'many'. Fix: give a whole number"),
             ("network: tutorial-resnet\n", "the recipe lacks preparation, shape, epochs, batch_size, optimizer"),
             (
                 "base: default\nnetwork: perceptron\n",
-                "unknown network 'perceptron'. To mend it: use one of tutorial-",
+                "unknown network 'perceptron'. Fix: use one of tutorial-",
             ),
         ],
     )
@@ -286,4 +286,4 @@ class TestRefusals:
     def test_a_loss_that_is_no_number(self, catalogue: Path, tmp_path: Path) -> None:
         recipe = recipe_file(tmp_path, SMALL + "optimizer: sgd\nlearning_rate: 1.0e+30\nschedule: constant\n")
         error = refused(*arguments(catalogue, recipe, tmp_path / "out"))
-        assert re.search(r"the loss is (nan|inf) in epoch 1\. To mend it: lower the recipe's learning_rate", str(error))
+        assert re.search(r"the loss is (nan|inf) in epoch 1\. Fix: lower the recipe's learning_rate", str(error))

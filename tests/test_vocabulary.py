@@ -74,7 +74,7 @@ def test_classes_keep_their_order_and_lose_their_blanks() -> None:
 
 def test_an_error_says_which_file_what_and_what_to_do() -> None:
     error = DensightError("the file is empty", "exam/a.png", "export it again")
-    assert str(error) == "exam/a.png: the file is empty. To mend it: export it again."
+    assert str(error) == "exam/a.png: the file is empty. Fix: export it again."
     assert (error.fault, error.path, error.remedy) == ("the file is empty", Path("exam/a.png"), "export it again")
     assert isinstance(error, ValueError)
     assert str(DensightError("no luck")) == "no luck."

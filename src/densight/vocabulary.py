@@ -45,7 +45,7 @@ class DensightError(ValueError):
     Examples
     --------
     >>> print(DensightError("the file is empty (0 bytes)", "exam/a.png", "export the image again"))
-    exam/a.png: the file is empty (0 bytes). To mend it: export the image again.
+    exam/a.png: the file is empty (0 bytes). Fix: export the image again.
     """
 
     def __init__(self, fault: str, path: str | Path | None = None, remedy: str | None = None) -> None:
@@ -53,7 +53,7 @@ class DensightError(ValueError):
         self.path = None if path is None else Path(path)
         self.remedy = remedy
         where = "" if path is None else f"{path}: "
-        then = "" if remedy is None else f". To mend it: {remedy}"
+        then = "" if remedy is None else f". Fix: {remedy}"
         super().__init__(f"{where}{fault}{then}.")
 
     def __reduce__(self) -> tuple[type[DensightError], tuple[object, ...]]:

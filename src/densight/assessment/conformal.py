@@ -99,7 +99,7 @@ def check_coverage(coverage: float) -> None:
     --------
     >>> check_coverage(90)
     Traceback (most recent call last):
-    densight.vocabulary.DensightError: the coverage 90 is no share between 0 and 1. To mend it: give one such as 0.9.
+    densight.vocabulary.DensightError: the coverage 90 is no share between 0 and 1. Fix: give one such as 0.9.
     """
     if not 0 < coverage < 1:
         raise DensightError(f"the coverage {coverage:g} is no share between 0 and 1", remedy="give one such as 0.9")

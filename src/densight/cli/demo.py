@@ -74,7 +74,7 @@ def run_demo(folder: Path, *, exams: int = EXAMS, size: str = SIZE, epochs: int 
     catalogue = phantoms / "catalogue.csv"
     few = [] if epochs is None else ["--epochs", epochs]
 
-    print_line(console, "1. Exams of women who never were, of whom everything is known.")
+    print_line(console, "1. Exams of synthetic patients, of whom everything is known.")
     _step(console, "phantom", "-n", exams, "--mix", MIX, "--size", size, "-o", phantoms)
     print_line(console, "\n2. A small network learns from the exams of the split train.")
     _step(console, "train", catalogue, "--recipe", "demo", *few, "--projection", "all", "-o", models)

@@ -74,7 +74,7 @@ def print_failures(console: Console, failures: Sequence[Failure], listed: Path) 
         alike.setdefault((failure.fault, failure.remedy), []).append(failure)
     for (fault, remedy), ones in list(alike.items())[:SHOWN_FAILURES]:
         others = f" and {count(len(ones) - 1, 'other')}" if len(ones) > 1 else ""
-        then = f" To mend it: {remedy}." if remedy else ""
+        then = f" Fix: {remedy}." if remedy else ""
         print_line(console, f"  {ones[0].path}{others}: {fault}.{then}")
     if len(alike) > SHOWN_FAILURES:
         print_line(console, f"  … and {len(alike) - SHOWN_FAILURES} more faults")

@@ -49,7 +49,7 @@ def trial(
     source: Annotated[
         Path | None, typer.Option("--input", metavar="PATH", help="The run's input, if moved.", show_default=False)
     ] = None,
-    seed: Annotated[int, typer.Option(metavar="N", help="The seed of all that is drawn.", min=0)] = 0,
+    seed: Annotated[int, typer.Option(metavar="N", help="The random seed.", min=0)] = 0,
     device: DeviceOption = "cpu",
 ) -> None:
     """Try whether the explanations of a run tell the truth.

@@ -88,7 +88,7 @@ def look_into(path: Path, models: Models, projection: Projection | None = None) 
             yield Step("The image", _image_facts(mammogram), _small(mammogram.pixels))
         yield from _of_mammogram(mammogram, models)
     except DensightError as error:
-        remedy = f" To mend it: {error.remedy}." if error.remedy else ""
+        remedy = f" Fix: {error.remedy}." if error.remedy else ""
         yield Step("It ends here", fault=f"{error.fault}.{remedy}")
 
 
@@ -146,7 +146,7 @@ def _of_mammogram(mammogram: Mammogram, models: Models) -> Iterator[Step]:
     if mammogram.projection is None:
         mammogram = replace(mammogram, projection=projection_from_picture(anatomy))
         told = (("projection", str(mammogram.projection)), ("told by", NOTE))
-        yield Step("The projection, told by the picture", told)
+        yield Step("The projection, read from the picture", told)
     density = f"{anatomy.measured_density:.1f} %"
     facts = (("percent density", density), ("verdict", str(anatomy.verdict) or "good"), ("weights", anatomy.weights))
     yield Step("Breast, pectoral muscle and dense tissue", facts, draw_anatomy(mammogram, anatomy))
