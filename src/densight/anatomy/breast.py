@@ -302,8 +302,8 @@ def _seek(grey: Image) -> tuple[Mask, float] | None:
     """The largest bright thing, and how large the second is beside it.
 
     Air has the brightest of the dark grey values that a good part of the image shares, because what lies outside a film
-    is darker; the skin line is where the smoothed image rises clearly above it. What is brighter is cut along sharp edges
-    and at thin bridges, the largest piece is kept, and its holes are filled.
+    is darker; the skin line is where the smoothed image rises clearly above it. What is brighter is cut along sharp
+    edges and at thin bridges, the largest piece is kept, and its holes are filled.
     """
     import cv2
 

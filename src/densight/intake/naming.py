@@ -129,8 +129,8 @@ def find_images(folder: Path) -> list[Path]:
     """All files below a folder, or in a zip archive, that are images by their suffix or DICOM, in order.
 
     DICOM files often have no suffix, or what looks like one; the mark within identifies them. Anything else (text,
-    tables, ``Thumbs.db``, a ``DICOMDIR``) and all that is hidden (``.DS_Store``, ``._a.png``, ``.git``) is not an image and is
-    left out. Links to folders are followed, each folder once.
+    tables, ``Thumbs.db``, a ``DICOMDIR``) and all that is hidden (``.DS_Store``, ``._a.png``, ``.git``) is not an image
+    and is left out. Links to folders are followed, each folder once.
 
     Raises
     ------

@@ -149,7 +149,13 @@ class Queue:
             return changed.rowcount == 1
 
     def postpone(self, exam: QueuedExam, note: str, *, now: float) -> float:
-        """Repeat an exam after one second, then after twice as long each time, at most five minutes; return the seconds."""
+        """Repeat an exam later: after one second, then after twice as long each time, at most five minutes.
+
+        Returns
+        -------
+        float
+            The seconds.
+        """
         with self._changing() as connection:
             row = connection.execute("SELECT tries FROM exams WHERE study = ?", (exam.study,)).fetchone()
             wait = min(LONGEST_WAIT, float(2 ** min(row[0], 20)))

@@ -102,9 +102,9 @@ def _check_size(dataset: FileDataset, frame: bytes | None, rows: int, columns: i
             fault = f"the pixels are cut off: {len(dataset.PixelData)} of {expected} bytes are there"
             raise DensightError(fault, path, _EXPORT_AGAIN)
         return
-    size = _size_in_codestream(frame)
-    if size is not None and size != (rows, columns):
-        fault = f"the compressed pixels are {size[0]}×{size[1]}, the header says {rows}×{columns}"
+    encoded = _size_in_codestream(frame)
+    if encoded is not None and encoded != (rows, columns):
+        fault = f"the compressed pixels are {encoded[0]}×{encoded[1]}, the header says {rows}×{columns}"
         raise DensightError(fault, path, _EXPORT_AGAIN)
 
 
