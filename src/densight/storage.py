@@ -112,7 +112,8 @@ def delete(path: str | Path) -> None:
 
 
 def _no_folder(path: Path) -> DensightError:
-    return DensightError("cannot be written, for a file stands where a folder is needed", path, "choose another folder")
+    fault = "cannot be written, because a file stands where a folder is needed"
+    return DensightError(fault, path, "choose another folder")
 
 
 def write_bytes(path: str | Path, content: bytes) -> None:
@@ -127,7 +128,7 @@ def write_text(path: str | Path, content: str) -> None:
 
 
 def write_json(path: str | Path, content: Any) -> None:
-    """Write indented JSON atomically, keys in the order given; NaN is refused, for it is not JSON."""
+    """Write indented JSON atomically, keys in the order given; NaN is refused, because it is not JSON."""
     write_text(path, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
@@ -181,7 +182,7 @@ def append_csv(path: str | Path, columns: Sequence[str], rows: Iterable[Mapping[
 
 
 def cannot_append(path: Path, error: OSError) -> DensightError:
-    """What is said where a line cannot be added to what a run has done."""
+    """The error where a line cannot be added to what a run has done."""
     why = f"cannot be written ({error.strerror})"
     return DensightError(why, path, "free some space; the same command then goes on")
 

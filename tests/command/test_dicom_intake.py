@@ -281,7 +281,7 @@ def test_a_projection_that_nothing_tells_is_told_by_the_picture(tmp_path: Path, 
     assert done.status == 0, done.fault
     rows = table(tmp_path / "run" / "assessments.csv")
     assert {row["path"]: f"{row['view']}_{row['laterality']}" for row in rows} == expected
-    assert all("projection told by the picture" in row["preparation"] for row in rows)
+    assert all("projection read from the picture" in row["preparation"] for row in rows)
     assert command("index", tmp_path / "in", "-o", tmp_path / "c.csv").status == 1
 
 

@@ -185,10 +185,10 @@ def test_what_cannot_be_done_is_one_message(exams: Path, model: Path, tmp_path: 
         (("pull", f"PACS@127.0.0.1:{free_port()}", "--date", "20240101"), "did not do it"),
         (("pull", "ftp://pacs", "--date", "20240101"), "is no address of a PACS"),
         (("pull", "http://me:secret@pacs/dicom-web", "--date", "20240101"), "holds a user's name or password"),
-        (("pull", away), "nothing says which exams are meant"),
+        (("pull", away), "no exams are selected"),
         (("pull", away, "--date", "January"), "is no day or range of days"),
         (("push", tmp_path, away), "has no DICOM objects"),
-        (("watch",), "nothing says how exams come"),
+        (("watch",), "no source of exams is given"),
         (("watch", "--listen", "11112", "--title", "A TITLE OF MORE THAN 16"), "is no application entity title"),
     ):
         done = densight("pacs", *arguments)

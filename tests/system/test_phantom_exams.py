@@ -370,7 +370,7 @@ def test_films_of_one_patient_are_of_8_bits_and_readers_who_say_one_class_have_n
     (known,) = pd.read_csv(tmp_path / "exams" / "catalogue.csv").drop_duplicates("exam_id").to_dict("records")
     assert [known[name] for name in ("density", "thickness", "vendor")] == ["A", 50, "ge-like"]
     assert [known["reader_1"], known["reader_2"]] == ["A", "A"]
-    assert "The readers agree on 100 % of the exams; linear κ undefined, for they say one class" in result.output
+    assert "The readers agree on 100 % of the exams; linear κ undefined, because they name one class" in result.output
     assert "Catalogue of 4 images of 1 exam (1 train" in result.output
     film = exam(exam_seed(2, 1), density="A", thickness=50, vendor="ge-like", style="film", shape=SHAPE)
     check_pixels(tmp_path / "exams", film, np.uint8, 0)

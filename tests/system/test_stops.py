@@ -39,7 +39,7 @@ def catalogue(tmp_path: Path) -> Path:
 def test_an_output_folder_that_is_a_file_is_refused(catalogue: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("mine")
     error = refused(*arguments(catalogue, recipe_file(tmp_path), tmp_path / "file"))
-    assert error.fault == "cannot be written, for a file stands where a folder is needed"
+    assert error.fault == "cannot be written, because a file stands where a folder is needed"
 
 
 # The command, which says "held" and waits where the event happens for the given time, so that it can be stopped there.

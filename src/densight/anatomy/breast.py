@@ -58,7 +58,7 @@ WORKING_SIZE = 512
 """The longer side, in pixels, at which the breast is sought: 0.4 mm or so, finer than the skin."""
 
 BRIGHTEST = 0.95
-"""Quantile of the grey values beyond which they are taken as equal, lest labels decide what is bright."""
+"""Quantile of the grey values beyond which they are taken as equal, so that labels do not decide what is bright."""
 
 AIR_SHARE = 0.02
 """Part of the image that shares one grey value, of 64 below Otsu's threshold, only if it is air or no film at all."""
@@ -301,9 +301,9 @@ def _without_frame(grey: Image) -> Image:
 def _seek(grey: Image) -> tuple[Mask, float] | None:
     """The largest bright thing, and how large the second is beside it.
 
-    Air has the brightest of the dark grey values that a good part of the image shares, for what lies outside a film is
-    darker; the skin line is where the smoothed image rises clearly above it. What is brighter is cut along sharp edges
-    and at thin bridges, the largest piece is kept, and its holes are filled.
+    Air has the brightest of the dark grey values that a good part of the image shares, because what lies outside a film
+    is darker; the skin line is where the smoothed image rises clearly above it. What is brighter is cut along sharp
+    edges and at thin bridges, the largest piece is kept, and its holes are filled.
     """
     import cv2
 
@@ -355,7 +355,7 @@ def _air_and_tissue(smooth: Image) -> tuple[float, float]:
 def chest_wall(breast: Mask) -> Side:
     """The side of the image at which the chest wall is: the side of its box that the breast covers most.
 
-    Where the sides do not tell clearly, it is along the box's longer side.
+    Where the sides do not decide clearly, it is along the box's longer side.
 
     Parameters
     ----------

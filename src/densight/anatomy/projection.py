@@ -13,7 +13,7 @@ from densight.vocabulary import DensightError, Projection
 
 __all__ = ["NOTE", "projection_from_picture", "projections_from_pictures"]
 
-NOTE = "projection told by the picture: the view by the pectoral muscle, the side by where the chest wall is"
+NOTE = "projection read from the picture: the view by the pectoral muscle, the side by where the chest wall is"
 """What is recorded of an image whose projection was read so."""
 
 

@@ -262,7 +262,7 @@ def _likelier_than_not(probability: Image, shape: tuple[int, int]) -> Mask:
     if not (probability > 0.5).any():
         return np.zeros(shape, np.bool_)
     whole = cv2.resize(_in_steps(probability), shape[::-1], interpolation=cv2.INTER_LINEAR)
-    # In place, for new memory of an image's size costs more than what is done in it.
+    # In place, because new memory of an image's size costs more than what is done in it.
     cv2.threshold(whole, 127, 1, cv2.THRESH_BINARY, dst=whole)
     return whole.view(np.bool_)
 

@@ -1,4 +1,4 @@
-"""Whether the anatomy that was read can be trusted: what is wrong with an image, and what is only worth saying."""
+"""Whether the anatomy that was read can be trusted: what is wrong with an image, and what is only worth noting."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ WAIST = 1.05
 BRIGHT, EVEN, IMPLANT, BULGING, RIM = 0.85, 0.01, 0.12, 0.9, 0.02
 """An implant's least grey value from air to the brightest, its greatest change a pixel in that unit, its least part of
 the breast, its least area in that of its convex hull, and the least change a pixel at its rim. Chosen
-on drawn implants, for no images of real ones were there.
+on drawn implants, because no images of real ones were there.
 """
 
 
@@ -63,7 +63,7 @@ class Verdict:
     faults : tuple of str
         Why it cannot; then no percent density is given.
     notes : tuple of str
-        What is worth saying and forbids nothing.
+        What is worth noting and forbids nothing.
 
     Examples
     --------

@@ -128,7 +128,7 @@ def read_labels(path: str | Path, classes: Sequence[str] = BIRADS) -> pd.DataFra
         raise DensightError(
             f"row {row + 1}: the density {table['density'].iloc[row]!r} is not one of {', '.join(classes)}",
             path,
-            "mend the label, or name the classes in order",
+            "correct the label, or name the classes in order",
         )
     return identify(table, path)
 

@@ -298,7 +298,7 @@ def _check_images(images: pd.DataFrame, classes: tuple[str, ...], path: Path) ->
         row = int(behind.argmax())
         likelier = predicted_class(probabilities[row : row + 1], classes)[0]
         raise DensightError(
-            f"row {row + 1}: predicted is {classes[told[row]]}, but {likelier} has the greatest probability",
+            f"row {row + 1}: predicted is {classes[y_pred[row]]}, but {likelier} has the greatest probability",
             path,
             "assess this image again, or correct the row",
         )

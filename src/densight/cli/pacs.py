@@ -53,7 +53,7 @@ ModalityOption = Annotated[str, typer.Option(metavar="NAME", help="The modality 
 @with_common_options
 def pull(
     source: PacsArgument,
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Gets a folder an exam.")] = Path(
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Gets one folder per exam.")] = Path(
         "exams"
     ),
     date: Annotated[
@@ -80,7 +80,7 @@ def pull(
     from densight.pacs.transfer import pull as pull_exams
 
     if not (date or patient or study):
-        raise DensightError("nothing says which exams are meant", remedy="give --date, --patient or --study")
+        raise DensightError("no exams are selected", remedy="give --date, --patient or --study")
     archive = _connect(source, title, _security(tls, authority, certificate, key, user))
     console = open_console()
     with open_bar(console) as bar:
@@ -185,7 +185,7 @@ def watch(
     Exams are sent (--listen) or asked for (--poll). Each is assessed when nothing
     more of it comes, and answered once; when more images of it come later, once
     more. All is noted on disk: whatever is killed, the same command goes on, and
-    where the PACS is away it is tried again.
+    where the PACS is away it is asked again.
 
     densight pacs watch --poll http://localhost:8042/dicom-web --answer ORTHANC@localhost:4242
     """
@@ -200,7 +200,7 @@ def watch(
     from densight.pacs.watch import QUEUE, Watch
 
     if poll is None and listen is None:
-        raise DensightError("nothing says how exams come", remedy="give --poll PACS, or --listen PORT, or both")
+        raise DensightError("no source of exams is given", remedy="give --poll PACS, or --listen PORT, or both")
     security, title = _security(tls, authority, certificate, key, user), check_title(title)
     models = load_models(model or [Path(DEFAULT)], device)
     console = open_console()

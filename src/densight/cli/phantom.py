@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 __all__ = ["phantom"]
 
 SHOWN_LINES = 10
-"""How often it is said, where there is no terminal, how many exams are there."""
+"""How often the number of exams made is printed, where there is no terminal."""
 
 
 def phantom(
     number: Annotated[int, typer.Option("--number", "-n", metavar="N", help="How many exams.")] = 20,
-    seed: Annotated[int, typer.Option(metavar="N", help="The seed of all that is drawn.")] = 0,
+    seed: Annotated[int, typer.Option(metavar="N", help="The random seed.")] = 0,
     mix: Annotated[
         str | None,
         typer.Option(
@@ -42,14 +42,14 @@ def phantom(
     thickness: Annotated[
         float | None,
         typer.Option(
-            metavar="MM", help="Compressed thickness of all images in mm. By default drawn.", show_default=False
+            metavar="MM", help="Compressed thickness of all images in mm. Random by default.", show_default=False
         ),
     ] = None,
     vendor: Annotated[
         str | None,
         typer.Option(
             metavar="NAME",
-            help="The unit: hologic-like, ge-like or siemens-like. By default drawn for each exam.",
+            help="The unit: hologic-like, ge-like or siemens-like. Random for each exam by default.",
             show_default=False,
         ),
     ] = None,
@@ -69,7 +69,7 @@ def phantom(
     size: Annotated[str, typer.Option(metavar="SIZE", help="Rows and columns of every image.")] = "1024x832",
     jobs: Annotated[
         int | None,
-        typer.Option(metavar="N", help="Processes that make exams. By default one a core.", show_default=False),
+        typer.Option(metavar="N", help="Processes that make exams. By default one per core.", show_default=False),
     ] = None,
     image_format: Annotated[
         str, typer.Option("--format", metavar="NAME", help="The format of the images: png or dicom.")
@@ -196,7 +196,7 @@ def _agreement(first: list[str], second: list[str], classes: tuple[str, ...]) ->
 
     same = sum(a == b for a, b in zip(first, second, strict=True)) / len(first)
     if len({*first, *second}) == 1:
-        kappa = "undefined, for they say one class"
+        kappa = "undefined, because they name one class"
     else:
         kappa = f"{cohen_kappa_score(first, second, labels=list(classes), weights='linear'):.3f}"
     return f"The readers agree on {100 * same:.0f} % of the exams; linear κ {kappa}"

@@ -1,4 +1,4 @@
-"""The catalogue: one row an image, checked when it is made, in CSV or Parquet."""
+"""The catalogue: one row per image, checked when it is made, in CSV or Parquet."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Catalogue:
     Parameters
     ----------
     table : pandas.DataFrame
-        One row an image; `COLUMNS` first, all of them strings. ``density`` is empty where unlabelled, ``split`` where
+        One row per image; `COLUMNS` first, all of them strings. ``density`` is empty where unlabelled, ``split`` where
         the image is in none.
     classes : tuple of str
         The class labels, from the least to the most dense.

@@ -132,7 +132,7 @@ def find_labelled(path: str | Path, split: str | None, classes: Sequence[str]) -
     inputs = max(readings, key=lambda reading: sum(entry.density is not None for entry in reading.entries))
     if inputs.classes in (None, tuple(classes)):
         return inputs
-    remark = f"labels left out, for they are {', '.join(inputs.classes or ())} and the model's {', '.join(classes)}"
+    remark = f"labels left out, because they are {', '.join(inputs.classes or ())} and the model's {', '.join(classes)}"
     entries = [replace(entry, density=None, assumed=(*entry.assumed, remark)) for entry in inputs.entries]
     return replace(inputs, entries=entries, remark=remark)
 

@@ -57,7 +57,7 @@ class LeftOut:
 
 
 def write_failures(path: str | Path, failures: Sequence[Failure]) -> None:
-    """Write ``failures.csv``: the columns path, fault, remedy; a row a file. Where there is none, no list stays.
+    """Write ``failures.csv``: the columns path, fault, remedy; one row per file. Where there is none, no list stays.
 
     Raises
     ------
@@ -79,7 +79,7 @@ def write_failures(path: str | Path, failures: Sequence[Failure]) -> None:
 
 
 def write_left_out(path: str | Path, left_out: Sequence[LeftOut]) -> None:
-    """Write ``not_assessed.csv``: the columns path, reason; a row a file. Where there is none, no list stays.
+    """Write ``not_assessed.csv``: the columns path, reason; one row per file. Where there is none, no list stays.
 
     Raises
     ------

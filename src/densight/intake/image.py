@@ -31,7 +31,7 @@ _KINDS = {
     b"P5": "PGM",
     b"P6": "PGM",
 }
-"""What the first bytes tell; the suffix is not trusted."""
+"""What the first bytes identify; the suffix is not trusted."""
 
 _PLUGINS = ("PNG", "JPEG", "TIFF", "PPM")
 _ORIENTATION, _PHOTOMETRIC, _WHITE_IS_ZERO = 0x0112, 262, 0
@@ -93,7 +93,7 @@ def read_mammogram(
     path : path-like
         See `read_pixels`.
     projection : Projection or str, optional
-        The projection in any usual spelling. Otherwise the file's name tells it, else the nearest folder that names
+        The projection in any usual spelling. Otherwise the file's name states it, else the nearest folder that names
         one, else it stays unknown.
     patient_id, exam_id : str
         Ids to carry along.
@@ -155,7 +155,7 @@ def _kind(content: bytes, path: Path) -> str:
 def _decode(content: bytes, kind: str, path: Path) -> tuple[Pixels, tuple[str, ...]]:
     from PIL import Image, UnidentifiedImageError
 
-    # Pillow shows the pixels of a PNG or JPEG whose last bytes are gone; the closing mark tells that they are.
+    # Pillow shows the pixels of a PNG or JPEG whose last bytes are gone; the closing mark shows that they are.
     whole = {"PNG": b"IEND" in content, "JPEG": content.rfind(b"\xff\xd9") > content.rfind(b"\xff\xda")}
     if not whole.get(kind, True):
         raise _damaged(kind, path, "its end is missing")
@@ -217,7 +217,7 @@ def _grey(image: ImageFile.ImageFile, content: bytes, path: Path) -> tuple[Pixel
         pixels, notes = _from_colour(upright, path)
         assumed += notes
     if inverted:
-        assumed.append("grey values inverted, for the TIFF says that white is zero")
+        assumed.append("grey values inverted, because the TIFF says that white is zero")
     return pixels, tuple(assumed)
 
 

@@ -72,7 +72,7 @@ def index(
 ) -> tuple[Catalogue, list[Failure], tuple[LeftOut, ...]]:
     """Make a catalogue of a folder of mammograms; read each image once, so that faults come to light.
 
-    Layouts, tried in this order where none is named:
+    Layouts, tested in this order where none is named:
 
     ``tutorial``
         ``<PROJECTION>/[train|validation|test]/<CLASS>/*``. File names ``<exam>_<number>_<CLASS>_<PROJECTION>`` tell
@@ -246,7 +246,7 @@ def _list_tutorial(images: list[Path], root: Path, classes: tuple[str, ...]) -> 
 def _by_class(entry: Entry) -> Entry:
     """Tell apart the patients, taken from the files' names, of class folders that number their files alike."""
     patient = f"{entry.density}_{entry.patient_id}"
-    note = "patient told apart by the class, for other folders hold the same file names"
+    note = "patient named by class and number, because other folders hold the same file names"
     return replace(entry, patient_id=patient, exam_id=patient, assumed=(*entry.assumed, note))
 
 
@@ -279,7 +279,7 @@ def _place_in_tutorial(path: Path, named: Entry, root: Path, classes: tuple[str,
 
 
 def _list_loose(images: list[Path], root: Path, classes: tuple[str, ...]) -> tuple[list[Entry], list[Failure]]:
-    """Images told by whatever their names and folders say."""
+    """Images described by their names and folders."""
     entries = read_names(images, root, classes)
     if images and all(entry.projection is None for entry in entries):
         raise DensightError("the projection of no image in the folder is known", root, _UNDERSTOOD)

@@ -1,4 +1,4 @@
-"""The published data sets that are known by name: how each lays out its files and tells density, view and patient."""
+"""The published data sets that are known by name: how each lays out its files and records density, view and patient."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["AS_DICOM", "DATA_SETS", "data_set_in"]
 _SIDES = {"L": "L", "R": "R", "LEFT": "L", "RIGHT": "R"}
 _SPLITS = {"training": "train", "train": "train", "test": "test"}
 _BY_NUMBER = dict(zip("1234", BIRADS, strict=True))
-_ONE_EXAM = "patient taken from the exam, for the data set names no patients"
+_ONE_EXAM = "patient taken from the exam, because the data set names no patients"
 _VIEWS = ("CC", "MLO")
 
 
@@ -150,7 +150,7 @@ def _cbis_ddsm(root: Path) -> pd.DataFrame:
             "view": table["image view"],
             "density": _by_number(table["breast_density"]),
             "split": table["part"].mask(both, "test"),
-            "assumed": both.map({True: "taken as test, for other films of the patient are", False: ""}),
+            "assumed": both.map({True: "taken as test, because other films of the patient are", False: ""}),
         },
     )
 
@@ -323,7 +323,7 @@ files. CMMD: Cui et al., The Chinese Mammography Database, 2021, doi 10.7937/tci
 
 
 def data_set_in(root: Path) -> str | None:
-    """The name of the published data set whose table is in a folder, told by the table's name and columns."""
+    """The name of the published data set whose table is in a folder, recognised by the table's name and columns."""
     for name, dataset in DATA_SETS.items():
         for table, columns in dataset.marks.items():
             path = table_beside(root, table)

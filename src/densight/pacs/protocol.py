@@ -74,8 +74,8 @@ def check_held(pacs: Pacs, paths: Sequence[Path]) -> None:
 
 
 def unreachable(address: Address, why: object) -> DensightError:
-    """What is said of a PACS that does not answer as it should."""
-    words = " ".join(str(why).split())[:200]
+    """The error of a PACS that does not answer as it should."""
+    cause = " ".join(str(why).split())[:200]
     return DensightError(
-        f"the PACS {address} did not do it ({words})", remedy="check that it runs, the address and what it lets in"
+        f"the PACS {address} did not do it ({cause})", remedy="check that it runs, the address and what it lets in"
     )

@@ -36,7 +36,7 @@ ORDER BY changed LIMIT 1
 """
 
 LONGEST_WAIT = 300.0
-"""Seconds between two tries at most."""
+"""The longest wait in seconds before an exam is repeated."""
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ class Queue:
         """The exam that is to be worked on: one that is assessed and not answered, or has waited long enough.
 
         An exam waits until nothing of it has come for ``settle`` seconds; one that lacks some of the four projections,
-        for three times as long, for they may still come.
+        for three times as long, because they may still come.
         """
         with self._lock:
             row = self._connection.execute(
@@ -139,7 +139,7 @@ class Queue:
         return None if row is None else QueuedExam(*row)
 
     def mark(self, exam: QueuedExam, state: str, note: str = "") -> bool:
-        """Note how far an exam has come, unless more of it has arrived meanwhile; tell whether it was noted."""
+        """Note how far an exam has come, unless more of it has arrived meanwhile; return whether it was noted."""
         with self._changing() as connection:
             changed = connection.execute(
                 "UPDATE exams SET state = ?, said = ?, tries = 0, due = 0 "
@@ -149,7 +149,13 @@ class Queue:
             return changed.rowcount == 1
 
     def postpone(self, exam: QueuedExam, note: str, *, now: float) -> float:
-        """Try an exam later, each time twice as long, from one second to five minutes; give the seconds."""
+        """Repeat an exam later: after one second, then after twice as long each time, at most five minutes.
+
+        Returns
+        -------
+        float
+            The seconds.
+        """
         with self._changing() as connection:
             row = connection.execute("SELECT tries FROM exams WHERE study = ?", (exam.study,)).fetchone()
             wait = min(LONGEST_WAIT, float(2 ** min(row[0], 20)))

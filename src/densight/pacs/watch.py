@@ -22,10 +22,10 @@ from densight.vocabulary import DensightError
 __all__ = ["INCOMING", "QUEUE", "RUNS", "Watch"]
 
 QUEUE, INCOMING, RUNS = "queue.sqlite", "incoming", "exams"
-"""In the folder of a watch: the queue, images that wait, and a run folder an exam."""
+"""In the folder of a watch: the queue, images that wait, and one run folder per exam."""
 
 KEPT = 24 * 3600.0
-"""Seconds for which images are kept after an exam is done with, for more of it may come."""
+"""Seconds for which images are kept after an exam is done with, because more of it may come."""
 
 UNREACHED = 5.0
 """Seconds after which a PACS that did not answer is asked again."""
@@ -105,7 +105,7 @@ class Watch:
             shutil.rmtree(self.inbox.folder_of(name), ignore_errors=True)
 
     def _poll(self, pacs: Pacs) -> bool:
-        """Bring in what is new; tell whether all of it came."""
+        """Retrieve what is new; return whether all of it came."""
         first = datetime.now(UTC).date() - timedelta(days=self.days)
         dates = f"{first:%Y%m%d}-" if self.days >= 0 else ""
         try:
@@ -117,7 +117,7 @@ class Watch:
         return True
 
     def _take(self, sop: str, content: bytes) -> None:
-        """Keep an image; one that cannot be used is told and not asked for again."""
+        """Keep an image; one that cannot be used is reported and not asked for again."""
         try:
             self.inbox.take(sop, content)
         except DamagedError as error:
@@ -125,7 +125,7 @@ class Watch:
             self.say(f"an image left out: {error}")
 
     def _work_on(self, exam: QueuedExam) -> None:
-        """Bring an exam a step further; what may be mended is tried again, what is wrong with the exam is noted."""
+        """Bring an exam a step further; what may pass is repeated, a fault of the exam is noted."""
         if exam.state == WAITING:
             self._assess(exam)
         elif exam.state == ASSESSED:
@@ -137,7 +137,7 @@ class Watch:
         except DensightError as error:
             # What is wrong with an image is in the result; this is the disk, or the model.
             wait = self.queue.postpone(exam, error.fault, now=time.time())
-            self.say(f"{exam.name}: not assessed yet, tried again in {wait:g} s: {error}")
+            self.say(f"{exam.name}: not assessed yet, repeated in {wait:g} s: {error}")
             return
         if result.exams is None:
             state = FAILED if result.failures else NOTHING
@@ -167,7 +167,7 @@ class Watch:
             check_held(self.answers, files)
         except DensightError as error:
             wait = self.queue.postpone(exam, error.fault, now=time.time())
-            self.say(f"{exam.name}: not answered yet, tried again in {wait:g} s: {error}")
+            self.say(f"{exam.name}: not answered yet, repeated in {wait:g} s: {error}")
             return
         if self.queue.mark(exam, ANSWERED):
             self.say(f"{exam.name}: answered")

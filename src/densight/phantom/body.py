@@ -96,7 +96,7 @@ def make_breast(patient: SyntheticPatient, laterality: Laterality, pitch: float)
     tissue = grow(rest, grain, patient.rng("tissue"), patient.rng("tissue", laterality), pitch)
     x, y, z = _places(rest)
     fields = tissue.at(x, y, z)
-    # As much of them in a fatty breast as in a dense one, so that they tell nothing of the class.
+    # As much of them in a fatty breast as in a dense one, so that they show nothing of the class.
     fibrous = min(float(shared.uniform(0.3, 0.8)), 0.5 * patient.volumetric_density[laterality]) / 100
     solid_walls = glandular_part(fields, np.inf, 1.0).mean()
     walls = fibrous / float(solid_walls)

@@ -111,7 +111,7 @@ def write_exams(
     mm), all of shape (rows, columns), and ``spacing`` (rows, columns; mm). No folder's listing takes them for
     mammograms.
 
-    ``catalogue.csv`` has a row an image: beside the columns of every catalogue, patients split as
+    ``catalogue.csv`` has one row per image: beside the columns of every catalogue, patients split as
     `densight.intake.split.split_by_patient` does, ``volumetric_density`` (of the exam, in per cent),
     ``breast_volumetric_density``, ``volume`` (of the breast, in ml), ``percent_density``, ``thickness`` (of the image;
     in mm), ``vendor``, ``reader_1``, ``reader_2`` and the exam's ``seed``.
@@ -163,7 +163,7 @@ def write_exams(
     try:
         _spread(write, missing, jobs, lambda done: progress(n - len(missing) + done, n))
     except BrokenProcessPool:
-        fault = "a process that made exams was ended from outside, for want of memory perhaps"
+        fault = "a process that made exams was ended from outside, perhaps because memory ran out"
         raise DensightError(fault, folder, "give the same command again with fewer --jobs") from None
     catalogue = Catalogue(_table(folder, numbers, suffix, seed), BIRADS, folder)
     write_catalogue(catalogue, folder / CATALOGUE)

@@ -31,7 +31,7 @@ LINK = -0.5
 
 It is that of the size which all images of a patient share; for the thickness of one image -0.45 is left of it. Moshina
 et al., European Radiology 28 (2018), find -0.56 in the CC and -0.62 in the MLO of 14 698 women. The phantoms' is weaker
-on purpose, so that it is tissue that tells the class.
+on purpose, so that it is tissue that shows the class.
 """
 
 _NORMAL = NormalDist()

@@ -1,4 +1,4 @@
-"""What is known of a phantom exam: tissue, density, class and what readers say."""
+"""What is known of a phantom exam: tissue, density, class and the classes that readers give."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class ExamTruth:
     density : str
         The BI-RADS class that `volumetric_density` stands for.
     readers : tuple of str
-        What two simulated readers say.
+        The classes that two simulated readers give.
     """
 
     images: dict[Projection, ImageTruth]
@@ -90,7 +90,7 @@ class PhantomExam(Exam):
     ----------
     truth : ExamTruth
     patient : SyntheticPatient
-        What was drawn for her.
+        The synthetic patient.
     settings : Settings
         How she was imaged.
     """

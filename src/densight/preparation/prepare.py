@@ -30,10 +30,10 @@ AIR_MARGIN = 0.02
 
 
 _ORIENTATION_NOTES: dict[Side, str] = {
-    "left": "not turned or mirrored, for the chest wall is at the left",
-    "right": "mirrored left to right, for the chest wall was at the right",
-    "top": "turned by 90° against the clock, for the chest wall was at the top",
-    "bottom": "turned by 90° with the clock, for the chest wall was at the bottom",
+    "left": "not turned or mirrored, because the chest wall is at the left",
+    "right": "mirrored left to right, because the chest wall was at the right",
+    "top": "turned by 90° counterclockwise, because the chest wall was at the top",
+    "bottom": "turned by 90° clockwise, because the chest wall was at the bottom",
 }
 """In words what `densight.anatomy.breast.UPRIGHT` does."""
 
@@ -222,8 +222,8 @@ def _frame_tutorial(mammogram: Mammogram, shape: tuple[int, int], like: Mammogra
 
 def _brightness_notes(*, raw: bool, inverted: bool) -> tuple[str, ...]:
     if raw:
-        return ("logarithm of grey values taken, for they are a detector's before processing",)
-    return ("grey values inverted, for air was brighter than the breast",) if inverted else ()
+        return ("logarithm of grey values taken, because they are a detector's before processing",)
+    return ("grey values inverted, because air was brighter than the breast",) if inverted else ()
 
 
 @dataclass(frozen=True, eq=False)

@@ -126,7 +126,7 @@ def test_labels_of_another_scale_are_remark_and_that_is_said(tmp_path: Path) -> 
     inputs = find_labelled(tmp_path, None, ("F", "G", "D"))
     entries, remark = inputs.entries, inputs.remark
     assert [entry.density for entry in entries] == [None, None]
-    assert remark == "labels left out, for they are A, B, C, D and the model's F, G, D"
+    assert remark == "labels left out, because they are A, B, C, D and the model's F, G, D"
     inputs = find_labelled(tmp_path, None, BIRADS)
     entries, remark = inputs.entries, inputs.remark
     assert [entry.density for entry in entries] == ["A", "D"]

@@ -160,7 +160,7 @@ def test_white_is_zero_is_inverted_and_recorded(stored: np.ndarray, tmp_path: Pa
     path.write_bytes(white_is_zero(stored))
     pixels, assumed = read_pixels(path)
     np.testing.assert_array_equal(pixels, np.iinfo(stored.dtype).max - stored)
-    assert assumed == ("grey values inverted, for the TIFF says that white is zero",)
+    assert assumed == ("grey values inverted, because the TIFF says that white is zero",)
 
 
 def png_header(width: int, height: int) -> bytes:

@@ -103,7 +103,7 @@ def test_a_projection_folder_is_not_an_exam_s() -> None:
 def test_otherwise_each_image_is_an_exam_of_its_own() -> None:
     entries = told("one_CC_R.png", "two_CC_R.png")
     assert [entry.exam_id for entry in entries] == ["one_CC_R", "two_CC_R"]
-    assert {entry.assumed for entry in entries} == {("each image taken as an exam and a patient of its own",)}
+    assert {entry.assumed for entry in entries} == {("each image taken as a separate exam and patient",)}
 
 
 def test_images_of_different_classes_are_not_one_exam() -> None:

@@ -240,7 +240,7 @@ def test_twelve_bits_in_a_sixteen_bit_pgm_equal_eight_bits_up_to_rounding(
 def test_the_default_says_what_it_did() -> None:
     done = frame(Mammogram(half_ellipse()[:, ::-1].copy()), DEFAULT).done
     assert done[0] == "preset default"
-    assert done[1] == "mirrored left to right, for the chest wall was at the right"
+    assert done[1] == "mirrored left to right, because the chest wall was at the right"
     assert re.fullmatch(r"cropped to the breast, 2[45]\d of 300 rows and 15\d of 250 columns", done[2])
     assert re.fullmatch(r"grey values \d+ to \d+ inside the breast taken as 0 to 1", done[3])
 
@@ -269,7 +269,7 @@ def test_simulated_images_with_the_chest_wall_at_the_top_are_set_upright(data: P
     for path in sorted((data / "msynth").rglob("*.jpg"))[::12]:
         framed = frame(read_mammogram(path), DEFAULT)
         assert framed.geometry.turns == 1
-        assert "turned by 90° against the clock, for the chest wall was at the top" in framed.done
+        assert "turned by 90° counterclockwise, because the chest wall was at the top" in framed.done
         assert (framed.image[:, 0] > 0).sum() > 4 * (framed.image[:, -20] > 0).sum()
 
 

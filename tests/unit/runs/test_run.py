@@ -236,7 +236,7 @@ def test_labels_on_another_scale_are_left_out_and_that_is_said(data: Path) -> No
     inputs = find_labelled(data / "infn" / "TestSet", None, ("A", "B", "C", "D"))
     labelled, nothing = inputs.entries, inputs.remark
 
-    assert left_out == "labels left out, for they are A, B, C, D and the model's F, G, D"
+    assert left_out == "labels left out, because they are A, B, C, D and the model's F, G, D"
     assert {entry.density for entry in entries} == {None}
     assert all(left_out in entry.assumed for entry in entries)
     assert {entry.density for entry in labelled} == set("ABCD")

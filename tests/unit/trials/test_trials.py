@@ -157,7 +157,7 @@ def test_a_phantom_without_dense_tissue_keeps_everything_else(exams: Path) -> No
     assert bare.pixels[truth.dense].mean() < 0.95 * image.pixels[truth.dense].mean()
     assert read_truth(exams / "catalogue.csv") is None
     other = Mammogram(image.pixels + 1, image.projection, path)
-    with pytest.raises(DensightError, match="not the image that the phantom's record tells of"):
+    with pytest.raises(DensightError, match="not the image that the phantom's record describes"):
         without_dense_tissue(other)
 
 

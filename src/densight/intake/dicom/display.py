@@ -72,7 +72,7 @@ def stored_range(dataset: Dataset) -> tuple[int, int]:
 
 
 def padding(stored: Stored, dataset: Dataset) -> npt.NDArray[np.bool_] | None:
-    """Where pixels were added that the detector never saw; None where the file tells of none.
+    """Where pixels were added that the detector never saw; None where the file names none.
 
     Source: DICOM PS3.3, section C.7.5.1.1.2 (Pixel Padding Value and Range Limit).
     """

@@ -75,12 +75,12 @@ def read_identity(dataset: Dataset, path: Path) -> Identity:
     study, patient, notes = text(dataset, "StudyInstanceUID"), text(dataset, "PatientID"), []
     if not study:
         study = str(path.absolute().parent)
-        notes.append("exam taken from the folder, for the file names no study")
+        notes.append("exam taken from the folder, because the file names no study")
     if patient:
         patient = f"{patient}\0{text(dataset, 'IssuerOfPatientID')}"
     else:
         patient = study
-        notes.append("patient taken as of this exam alone, for the file names none")
+        notes.append("patient taken to have this exam only, because the file names none")
     return Identity(f"P{pseudonym('patient', patient)}", f"E{pseudonym('exam', study)}", tuple(notes))
 
 
@@ -94,7 +94,7 @@ def read_uids(path: Path) -> tuple[str, str, str]:
 
 
 def exam_day(path: Path) -> date | None:
-    """The day of a DICOM file's exam, for comparing it with earlier ones; None where it tells none."""
+    """The day of a DICOM file's exam, for comparing it with earlier ones; None where it states none."""
     if not is_dicom(path):
         return None
     dataset = read_header(path)

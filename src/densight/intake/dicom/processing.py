@@ -40,7 +40,7 @@ them; Johns and Yaffe, Phys. Med. Biol. 32, 675 (1987), measured 0.080 and 0.046
 """
 
 THICKNESS, PITCH = 55.0, 0.1
-"""Compressed thickness and pixel pitch in mm where the file tells none: a typical breast, a typical detector."""
+"""Compressed thickness and pixel pitch in mm where the file states none: a typical breast, a typical detector."""
 
 SKIN = 0.1
 """The outline of the breast is where it attenuates so much of what its typical tissue does."""
@@ -105,9 +105,9 @@ def _attenuation(stored: Stored, dataset: Dataset) -> tuple[Array, tuple[str, ..
     sign, notes = integer(dataset, "PixelIntensityRelationshipSign"), []
     if sign not in (1, -1):
         sign = 1 if text(dataset, "PhotometricInterpretation") == "MONOCHROME1" else -1
-        notes.append(f"sign of pixel intensity taken as {sign:+d}, for the file tells none")
+        notes.append(f"sign of pixel intensity taken as {sign:+d}, because the file states none")
     if relationship not in ("LIN", "LOG"):
-        notes.append("pixel intensity taken as linear, for the file does not say so")
+        notes.append("pixel intensity taken as linear, because the file does not state it")
     low, high = stored_range(dataset)
     values = stored.astype(np.float32)
     signal = values - low if sign == 1 else high - values

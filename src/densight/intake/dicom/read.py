@@ -121,7 +121,7 @@ def _read(dataset: FileDataset, path: Path, projection: Projection | None) -> Di
 def _contradicted(given: Projection | None, known: Projection | None) -> tuple[str, ...]:
     if given is None or given == known:
         return ()
-    return ("projection given, the file tells none",) if known is None else (f"contradiction: the file says {known}",)
+    return ("projection given, the file states none",) if known is None else (f"contradiction: the file says {known}",)
 
 
 def _remarks(dataset: FileDataset) -> tuple[str, ...]:
