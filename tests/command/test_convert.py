@@ -97,7 +97,7 @@ def test_the_projection_comes_from_the_option_the_file_or_the_folder(
 
 def test_the_command_refuses_what_it_cannot_do(keras_file: Path, model_folder: Path, tmp_path: Path) -> None:
     refusals = {
-        (keras_file,): r"tells the projection.*--projection CC_R, CC_L, MLO_R, MLO_L or all",
+        (keras_file,): r"contains the projection.*--projection CC_R, CC_L, MLO_R, MLO_L or all",
         (keras_file, "--projection", "lateral"): "unknown projection 'lateral'",
         (keras_file, "--projection", "all", "--classes", "A,B"): "4 outputs, and 2 classes are given",
         (model_folder,): r"model bundle already.*-o FILE\.onnx",

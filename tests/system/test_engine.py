@@ -140,7 +140,7 @@ def test_a_run_says_what_computed_and_another_engine_says_the_same(engine: str, 
     given = ["assess", str(tmp_path / "E1"), "-m", str(model), "-o", str(tmp_path / "run"), "--engine", engine]
     assert command(*given).status == 0
     exams = (tmp_path / "run" / "exams.csv").read_text().splitlines()
-    probabilities = [
+    values = [
         float(value) for name, value in zip(*(line.split(",") for line in exams), strict=True) if name[:2] == "p_"
     ]
     np.testing.assert_allclose(probabilities, plain.probabilities, atol=1e-5)
