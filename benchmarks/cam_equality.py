@@ -70,18 +70,18 @@ def main() -> None:
     ]
     for name, program, way, method in others:
         own = METHODS[name].make(MethodInput(network, x)).cells
-        told = []
+        shown = []
         for label in range(CLASSES):
             try:
                 other = way(method, network, x, label).float()
             except Exception as error:  # what another program cannot do is a result too
-                told.append(type(error).__name__)
+                shown.append(type(error).__name__)
                 continue
             reference = own[label].clamp(min=0) if bool((other >= 0).all()) else own[label]
             scaled = [one / one.abs().max().clamp(min=1e-12) for one in (reference, other)]
             rank = np.corrcoef(scaled[0].flatten(), scaled[1].flatten())[0, 1]
-            told.append(f"{float((scaled[0] - scaled[1]).abs().max()):.0e} (r {rank:.3f})")
-        print(f"{name:14s} {program:18s} {'  '.join(told)}")
+            shown.append(f"{float((scaled[0] - scaled[1]).abs().max()):.0e} (r {rank:.3f})")
+        print(f"{name:14s} {program:18s} {'  '.join(shown)}")
 
 
 if __name__ == "__main__":

@@ -139,11 +139,11 @@ def main() -> None:
     print(f"{options.network}, {'×'.join(map(str, shape))}, all {CLASSES} classes, median of {options.repeats}")
     for name, taken in times.items():
         ratio = median(taken) / unit
-        told = (
+        shown = (
             "" if name == "assessment alone" else f"  differs by at most {difference(own, maps[name]):.1e} of the peak"
         )
         print(
-            f"{name:22s} {ratio:6.2f} × assessment, {median(taken) / median(times['densight']):5.2f} × densight{told}"
+            f"{name:22s} {ratio:6.2f} × assessment, {median(taken) / median(times['densight']):5.2f} × densight{shown}"
         )
 
 

@@ -43,8 +43,8 @@ def assessed(file: Path, inputs: Array) -> tuple[str, Array, Array]:
             features = bundle.network.forward_features(torch.from_numpy(image[None]))
             probabilities.append(torch.softmax(bundle.network.forward_head(features), dim=1)[0].numpy())
             maps.append(grad_cam(bundle.network, features)[0].numpy())
-    told = bundle.facts.training["converted_from"]
-    return f"{told['form']}, Keras version {told['keras_version']}", np.stack(probabilities), np.stack(maps)
+    shown = bundle.facts.training["converted_from"]
+    return f"{shown['form']}, Keras version {shown['keras_version']}", np.stack(probabilities), np.stack(maps)
 
 
 def main() -> int:

@@ -36,8 +36,8 @@ def main() -> None:
         for path in paths:
             known = find_projection(path.stem) if view is None else None
             anatomy = densight.anatomy.read(densight.read_mammogram(path))
-            told = projection_from_picture(anatomy)
-            seen = told.view if told else ("MLO" if anatomy.pectoral.any() else "CC")
+            shown = projection_from_picture(anatomy)
+            seen = shown.view if shown else ("MLO" if anatomy.pectoral.any() else "CC")
             right += seen == (known.view if known else view)
         print(f"{name}: {right} of {len(paths)}", flush=True)
 

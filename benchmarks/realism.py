@@ -227,8 +227,8 @@ def say(apart: Mapping[str, Apart], exponents: Exponents, densities: Sequence[tu
         print(f"{name:12s}" + "".join(f"{cell:>13s}" for cell in cells))
     for label, (mean, spread) in PERCENT_DENSITY.items() if densities else ():
         own = [value for density, value in densities if density == label]
-        told = f"{np.mean(own):.1f} ± {np.std(own):.1f}" if own else "none"
-        print(f"percent density {label}: phantoms {told}, women {mean} ± {spread}")
+        shown_text = f"{np.mean(own):.1f} ± {np.std(own):.1f}" if own else "none"
+        print(f"percent density {label}: phantoms {shown_text}, women {mean} ± {spread}")
 
 
 if __name__ == "__main__":

@@ -58,7 +58,7 @@ def trials_of(run: Path) -> list[dict[str, Any]]:
 
 def false_alarms(figures: Path) -> str:
     """How many of the patients' mammograms are refused, in words."""
-    told = []
+    shown = []
     for name, words in (
         ("mias", "films of mini-MIAS"),
         ("ddsm", "films of DDSM"),
@@ -68,8 +68,8 @@ def false_alarms(figures: Path) -> str:
             continue
         refused = pd.read_csv(figures / f"{name}.csv", keep_default_na=False)["refused"]
         far = int(refused.str.contains("unlike").sum())
-        told.append(f"{int((refused != '').sum())} of {len(refused)} {words} ({far} as too far)")
-    return f"So it refuses {', '.join(told)}."
+        shown.append(f"{int((refused != '').sum())} of {len(refused)} {words} ({far} as too far)")
+    return f"So it refuses {', '.join(shown)}."
 
 
 if __name__ == "__main__":

@@ -50,18 +50,18 @@ def main() -> None:
         "msynth": material.msynth(given.data / "msynth"),
     }
     for seed, learner in zip(given.seeds, learners, strict=True):
-        print(f"seed {seed}: {told(learner, watched)}", flush=True)
+        print(f"seed {seed}: {shown(learner, watched)}", flush=True)
     mean = mean_of(learners)
-    print(f"their mean: {told(mean, watched)}", flush=True)
+    print(f"their mean: {shown(mean, watched)}", flush=True)
     plain = fit(sources, *PLAIN_FIT, given.output / "plain", mean.state_dict(), PLAIN)
-    print(f"half of the examples hardly changed: {told(plain, watched)}", flush=True)
+    print(f"half of the examples hardly changed: {shown(plain, watched)}", flush=True)
     for penalty in given.penalty:
         other = copy.deepcopy(plain)
         refit(other, learning, penalty)
-        print(f"head again, penalty {penalty}: {told(other, watched)}", flush=True)
+        print(f"head again, penalty {penalty}: {shown(other, watched)}", flush=True)
 
 
-def told(learner: Learner, watched: dict[str, list[Framed]]) -> str:
+def shown(learner: Learner, watched: dict[str, list[Framed]]) -> str:
     """The figures, in words."""
     scores = {name: scale_of(learner, images)[0] for name, images in watched.items()}
     of_phantoms = [one.name for one in CALIBRATION]

@@ -23,7 +23,7 @@ class Done:
     """What a command left behind."""
 
     status: int
-    said: str
+    printed: str
     fault: str
 
 
@@ -34,24 +34,24 @@ def index(*arguments: object) -> Done:
 
 def densight(*arguments: object) -> Done:
     """``densight`` with these arguments, at 80 columns, in this process."""
-    said, fault, status = io.StringIO(), io.StringIO(), None
+    printed, fault, status = io.StringIO(), io.StringIO(), None
     argv = ["densight", *map(str, arguments)]
     with (
         patch.object(sys, "argv", argv),
         patch.dict(os.environ, COLUMNS="80"),
-        contextlib.redirect_stdout(said),
+        contextlib.redirect_stdout(printed),
         contextlib.redirect_stderr(fault),
     ):
         try:
             run()
         except SystemExit as stop:
             status = stop.code
-    return Done(int(status or 0), said.getvalue(), fault.getvalue())
+    return Done(int(status or 0), printed.getvalue(), fault.getvalue())
 
 
 def refused(done: Done, fault: str, remedy: str) -> None:
     """Check that the command did nothing but say one fault and its remedy."""
-    assert done.status == 2, done.said
+    assert done.status == 2, done.printed
     assert done.fault.startswith("densight: ")
     assert fault in done.fault
     assert f"Fix: {remedy}" in done.fault

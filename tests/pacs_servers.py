@@ -149,5 +149,5 @@ class Watching:
         return self.wait()
 
     def wait(self, seconds: float = 300) -> tuple[int, str]:
-        said, _ = self.process.communicate(timeout=seconds)
-        return self.process.returncode, said
+        printed, _ = self.process.communicate(timeout=seconds)
+        return self.process.returncode, printed

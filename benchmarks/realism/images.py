@@ -132,7 +132,7 @@ class Image:
     def interior(self) -> Mask:
         """The breast without its rim, painted areas and, in an MLO, the upper corner at the chest wall."""
         framed = np.zeros(np.add(self.breast.shape, 2), bool)
-        framed[1:-1, 1:-1] = self.breast & ~painted(self.grey)
+        framed[1:-1, 1:-1] = self.breast & ~coloured(self.grey)
         inside = ndimage.distance_transform_edt(framed)[1:-1, 1:-1] * self.pitch > WALL
         inside &= self.depth() > RIM
         if self.listed.view == "MLO":
@@ -153,7 +153,7 @@ def distance_inside(mask: Mask) -> npt.NDArray[np.float64]:
     return np.asarray(ndimage.distance_transform_edt(np.pad(mask, 1, mode="edge"))[1:-1, 1:-1])
 
 
-def painted(grey: Grey) -> Mask:
+def coloured(grey: Grey) -> Mask:
     """Areas of one grey value that are no anatomy: a muscle painted over."""
     window = 15
     flat = ndimage.maximum_filter(grey, window) == ndimage.minimum_filter(grey, window)

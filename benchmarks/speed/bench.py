@@ -128,13 +128,13 @@ def in_eight_bits(path: Path) -> None:
 
 def check_equal(answers: dict[str, list[dict[str, Any]]]) -> None:
     """End if programs say something else of the same images: then they have not done the same."""
-    said = {task: np.array(told[0]["values"]) for task, told in answers.items() if told[0]["values"]}
-    said = {task: np.sort(values) for task, values in said.items() if "DICOM" not in task}
-    for task, values in said.items():
-        apart = float(np.abs(values - next(iter(said.values()))).max())
+    printed = {task: np.array(shown[0]["values"]) for task, shown in answers.items() if shown[0]["values"]}
+    printed = {task: np.sort(values) for task, values in printed.items() if "DICOM" not in task}
+    for task, values in printed.items():
+        apart = float(np.abs(values - next(iter(printed.values()))).max())
         print(f"{task}: probabilities within {apart:.1e}", flush=True)
         if apart > LIMIT:
-            sys.exit(f"{task} says something else than {next(iter(said))}, by {apart:.3f}")
+            sys.exit(f"{task} says something else than {next(iter(printed))}, by {apart:.3f}")
 
 
 def copy(path: Path, into: Path) -> None:

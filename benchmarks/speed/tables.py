@@ -63,8 +63,8 @@ class _Numbers:
 
     def __init__(self, content: dict[str, Any]) -> None:
         self.images: int = content["images"]
-        self.seconds = {task: [one["seconds"] for one in told] for task, told in content["answers"].items()}
-        self.memory = {task: max(one["peak_mb"] for one in told) for task, told in content["answers"].items()}
+        self.seconds = {task: [one["seconds"] for one in shown] for task, shown in content["answers"].items()}
+        self.memory = {task: max(one["peak_mb"] for one in shown) for task, shown in content["answers"].items()}
         self.gflop = next(float(one.split()[1]) for one in content["versions"] if one.startswith("gflop"))
 
     def ratio(self, task: str, other: str) -> str:

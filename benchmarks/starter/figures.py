@@ -100,8 +100,8 @@ def three_way(column: str, fitted: pd.DataFrame) -> Statistic:
     low, high = best_cuts(fitted[column].to_numpy(), fitted["place"].to_numpy())
 
     def accuracy(table: pd.DataFrame) -> float:
-        said = (table[column] > low).astype(int) + (table[column] > high).astype(int)
-        return float((said == table["place"]).mean())
+        printed = (table[column] > low).astype(int) + (table[column] > high).astype(int)
+        return float((printed == table["place"]).mean())
 
     return accuracy
 
@@ -123,9 +123,9 @@ def best_cuts(values: npt.NDArray[np.float64], places: npt.NDArray[np.int64]) ->
     return float(low), float(high)
 
 
-def kappas(table: pd.DataFrame, said: str, truth: str) -> float:
+def kappas(table: pd.DataFrame, printed: str, truth: str) -> float:
     """Linear κ of two columns of classes."""
-    return float(cohen_kappa_score(table[said], table[truth], labels=list(BIRADS), weights="linear"))
+    return float(cohen_kappa_score(table[printed], table[truth], labels=list(BIRADS), weights="linear"))
 
 
 def changed_images(

@@ -213,7 +213,7 @@ def fit(
     batches = iter(
         DataLoader(Drawn(sources, seed, state.steps * BATCH, plain), BATCH, num_workers=1, prefetch_factor=8)
     )
-    began, told = time.monotonic(), Counter[str]()
+    began, shown = time.monotonic(), Counter[str]()
     for step in range(state.steps + 1, steps + 1):
         learner.train()
         torch.manual_seed(seed * 1_000_000 + step)
@@ -226,11 +226,11 @@ def fit(
         nn.utils.clip_grad_norm_(learner.parameters(), 2.0)
         optimizer.step()
         mean.update_parameters(learner)
-        told.update({name: part.item() / 100 for name, part in parts.items()})
+        shown.update({name: part.item() / 100 for name, part in parts.items()})
         if step % 100 == 0:
-            words = ", ".join(f"{name} {value:.3f}" for name, value in told.items())
+            words = ", ".join(f"{name} {value:.3f}" for name, value in shown.items())
             print(f"step {step}: {words}; {time.monotonic() - began:.0f} s", flush=True)
-            told.clear()
+            shown.clear()
         if step % KEPT == 0 or step == steps:
             state.steps, state.best = step, mean.state_dict()
             save_state(kept, state, learner, optimizer)

@@ -68,10 +68,10 @@ print(f"precision {macro_precision(confusion):.4f}   of each column, then the me
 # look at the distribution:
 
 # %%
-truth, said = (np.repeat(index.ravel(), confusion.ravel()) for index in np.indices(confusion.shape))
+truth, y_prob = (np.repeat(index.ravel(), confusion.ravel()) for index in np.indices(confusion.shape))
 rng = np.random.default_rng(0)
 drawn = rng.integers(128, size=(5000, 128))
-accuracies = np.mean(truth[drawn] == said[drawn], axis=1)
+accuracies = np.mean(truth[drawn] == y_prob[drawn], axis=1)
 
 figure, axes = plt.subplots(figsize=(5.5, 3), layout="constrained")
 axes.hist(accuracies, bins=np.arange(0.66, 0.95, 1 / 128), color="0.7")
@@ -86,7 +86,7 @@ plt.show()
 # figures have a bootstrap interval over *patients*, because two exams of one patient are not independent.
 
 # %%
-merit = measure(truth, said, [str(i) for i in range(128)], 4)
+merit = measure(truth, y_prob, [str(i) for i in range(128)], 4)
 rows = {}
 for name in ("accuracy", "macro_recall", "macro_precision", "kappa_linear", "kappa_quadratic"):
     one = merit[name]
@@ -213,7 +213,7 @@ from densight.assessment.scaling import fit_scaling
 
 fit, other, last = np.split(np.arange(len(labels)), 3)
 scaling = fit_scaling(too_sure[fit], labels[fit], "temperature")
-mended = scaling.apply(too_sure)
+scaled = scaling.apply(too_sure)
 
 figure, axes = plt.subplots(1, 2, figsize=(7.6, 3.6), layout="constrained")
 draw_reliability(
@@ -223,7 +223,7 @@ draw_reliability(
     f"before: log score {log_losses(labels[other], too_sure[other]).mean():.3f}",
 )
 draw_reliability(
-    axes[1], labels[other], mended[other], f"after: log score {log_losses(labels[other], mended[other]).mean():.3f}"
+    axes[1], labels[other], scaled[other], f"after: log score {log_losses(labels[other], scaled[other]).mean():.3f}"
 )
 plt.show()
 print(scaling.words)
@@ -239,20 +239,20 @@ print(scaling.words)
 from densight.assessment.conformal import fit_sets
 
 names = [str(i) for i in range(len(labels))]
-sets = fit_sets(mended[other], labels[other], [names[i] for i in other], coverage=0.9)
-held = sets.of(mended[last])
+sets = fit_sets(scaled[other], labels[other], [names[i] for i in other], coverage=0.9)
+held = sets.of(scaled[last])
 kept = held[np.arange(len(last)), labels[last]].mean()
 print(f"The true class is in {kept:.1%} of the sets of {len(last)} other exams.")
 pd.Series([" ".join(np.array(list("ABCD"))[row]) for row in held]).value_counts().rename_axis("set").to_frame("exams")
 
 # %% [markdown]
-# **Exercise 3.** Fit the sets on `too_sure` instead of `mended`. Is the coverage still as stated? What has become
+# **Exercise 3.** Fit the sets on `too_sure` instead of `scaled`. Is the coverage still as stated? What has become
 # worse?
 
 # %% tags=["hide-cell"] jupyter={"source_hidden": true, "outputs_hidden": true} cellView="form"
 # @title Solution
 rough = fit_sets(too_sure[other], labels[other], [names[i] for i in other], coverage=0.9).of(too_sure[last])
-for name, one in (("mended", held), ("too sure", rough)):
+for name, one in (("scaled", held), ("too sure", rough)):
     print(
         f"{name:<9} held {one[np.arange(len(last)), labels[last]].mean():.1%}, "
         f"{one.sum(axis=1).mean():.2f} classes a set"

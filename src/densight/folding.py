@@ -20,7 +20,7 @@ _SIDE = 64
 def fold_batch_norm(network: Network, channels: int) -> Network:
     """A copy of a network in which convolutions do what the batch normalisation behind them did, in evaluation mode.
 
-    What it computes is the same but for rounding. Layers that are left with nothing to do are still there, by name.
+    What it computes is the same up to rounding. Layers that are left with nothing to do are still there, by name.
 
     Parameters
     ----------

@@ -87,7 +87,7 @@ class Geometry:
     ) -> Geometry:
         """A box of the upright image, as large as fits: chest wall at the frame's left, centred up and down.
 
-        The aspect ratio is kept but for rounding the scaled box to whole pixels; the scale is that of the rounded box.
+        The aspect ratio is kept up to rounding the scaled box to whole pixels; the scale is that of the rounded box.
         """
         scale = min(frame_shape[0] / box[2], frame_shape[1] / box[3])
         rows, columns = max(1, round(box[2] * scale)), max(1, round(box[3] * scale))

@@ -150,7 +150,7 @@ def load_model(
     ----------
     source : path-like or sequence of path-like
         The name of a model that comes with densight, such as ``starter``; a bundle folder; a folder of
-        bundle folders, one a projection; a Keras ``.h5`` file whose name or folder tells its projection; or several
+        bundle folders, one per projection; a Keras ``.h5`` file whose name or folder states its projection; or several
         of these.
     device : {"cpu", "cuda", "mps"}
     engine : {"torch", "openvino"}

@@ -28,7 +28,7 @@ def keep_freed_memory() -> None:
     """Make this process keep large blocks of memory that it frees, and use them again, where glibc allows.
 
     By itself glibc returns the memory of every image and of every activation of a network to the system and asks for
-    it anew, page by page, which takes as long as much of the work that is done in them. The process stays as large as
+    it again, page by page, which takes as long as much of the work that is done in them. The process stays as large as
     it was at most. All threads share one pool, so that none keeps what another needs. Does nothing in a process that
     is not densight's own: see `own_process`.
 

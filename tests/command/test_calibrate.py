@@ -54,10 +54,10 @@ def model(model_folder: Path, tmp_path: Path) -> Path:
 def test_a_calibrated_model_is_used_and_says_so(catalogue: Path, model: Path, tmp_path: Path) -> None:
     weights = read_bundle(model).checksum
     command("assess", catalogue, "--split", "test", "-m", model, "-o", tmp_path / "before")
-    said = command("calibrate", catalogue, "-m", model, "-o", tmp_path / "calibration", "--method", "ordinal")
-    assert "ordinal scaling" in said
-    assert "note: 12 patients are too few for a reliable calibration" in said
-    assert f"Written into {model}; assess uses it from now on." in said
+    printed = command("calibrate", catalogue, "-m", model, "-o", tmp_path / "calibration", "--method", "ordinal")
+    assert "ordinal scaling" in printed
+    assert "note: 12 patients are too few for a reliable calibration" in printed
+    assert f"Written into {model}; assess uses it from now on." in printed
 
     bundle = read_bundle(model)
     calibration = bundle.facts.calibration
@@ -68,8 +68,10 @@ def test_a_calibrated_model_is_used_and_says_so(catalogue: Path, model: Path, tm
     assert calibration["images"]["cases"] == 48
     assert (calibration["fusion"]["exam"]["cases"], calibration["fusion"]["breast"]["cases"]) == (12, 24)
 
-    said = command("assess", catalogue, "--split", "test", "-m", model, "-o", tmp_path / "after")
-    assert "note: probabilities are calibrated, sets hold the true class of 90 % of exams; the report says how" in said
+    printed = command("assess", catalogue, "--split", "test", "-m", model, "-o", tmp_path / "after")
+    assert (
+        "note: probabilities are calibrated, sets hold the true class of 90 % of exams; the report says how" in printed
+    )
     run = json.loads((tmp_path / "after" / "run.json").read_text())
     assert any(words.startswith("exams: ordinal scaling") for words in run["calibration"])
     models = load_models([model])
@@ -113,8 +115,8 @@ def test_models_of_single_projections_are_calibrated_together_and_not_used_apart
     for seed, projection in enumerate(("CC_R", "CC_L", "MLO_R", "MLO_L")):
         write_model(tmp_path / "models" / projection, (projection,), seed=seed)
     options = ("--method", "temperature", "--fusion", "learned", "--each")
-    said = command("calibrate", catalogue, "-m", tmp_path / "models", "-o", tmp_path / "calibration", *options)
-    assert "projections fused by the rule learned" in said
+    printed = command("calibrate", catalogue, "-m", tmp_path / "models", "-o", tmp_path / "calibration", *options)
+    assert "projections fused by the rule learned" in printed
     together = load_models([tmp_path / "models"])
     assert together.fusion.rule == "learned"
     assert together.fusion.sets is not None

@@ -56,16 +56,16 @@ def convert(*arguments: str | Path) -> tuple[str, BaseException | None]:
 
 
 def test_the_command_writes_a_bundle_that_says_where_it_comes_from(copied: Path, tmp_path: Path) -> None:
-    said, error = convert(copied, "-o", tmp_path / "bundle", "--projection", "MLO_R")
+    printed, error = convert(copied, "-o", tmp_path / "bundle", "--projection", "MLO_R")
     assert error is None
-    assert "2,262,660 parameters (full model, Keras version 2.15.0)" in said
-    assert "Input: 650×650 pixels" in said
+    assert "2,262,660 parameters (full model, Keras version 2.15.0)" in printed
+    assert "Input: 650×650 pixels" in printed
     bundle = read_bundle(tmp_path / "bundle")
     assert bundle.facts.projections == (Projection.MLO_R,)
     assert bundle.facts.classes == ("A", "B", "C", "D")
-    told = bundle.facts.training["converted_from"]
-    assert (told["file"], told["form"], told["keras_version"]) == ("model.h5", "full model", "2.15.0")
-    assert len(told["sha256"]) == 64
+    shown = bundle.facts.training["converted_from"]
+    assert (shown["file"], shown["form"], shown["keras_version"]) == ("model.h5", "full model", "2.15.0")
+    assert len(shown["sha256"]) == 64
     assert "keras version: 2.15.0" in (tmp_path / "bundle" / "MODEL_CARD.md").read_text()
     assert all(
         torch.equal(bundle.network.state_dict()[name], value)
@@ -89,10 +89,10 @@ def test_the_projection_comes_from_the_option_the_file_or_the_folder(
     path = tmp_path / name
     path.parent.mkdir(exist_ok=True)
     path.symlink_to(keras_file)
-    said, error = convert(path, "-o", tmp_path / "bundle", *options)
+    printed, error = convert(path, "-o", tmp_path / "bundle", *options)
     assert error is None
     assert ", ".join(read_bundle(tmp_path / "bundle").facts.projections) == expected
-    assert f"Projections: {expected} (" in said
+    assert f"Projections: {expected} (" in printed
 
 
 def test_the_command_refuses_what_it_cannot_do(keras_file: Path, model_folder: Path, tmp_path: Path) -> None:

@@ -64,7 +64,7 @@ def test_a_zip_archive_is_read_as_a_folder(tmp_path: Path, model_folder: Path) -
     done = command("assess", tmp_path / "exams.zip", "-m", model_folder, "-o", tmp_path / "run")
     assert done.status == 0, done.fault
     again = command("assess", tmp_path / "exams.zip", "-m", model_folder, "-o", tmp_path / "run")
-    assert "4 images had been done" in again.said
+    assert "4 images had been done" in again.printed
 
 
 def test_zip_archives_that_are_no_use(tmp_path: Path) -> None:
@@ -120,7 +120,7 @@ def test_what_is_no_screening_view_is_listed_and_damaged_files_are_failures(tmp_
     done = command("assess", folder, "-m", model_folder, "-o", tmp_path / "run")
 
     assert done.status == 1
-    assert "4 images of 1 exam" in done.said
+    assert "4 images of 1 exam" in done.printed
     listed = table(tmp_path / "run" / "not_assessed.csv")
     assert {Path(row["path"]).name: row["reason"] for row in listed} == {
         "ml": "the view ML, medio-lateral, is neither CC nor MLO",
@@ -148,8 +148,8 @@ def test_of_several_images_of_a_projection_the_rule_chooses_one(tmp_path: Path) 
     write(tmp_path / "in" / "a copy", dcmread(tmp_path / "in" / "number"))
     inputs = find_inputs(tmp_path / "in")
     assert [entry.path.name for entry in inputs.entries] == ["number"]
-    said = {one.path.name: one.reason.split("was chosen, ")[1] for one in inputs.left_out}
-    assert said == {
+    printed = {one.path.name: one.reason.split("was chosen, ")[1] for one in inputs.left_out}
+    assert printed == {
         "processing": "for presentation",
         "partial": "a whole view",
         "synthetic": "no synthetic image",
@@ -229,7 +229,7 @@ def test_names_of_files_that_tell_who_the_patient_is_are_found_again_and_shown_n
     for row in rows:
         assert row["path"].count("~") == 3
         assert densight.read_mammogram(base / row["path"]).projection == f"{row['view']}_{row['laterality']}"
-    assert "4 images had been done" in command("assess", source, "-m", model_folder, "-o", tmp_path / "run").said
+    assert "4 images had been done" in command("assess", source, "-m", model_folder, "-o", tmp_path / "run").printed
     assert conceal("a.dcm") != conceal("b.dcm")
 
 
@@ -261,7 +261,7 @@ def test_no_name_id_or_date_of_the_input_is_in_any_output(tmp_path: Path, model_
         command("doctor", source / "ml", "-m", model_folder, "-o", out / "doctor2"),
     ]
     assert [one.status for one in done] == [1, 1, 1, 0, 1], [one.fault for one in done]
-    (out / "said.txt").write_text("".join(one.said + one.fault for one in done))
+    (out / "said.txt").write_text("".join(one.printed + one.fault for one in done))
     assert len(list((out / "run" / "dicom").rglob("*.dcm"))) == 2 * (1 + 1 + 4 + 8)
     assert leaks(out) == []
     assert leaks(tmp_path / "in") != []
@@ -296,19 +296,19 @@ def test_doctor_shows_each_step_and_where_it_ends(tmp_path: Path, model_folder: 
         "window 2048/4096, linear",
         "0.1 × 0.1",
     ):
-        assert words in done.said
-    assert "8. The result" in done.said
+        assert words in done.printed
+    assert "8. The result" in done.printed
     assert len(list((tmp_path / "good").glob("*.png"))) == 5
     assert (tmp_path / "good" / "doctor.html").read_text().count("<img ") == 5
 
     write(tmp_path / "IM1", mammogram(ViewCodeSequence=[files.code("399192008")]))
     done = command("doctor", tmp_path / "IM1", "-m", model_folder, "-o", tmp_path / "bad")
     assert done.status == 1
-    assert "this is not assessed: the view XCCL" in done.said
+    assert "this is not assessed: the view XCCL" in done.printed
     (tmp_path / "IM2").write_bytes(path.read_bytes()[:700])
     done = command("doctor", tmp_path / "IM2", "-m", model_folder, "-o", tmp_path / "worse")
     assert done.status == 1
-    assert "Stopped" in done.said
+    assert "Stopped" in done.printed
 
 
 def test_the_earlier_exam_of_the_same_patient_is_set_beside(tmp_path: Path, model_folder: Path) -> None:
@@ -319,7 +319,7 @@ def test_the_earlier_exam_of_the_same_patient_is_set_beside(tmp_path: Path, mode
     write_exam(tmp_path / "in" / "d", 4)
     done = command("assess", tmp_path / "in", "-m", model_folder, "-o", tmp_path / "run")
     assert done.status == 0, done.fault
-    assert "2 exams compared with an earlier one" in done.said
+    assert "2 exams compared with an earlier one" in done.printed
     rows = table(tmp_path / "run" / "priors.csv")
     assert [row["years"] for row in rows] == ["2.0", "1.0"]
     assert rows[1]["prior_exam_id"] == rows[0]["exam_id"]

@@ -32,8 +32,8 @@ def place(tmp_path: Path) -> Path:
 def test_further_methods_have_folders_of_their_own_and_one_picture_together(place: Path) -> None:
     run = place / "run"
     methods = ("--method", "layer-cam", "--method", "deep-lift")
-    status, said = explain(place / "exams", "-m", place / "all", "-o", run, *methods)
-    assert status == 0, said
+    status, printed = explain(place / "exams", "-m", place / "all", "-o", run, *methods)
+    assert status == 0, printed
 
     first, second = (read_raw(next((run / "maps" / "CC_R" / name).glob("*_raw.json"))) for name in (".", "deep-lift"))
     assert (first.method, second.method, second.layer) == ("layer-cam", "deep-lift", "input")
@@ -58,8 +58,8 @@ def test_another_method_in_the_same_folder_explains_again(place: Path) -> None:
 
 
 def test_the_hung_exam_of_the_expected_class_says_what_its_colours_mean(place: Path) -> None:
-    status, said = explain(place / "exams", "-m", place / "all", "-o", place / "run", "--method", "expected-class")
-    assert status == 0, said
+    status, printed = explain(place / "exams", "-m", place / "all", "-o", place / "run", "--method", "expected-class")
+    assert status == 0, printed
     assert [path.name for path in (place / "run" / "maps" / "exams").iterdir()] == ["E1_E1.png"]
 
 
@@ -72,9 +72,9 @@ def test_the_hung_exam_of_the_expected_class_says_what_its_colours_mean(place: P
     ],
 )
 def test_what_cannot_be_done_is_refused_before_anything_is(place: Path, arguments: list[str], fault: str) -> None:
-    status, said = explain(place / "exams", "-m", place / "all", "-o", place / "run", *arguments)
+    status, printed = explain(place / "exams", "-m", place / "all", "-o", place / "run", *arguments)
     assert status == 2
-    assert fault in said
+    assert fault in printed
     assert not (place / "run").exists()
 
 
@@ -84,11 +84,11 @@ def test_an_image_that_a_method_cannot_explain_is_listed_and_keeps_its_other_map
     Image.fromarray(noise).save(tmp_path / "exams" / "E1" / "CC_L.png")
     write_model(tmp_path / "all", preset="tutorial")
     run = tmp_path / "run"
-    status, said = explain(
+    status, printed = explain(
         tmp_path / "exams", "-m", tmp_path / "all", "-o", run, "--method", "grad-cam", "--method", "deep-lift"
     )
     assert status == 1
-    assert "CC_L.png: deep-lift: no breast is found" in said.replace("\n", "")
+    assert "CC_L.png: deep-lift: no breast is found" in printed.replace("\n", "")
     assert read_assessments(run)[0]["maps"].str.startswith("maps/").tolist() == [True, True]
     assert not list((run / "maps" / "CC_L").glob("deep-lift/*"))
     assert list((run / "maps" / "CC_R").glob("deep-lift/*"))

@@ -23,7 +23,7 @@ def test_the_tutorial_s_layout_without_splits_is_split_by_patient(tutorial: Path
     output = tutorial.parent / "catalogue.csv"
     done = index(tutorial, "-o", output)
     assert (done.status, done.fault) == (0, "")
-    assert "Catalogue of 20 images: " in done.said
+    assert "Catalogue of 20 images: " in done.printed
     assert not (tutorial.parent / "failures.csv").exists()
     catalogue = read_catalogue(output)
     assert len(catalogue) == 20
@@ -47,8 +47,8 @@ def test_the_tutorial_s_layout_with_splits_is_kept(tmp_path: Path) -> None:
 
 
 def test_the_table_counts_images_by_projection_class_and_split(tutorial: Path) -> None:
-    said = index(tutorial, "-o", tutorial.parent / "c.csv").said
-    rows = [line.split() for line in said.splitlines()]
+    printed = index(tutorial, "-o", tutorial.parent / "c.csv").printed
+    rows = [line.split() for line in printed.splitlines()]
     assert ["projection", "split", "A", "B", "C", "D", "images", "patients"] in rows
     table = read_catalogue(tutorial.parent / "c.csv").table
     for projection in ("CC_R", "CC_L", "all"):
@@ -59,7 +59,7 @@ def test_the_table_counts_images_by_projection_class_and_split(tutorial: Path) -
                 numbers[-1] = len(part)
             assert [projection, split, *map(str, numbers)] in rows
     assert ["all", "all", "4", "6", "6", "4", "20", "10"] in rows
-    assert max(map(len, said.splitlines()[:-1])) <= 80
+    assert max(map(len, printed.splitlines()[:-1])) <= 80
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_seed_another_split(tutorial: Path) -> None:
@@ -83,7 +83,7 @@ def test_mini_mias_is_known_by_its_table(data: Path, tmp_path: Path) -> None:
     part.to_csv(tmp_path / "mias" / "manifest.csv", index=False)
     done = index(tmp_path / "mias", "-o", tmp_path / "c.csv", "--split", "50,0,50")
     assert done.status == 0
-    assert "layout mini-mias" in done.said
+    assert "layout mini-mias" in done.printed
     catalogue = read_catalogue(tmp_path / "c.csv")
     assert catalogue.classes == ("F", "G", "D")
     assert catalogue.table["image_id"].tolist() == part["image_id"].tolist()
@@ -105,7 +105,7 @@ def test_a_folder_with_a_catalogue_keeps_its_ids_splits_and_columns(tmp_path: Pa
         table.to_parquet(tmp_path / "in" / "catalogue.parquet")
     done = index(tmp_path / "in", "-o", tmp_path / f"out.{suffix}")
     assert done.status == 0
-    assert "note: 1 image in the folder is not in its catalogue and was left out" in done.said
+    assert "note: 1 image in the folder is not in its catalogue and was left out" in done.printed
     made = read_catalogue(tmp_path / f"out.{suffix}").table
     pd.testing.assert_frame_equal(made.drop(columns="path"), table.drop(columns="path"))
     assert made["path"].tolist() == ["in/0.png", "in/1.png", "in/2.png"]
@@ -116,7 +116,7 @@ def test_loose_images_are_told_by_their_names(tmp_path: Path) -> None:
         write_image(tmp_path / "in" / "clinic" / f"{name}.png")
     done = index(tmp_path / "in", "-o", tmp_path / "c.csv")
     assert done.status == 0
-    assert "no label" in done.said
+    assert "no label" in done.printed
     table = read_catalogue(tmp_path / "c.csv").table
     assert table["patient_id"].tolist() == ["P1", "P1", "P2", "P2"]
     assert set(table["split"]) == {""}

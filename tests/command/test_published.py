@@ -31,8 +31,8 @@ def indexed(root: Path, *options: object, status: int = 0) -> pd.DataFrame:
     """What ``densight index`` makes of a folder that it knows by itself."""
     output = root.parent / "catalogue.csv"
     done = index(root, "-o", output, *options)
-    assert done.status == status, done.fault + done.said
-    assert f"layout {root.name}" in done.said
+    assert done.status == status, done.fault + done.printed
+    assert f"layout {root.name}" in done.printed
     return read_catalogue(output).table
 
 
@@ -77,7 +77,7 @@ def test_mini_mias_as_it_is_published(tmp_path: Path) -> None:
 def test_a_note_of_the_same_name_makes_no_mini_mias(tmp_path: Path) -> None:
     write_image(tmp_path / "in" / "P1_CC_R.png")
     (tmp_path / "in" / "Info.txt").write_text("exported on Monday")
-    assert "layout loose" in index(tmp_path / "in", "-o", tmp_path / "c.csv").said
+    assert "layout loose" in index(tmp_path / "in", "-o", tmp_path / "c.csv").printed
 
 
 def test_vindr_mammo(tmp_path: Path) -> None:

@@ -60,9 +60,9 @@ def test_a_bad_file_among_good_ones_is_listed_with_fault_and_remedy(tutorial: Pa
     bad.write_bytes(content)
     done = index(tutorial, "-o", tutorial.parent / "catalogue.csv")
     assert done.status == 1
-    assert "1 image cannot be used:" in done.said
-    assert f"{bad}: {fault}" in done.said
-    assert f"Fix: {remedy}" in done.said
+    assert "1 image cannot be used:" in done.printed
+    assert f"{bad}: {fault}" in done.printed
+    assert f"Fix: {remedy}" in done.printed
     listed = failures(tutorial.parent)
     assert list(listed) == [name]
     assert listed[name][0].startswith(fault)
@@ -96,7 +96,7 @@ def test_an_image_with_no_place_in_the_tutorial_s_layout(tutorial: Path, where: 
     bad = write_image(tutorial / where)
     done = index(tutorial, "-o", tutorial.parent / "c.csv")
     assert done.status == 1
-    assert f"{bad}: {fault}" in done.said
+    assert f"{bad}: {fault}" in done.printed
     listed = failures(tutorial.parent)
     assert list(listed) == [bad.name]
     assert listed[bad.name][0] == fault
@@ -131,8 +131,8 @@ def test_images_with_one_fault_are_told_once_and_all_are_in_the_file(tutorial: P
         (tutorial / "CC_R" / "A" / f"bad{i:02}.png").write_bytes(b"")
     done = index(tutorial, "-o", tutorial.parent / "c.csv")
     assert done.status == 1
-    assert "bad00.png and 29 others: the file is empty" in done.said
-    assert "bad01.png" not in done.said
+    assert "bad00.png and 29 others: the file is empty" in done.printed
+    assert "bad01.png" not in done.printed
     assert len(failures(tutorial.parent)) == 30
 
 
@@ -143,7 +143,7 @@ def test_more_faults_than_the_terminal_shows_are_all_in_the_file(tmp_path: Path)
     (tmp_path / "in" / "manifest.csv").write_text("\n".join(["path,patient_id,laterality,view,tissue", *rows]) + "\n")
     done = index(tmp_path / "in", "-o", tmp_path / "c.csv")
     assert done.status == 1
-    assert "… and 3 more faults" in done.said
+    assert "… and 3 more faults" in done.printed
     assert len(failures(tmp_path)) == 13
 
 
@@ -163,7 +163,7 @@ def test_nothing_usable_writes_no_catalogue(tmp_path: Path, name: str) -> None:
     bad.write_bytes(BAD_FILES[name][0])
     done = index(tmp_path / "in", "-o", tmp_path / "c.csv")
     assert done.status == 1
-    assert "No catalogue was written: no image can be used." in done.said
+    assert "No catalogue was written: no image can be used." in done.printed
     assert list(failures(tmp_path)) == [name]
     assert not (tmp_path / "c.csv").exists()
 

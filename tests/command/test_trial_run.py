@@ -36,8 +36,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("trial")
     write_exams(2, 8, folder / "exams", Settings(mix=(0, 0.2, 0.4, 0.4), shape=(128, 104)), jobs=2)
     write_model(folder / "all")
-    said = command("explain", folder / "exams", "-m", folder / "all", "-o", folder / "run")
-    assert said[0] == 0, said[1]
+    printed = command("explain", folder / "exams", "-m", folder / "all", "-o", folder / "run")
+    assert printed[0] == 0, printed[1]
     return folder
 
 
@@ -64,11 +64,11 @@ def test_a_run_is_tried_and_its_report_and_pictures_say_so(place: Path) -> None:
     run = place / "run"
     before = (run / "maps" / "exams" / "P000001_P000001.png").read_bytes()
 
-    status, said = command("trial", run, "--images", 4, "--second", place / "all", "--shuffled", place / "all")
+    status, printed = command("trial", run, "--images", 4, "--second", place / "all", "--shuffled", place / "all")
 
-    assert status == 0, said
-    assert re.search(r"tissue\.auc +\.\d\d", said)
-    assert "4 images tested" in said
+    assert status == 0, printed
+    assert re.search(r"tissue\.auc +\.\d\d", printed)
+    assert "4 images tested" in printed
     content = json.loads((run / "trials.json").read_text())
     assert content["tried"]["target"] == "expected class"
     assert content["tried"]["tissue"] == ["known of the phantom"]
@@ -107,12 +107,12 @@ def test_a_method_that_is_done_is_not_tried_again_and_the_rest_goes_on(
 
     monkeypatch.setattr(trial_run, "try_method", note)
     run = place / "run"
-    status, said = command("trial", run, "--methods", "grad-cam,layer-cam", "--images", 2)
-    assert (status, "The same command continues" in said) == (130, True)
+    status, printed = command("trial", run, "--methods", "grad-cam,layer-cam", "--images", 2)
+    assert (status, "The same command continues" in printed) == (130, True)
     first = (run / "trials.csv").read_bytes()
 
-    status, said = command("trial", run, "--methods", "grad-cam layer-cam", "--images", 2)
-    assert status == 0, said
+    status, printed = command("trial", run, "--methods", "grad-cam layer-cam", "--images", 2)
+    assert status == 0, printed
     assert tried == ["grad-cam", "layer-cam", "layer-cam"]
     assert (run / "trials.csv").read_bytes().startswith(first)
     # Other images are another trial.
@@ -153,15 +153,15 @@ def test_what_has_moved_is_asked_for_and_can_be_named(place: Path) -> None:
     ],
 )
 def test_what_cannot_be_tried_is_refused(place: Path, arguments: list[str], fault: str) -> None:
-    status, said = command("trial", place / "run", "--images", 2, *arguments)
+    status, printed = command("trial", place / "run", "--images", 2, *arguments)
     assert status == 2
-    assert re.search(fault, said, re.DOTALL), said
+    assert re.search(fault, printed, re.DOTALL), printed
 
 
 def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
-    status, said = command("trial", tmp_path)
+    status, printed = command("trial", tmp_path)
     assert status == 2
-    assert "run.json" in said
+    assert "run.json" in printed
 
 
 @pytest.mark.usefixtures("undrawn")
@@ -173,12 +173,12 @@ def test_an_image_without_a_breast_is_told_and_the_others_are_tried(tmp_path: Pa
     Image.fromarray(noise).save(folder / "P9_MLO_R.png")
     (tmp_path / "exams" / "catalogue.csv").unlink()
     write_model(tmp_path / "all", preset="tutorial")
-    status, said = command("assess", tmp_path / "exams", "-m", tmp_path / "all", "-o", tmp_path / "run")
-    assert status == 0, said
-    status, said = command("trial", tmp_path / "run", "--images", 9)
+    status, printed = command("assess", tmp_path / "exams", "-m", tmp_path / "all", "-o", tmp_path / "run")
+    assert status == 0, printed
+    status, printed = command("trial", tmp_path / "run", "--images", 9)
     assert status == 1
-    assert "P9_MLO_R.png: no breast is found" in said
-    assert "2 images tested" in said
+    assert "P9_MLO_R.png: no breast is found" in printed
+    assert "2 images tested" in printed
 
 
 @pytest.mark.usefixtures("undrawn")
@@ -233,8 +233,8 @@ def test_the_maps_that_are_tested_are_the_maps_that_were_drawn(
 ) -> None:
     """KernelSHAP has a baseline, regions of tissue, and random sets: all three are those of the run."""
     run = place / "shap"
-    status, said = command("explain", place / "exams", "-m", place / "all", "-o", run, "--method", "kernel-shap")
-    assert status == 0, said
+    status, printed = command("explain", place / "exams", "-m", place / "all", "-o", run, "--method", "kernel-shap")
+    assert status == 0, printed
     with pytest.raises(MapsRecordedError):
         try_run(run, images=2, seed=7)
     starts = {Path(row["path"]).name: row["maps"] for row in read_assessments(run)[0].to_dict("records")}
@@ -251,8 +251,8 @@ def test_the_maps_that_are_tested_are_of_the_layer_that_was_drawn(
     place: Path, maps: list[tuple[Case, np.ndarray]]
 ) -> None:
     run = place / "layer"
-    status, said = command("explain", place / "exams", "-m", place / "all", "-o", run, "--layer", "features.4")
-    assert status == 0, said
+    status, printed = command("explain", place / "exams", "-m", place / "all", "-o", run, "--layer", "features.4")
+    assert status == 0, printed
     with pytest.raises(MapsRecordedError):
         try_run(run, images=2)
     starts = {Path(row["path"]).name: row["maps"] for row in read_assessments(run)[0].to_dict("records")}
@@ -271,8 +271,8 @@ def test_the_predicted_class_is_that_of_the_report(place: Path, maps: list[tuple
     content["calibration"] = Calibration(scaling, Fusion(), (), {}).to_json()
     (place / "all" / "model.json").write_text(json.dumps(content))
     run = place / "calibrated"
-    status, said = command("assess", place / "exams", "-m", place / "all", "-o", run)
-    assert status == 0, said
+    status, printed = command("assess", place / "exams", "-m", place / "all", "-o", run)
+    assert status == 0, printed
     assert set(read_assessments(run)[0]["predicted"]) == {"D"}
     with pytest.raises(MapsRecordedError):
         try_run(run, images=2, predicted=True)

@@ -29,12 +29,14 @@ def test_percent_densities_agree_as_worked_by_hand() -> None:
     from anatomy.figures import percent
 
     rows = [{"measured": m, "true": t, "good": True} for m, t in ((12, 10), (18, 20), (33, 30), (41, 40), (52, 50))]
-    said = percent(rows)
-    assert said["mean absolute error"] == pytest.approx(2)
-    assert said["bias"] == pytest.approx(1.2)
-    assert said["r low"] < said["r"] == pytest.approx(np.corrcoef([12, 18, 33, 41, 52], [10, 20, 30, 40, 50])[0, 1])
+    printed = percent(rows)
+    assert printed["mean absolute error"] == pytest.approx(2)
+    assert printed["bias"] == pytest.approx(1.2)
+    assert (
+        printed["r low"] < printed["r"] == pytest.approx(np.corrcoef([12, 18, 33, 41, 52], [10, 20, 30, 40, 50])[0, 1])
+    )
     # Fisher's z ± 1.96/√2.
-    assert np.arctanh(said["r high"]) - np.arctanh(said["r"]) == pytest.approx(1.96 / np.sqrt(2))
+    assert np.arctanh(printed["r high"]) - np.arctanh(printed["r"]) == pytest.approx(1.96 / np.sqrt(2))
 
 
 def test_no_patient_is_in_two_folds_and_every_image_in_one(data: Path) -> None:

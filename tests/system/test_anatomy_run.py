@@ -26,8 +26,8 @@ def anatomy(*arguments: str | Path) -> Result:
 @pytest.fixture(scope="module")
 def phantoms(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("phantoms") / "exams"
-    said = CliRunner().invoke(app, ["phantom", "-n", "1", "--seed", "6", "--size", "256x208", "-o", str(folder)])
-    assert said.exit_code == 0, said.output
+    printed = CliRunner().invoke(app, ["phantom", "-n", "1", "--seed", "6", "--size", "256x208", "-o", str(folder)])
+    assert printed.exit_code == 0, printed.output
     return folder
 
 

@@ -40,17 +40,17 @@ def densight(*arguments: str | Path, status: int = 0) -> subprocess.CompletedPro
 
 
 def test_the_help_names_every_verb_and_is_no_device() -> None:
-    said = CliRunner().invoke(app, ["--help"]).output
-    assert all(re.search(rf"^  {verb} ", said, re.MULTILINE) for verb in VERBS)
-    assert "not a medical device" in said
+    printed = CliRunner().invoke(app, ["--help"]).output
+    assert all(re.search(rf"^  {verb} ", printed, re.MULTILINE) for verb in VERBS)
+    assert "not a medical device" in printed
 
 
 @pytest.mark.parametrize("verb", ["", *VERBS])
 def test_help_fits_80_columns_cuts_no_sentence_and_explains_every_option(verb: str) -> None:
-    said = CliRunner().invoke(app, [*filter(None, [verb]), "--help"], env={"COLUMNS": "80"}).output
-    lines = said.splitlines()
+    printed = CliRunner().invoke(app, [*filter(None, [verb]), "--help"], env={"COLUMNS": "80"}).output
+    lines = printed.splitlines()
     assert max(map(len, lines)) <= 80
-    assert "..." not in re.sub(r"\[[A-Z|]+\]\.\.\.", "", said)
+    assert "..." not in re.sub(r"\[[A-Z|]+\]\.\.\.", "", printed)
     options = [line for line in lines if re.match(r"  -", line)]
     assert options
     assert all(re.fullmatch(r"  (-\w, )?--[a-z-]+( [A-Z]+)? {2,}\S.*", line) for line in options)
@@ -95,10 +95,10 @@ def test_odd_ids_and_paths_are_shown_as_they_are_and_every_exam_has_its_pictures
 ) -> None:
     out = tmp_path / "run [/b] ä"
 
-    said = densight("explain", write_odd_catalogue(exams_folder), "--model", model_folder, "-o", out).stdout
+    printed = densight("explain", write_odd_catalogue(exams_folder), "--model", model_folder, "-o", out).stdout
 
-    assert "e[/b]:x:" in said
-    assert str(out / "report.html") in said
+    assert "e[/b]:x:" in printed
+    assert str(out / "report.html") in printed
     assert len(list((out / "maps" / "exams").iterdir())) == 3
     assert len(list((out / "maps" / "CC_R").glob("*_classes.png"))) == 3
     report = (out / "report.html").read_text()
@@ -123,10 +123,10 @@ def test_an_exam_whose_images_carry_different_labels_is_assessed_and_left_out_of
 ) -> None:
     out = tmp_path / "run"
 
-    said = densight("assess", write_odd_catalogue(exams_folder), "--model", model_folder, "-o", out).stdout
+    printed = densight("assess", write_odd_catalogue(exams_folder), "--model", model_folder, "-o", out).stdout
     figures = densight("figures", out).stdout
 
-    assert "note: 1 exam: no reference, for the images carry different densities, B and C" in said
+    assert "note: 1 exam: no reference, for the images carry different densities, B and C" in printed
     assert "exam: 1 of 3 without a reference density, left out" in figures
     assert pd.read_csv(out / "exams.csv", keep_default_na=False)["density"].tolist() == ["A", "", "D"]
     assert pd.read_csv(out / "breasts.csv")["density"].tolist() == ["A", "A", "B", "C", "D"]
@@ -135,8 +135,8 @@ def test_an_exam_whose_images_carry_different_labels_is_assessed_and_left_out_of
 def test_an_output_folder_that_is_a_file_is_refused(model_folder: Path, exams_folder: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("mine")
     for output in (tmp_path / "file", tmp_path / "file" / "run"):
-        said = densight("assess", exams_folder, "--model", model_folder, "-o", output, status=2).stderr
-        assert "a file stands where a folder is needed. Fix: choose another folder." in said
+        printed = densight("assess", exams_folder, "--model", model_folder, "-o", output, status=2).stderr
+        assert "a file stands where a folder is needed. Fix: choose another folder." in printed
     assert (tmp_path / "file").read_text() == "mine"
 
 
@@ -240,5 +240,5 @@ def test_one_model_a_projection_by_repeating_the_option(exams_folder: Path, tmp_
     again = densight("assess", exams_folder, "--model", tmp_path, "-o", tmp_path / "run").stdout
 
     assert "10 images had been done by an earlier run" in again
-    told = pd.read_csv(tmp_path / "run" / "assessments.csv")
-    assert (told["model"].str.split("@").str[0] == told["view"] + "_" + told["laterality"]).all()
+    shown = pd.read_csv(tmp_path / "run" / "assessments.csv")
+    assert (shown["model"].str.split("@").str[0] == shown["view"] + "_" + shown["laterality"]).all()

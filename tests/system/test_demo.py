@@ -49,6 +49,6 @@ def test_ctrl_c_ends_the_demo_with_status_130(
     with pytest.raises(typer.Exit) as stopped:
         tiny(tmp_path)
     assert stopped.value.exit_code == 130
-    said = capsys.readouterr().out
-    assert "Stopped." in said
-    assert "$ densight train" not in said
+    printed = capsys.readouterr().out
+    assert "Stopped." in printed
+    assert "$ densight train" not in printed

@@ -180,16 +180,16 @@ def test_every_mutation_is_a_clear_error_or_a_right_answer(tmp_path: Path) -> No
     *answers, (_, memory, _) = answers
     assert memory <= 2.0, "GiB"
     read = 0
-    for path, said, seconds in answers:
+    for path, printed, seconds in answers:
         assert seconds <= 10, paths[path]
-        assert said, f"{paths[path]}: neither read nor listed"
-        assert not said.startswith("NO PATH"), f"{paths[path]}: {said}"
-        read += said.startswith("read")
-    said_of = {paths[path]: said for path, said, _ in answers}
+        assert printed, f"{paths[path]}: neither read nor listed"
+        assert not printed.startswith("NO PATH"), f"{paths[path]}: {printed}"
+        read += printed.startswith("read")
+    printed_of = {paths[path]: printed for path, printed, _ in answers}
     assert 20 < read < len(paths) - 100, "some are harmless, many are not"
-    assert "too large" in said_of["deflated bomb"]
-    assert "60000×60000" in said_of["wavelet bomb"]
-    assert said_of["many private"].startswith("read (160, 120) CC_R")
+    assert "too large" in printed_of["deflated bomb"]
+    assert "60000×60000" in printed_of["wavelet bomb"]
+    assert printed_of["many private"].startswith("read (160, 120) CC_R")
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -232,9 +232,9 @@ def test_stored_values_to_shown_ones_with_a_pencil() -> None:
     dataset.BitsStored, dataset.PixelRepresentation = 4, 0
     dataset.PhotometricInterpretation = "MONOCHROME2"
     dataset.WindowCenter, dataset.WindowWidth = 8, 5  # from 5.5 to 9.5, so that 7.5 is the middle
-    shown, said = render(np.array([[5, 6, 7, 8, 9, 10]], np.int32), dataset)
+    shown, printed = render(np.array([[5, 6, 7, 8, 9, 10]], np.int32), dataset)
     assert shown.tolist() == [[0, round(255 / 8), round(255 * 3 / 8), round(255 * 5 / 8), round(255 * 7 / 8), 255]]
-    assert said == ("window 8/5, linear",)
+    assert printed == ("window 8/5, linear",)
 
 
 def test_equal_channels_are_grey_and_others_are_refused(tmp_path: Path) -> None:

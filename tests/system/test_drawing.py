@@ -39,9 +39,9 @@ def test_many_images_are_drawn_by_other_processes_and_few_by_this_one(tmp_path: 
     for images, elsewhere in ((pool_module.FEW, False), (pool_module.FEW + 1, True)):
         with drawing_pool(images) as paint:
             paint([(write_word, (tmp_path / word, word)) for word in "abc"])
-        said = [(tmp_path / word).read_text().split() for word in "abc"]
-        assert [word for word, _ in said] == list("abc")
-        assert all((int(process) != os.getpid()) == elsewhere for _, process in said)
+        printed = [(tmp_path / word).read_text().split() for word in "abc"]
+        assert [word for word, _ in printed] == list("abc")
+        assert all((int(process) != os.getpid()) == elsewhere for _, process in printed)
 
 
 @pytest.mark.usefixtures("two_cores")
@@ -94,14 +94,14 @@ def runs(process: int) -> bool:
 
 
 def test_no_process_outlives_the_one_that_began_it(tmp_path: Path) -> None:
-    script, said = tmp_path / "waiting.py", tmp_path / "pid"
+    script, printed = tmp_path / "waiting.py", tmp_path / "pid"
     script.write_text(WAITING)
     deadline = time.monotonic() + 60
-    with subprocess.Popen([sys.executable, str(script), str(said)]) as process:
-        while not said.is_file() or not said.read_text():
+    with subprocess.Popen([sys.executable, str(script), str(printed)]) as process:
+        while not printed.is_file() or not printed.read_text():
             assert time.monotonic() < deadline
             time.sleep(0.05)
         process.kill()
-    while runs(int(said.read_text())):
+    while runs(int(printed.read_text())):
         assert time.monotonic() < deadline
         time.sleep(0.05)

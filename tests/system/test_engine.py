@@ -143,7 +143,7 @@ def test_a_run_says_what_computed_and_another_engine_says_the_same(engine: str, 
     values = [
         float(value) for name, value in zip(*(line.split(",") for line in exams), strict=True) if name[:2] == "p_"
     ]
-    np.testing.assert_allclose(probabilities, plain.probabilities, atol=1e-5)
+    np.testing.assert_allclose(values, plain.probabilities, atol=1e-5)
     (description,) = json.loads((tmp_path / "run" / "run.json").read_text())["computed"]
     assert description.startswith(engine)
     assert command(*given).status == 0  # nothing is left to do, and what computed is still said

@@ -72,8 +72,8 @@ def test_every_object_is_valid_to_dciodvfy_and_reports_to_dsrdump(run: Path) -> 
     paths = sorted((run / "dicom").rglob("*.dcm"))
     assert len(paths) == 2 * (1 + 1 + 4 + 8)
     for path in paths:
-        said = subprocess.run(["dciodvfy", str(path)], capture_output=True, text=True).stderr
-        assert "Error" not in said, f"{path.name}: {said}"
+        printed = subprocess.run(["dciodvfy", str(path)], capture_output=True, text=True).stderr
+        assert "Error" not in printed, f"{path.name}: {printed}"
         if path.name == "report.dcm":
             dumped = subprocess.run(["dsrdump", str(path)], capture_output=True, text=True)
             assert dumped.returncode == 0, dumped.stderr
@@ -86,8 +86,8 @@ def test_phantoms_are_valid_to_dciodvfy(tmp_path: Path) -> None:
         made = densight.phantom.exam(3, style=style, photometric=photometric, shape=(128, 104))
         path = tmp_path / f"{style}.dcm"
         write_dicom(path, made.mammograms[3], made, "P000003", 3)
-        said = subprocess.run(["dciodvfy", str(path)], capture_output=True, text=True).stderr
-        assert "Error" not in said, said
+        printed = subprocess.run(["dciodvfy", str(path)], capture_output=True, text=True).stderr
+        assert "Error" not in printed, printed
 
 
 def groups(report: Dataset) -> dict[str, Dataset]:
@@ -127,12 +127,12 @@ def test_the_report_read_by_pydicom_alone_says_what_the_model_says(run: Path, ex
     assert set(found) == {
         "exam", "breast R", "breast L", "image CC_R", "image CC_L", "image MLO_R", "image MLO_L"
     }  # fmt: skip
-    for name, said in (("exam", result), ("breast R", result.breasts["R"]), ("image MLO_R", result.images["MLO_R"])):
+    for name, printed in (("exam", result), ("breast R", result.breasts["R"]), ("image MLO_R", result.images["MLO_R"])):
         seen = values(found[name])
-        assert seen["Breast composition"] == COMPOSITIONS[said.density].value
-        for label, probability in zip("ABCD", said.probabilities, strict=True):
+        assert seen["Breast composition"] == COMPOSITIONS[printed.density].value
+        for label, probability in zip("ABCD", printed.probabilities, strict=True):
             assert seen[f"probability-{label}"] == pytest.approx(float(probability), abs=5.1e-5)
-        assert seen.get("111046") == (said.percent_density and pytest.approx(said.percent_density, abs=5.1e-5))
+        assert seen.get("111046") == (printed.percent_density and pytest.approx(printed.percent_density, abs=5.1e-5))
         assert seen["Algorithm Name"] == "densight"
     assert (report.CompletionFlag, report.PreliminaryFlag, report.VerificationFlag) == (
         "COMPLETE", "PRELIMINARY", "UNVERIFIED"
@@ -234,7 +234,7 @@ def test_a_run_without_dicom_is_gone_on_with(exams: Path, model: Path, tmp_path:
     assert second.status == 0
     assert len(list((tmp_path / "run" / "dicom").rglob("report.dcm"))) == 1
     third = command("assess", exams / "P000001", "-m", model, "--dicom", "-o", tmp_path / "run")
-    assert "4 images had been done" in third.said
+    assert "4 images had been done" in third.printed
 
 
 def test_fhir_is_valid_and_says_the_same(run: Path) -> None:
@@ -243,13 +243,13 @@ def test_fhir_is_valid_and_says_the_same(run: Path) -> None:
     content = json.loads((of_second_exam(run) / "report.fhir.json").read_text())
     bundle = Bundle.model_validate(content)
     report, exam, *breasts = [entry.resource for entry in bundle.entry]
-    said = values(groups(dcmread(of_second_exam(run) / "report.dcm"))["exam"])
-    assert exam.valueCodeableConcept.coding[0].code == said["Breast composition"]
+    printed = values(groups(dcmread(of_second_exam(run) / "report.dcm"))["exam"])
+    assert exam.valueCodeableConcept.coding[0].code == printed["Breast composition"]
     assert len(breasts) == 2
     assert report.status == "preliminary"
     assert "not a medical device" in report.conclusion
     assert {part.code.coding[0].code: float(part.valueQuantity.value) for part in exam.component} == pytest.approx(
-        {name: value for name, value in said.items() if isinstance(value, float)}
+        {name: value for name, value in printed.items() if isinstance(value, float)}
     )
 
 
@@ -274,8 +274,8 @@ def test_what_cannot_be_written_is_said(model: Path, tmp_path: Path) -> None:
     write_exam(tmp_path / "exam", 1, StudyInstanceUID=None)
     done = command("assess", tmp_path / "exam", "-m", model, "--dicom", "-o", tmp_path / "run2")
     assert done.status == 1
-    assert "no DICOM written: the DICOM file has no StudyInstanceUID" in done.said
-    assert "4 images of 1 exam" in done.said
+    assert "no DICOM written: the DICOM file has no StudyInstanceUID" in done.printed
+    assert "4 images of 1 exam" in done.printed
 
     other = write_model(tmp_path / "three", classes=("F", "G", "D"))
     write(tmp_path / "one" / "IM0", mammogram())

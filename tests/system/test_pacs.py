@@ -99,14 +99,14 @@ def test_exams_are_answered_once_each_whatever_is_killed(
     wait_for(lambda: len(pacs.instances("SR")) >= 7, "seven answers")
     pacs.kill()
     pacs.start()
-    status, said = watching.wait()
+    status, printed = watching.wait()
 
-    assert status == 0, said
-    assert f"{EXAMS} exams answered" in said
+    assert status == 0, printed
+    assert f"{EXAMS} exams answered" in printed
     check_reports(pacs, EXAMS)
 
-    again, said = Watching(*arguments).wait()
-    assert again == 0, said
+    again, printed = Watching(*arguments).wait()
+    assert again == 0, printed
     check_reports(pacs, EXAMS)
 
 
@@ -131,9 +131,9 @@ def test_exams_that_are_sent_are_answered_over_dimse_and_only_its_own_title_is_a
     wait_for(lambda: reached(own), "the watch listens again", 60)
     send(sent, own)
     wait_for(lambda: len(pacs.instances("SR")) >= 3, "three answers")
-    status, said = watching.stop()
+    status, printed = watching.stop()
 
-    assert status == 130, said
+    assert status == 130, printed
     check_reports(pacs, 3)
     kinds = Counter(series["MainDicomTags"]["Modality"] for series in pacs.ask("series?expand"))
     assert kinds == {"MG": 3, "SR": 3, "OT": 6, "SEG": 3}
@@ -162,9 +162,9 @@ def test_pull_assess_push_and_read_again(exams: Path, model: Path, tmp_path: Pat
 
         pulled = densight("pacs", "pull", address, "--date", "20240102-20240103", "-o", tmp_path / "exams")
         assert pulled.status == 0, pulled.fault
-        assert "8 images of 2 exams retrieved" in pulled.said
+        assert "8 images of 2 exams retrieved" in pulled.printed
         again = densight("pacs", "pull", address, "--date", "20240102-20240103", "-o", tmp_path / "exams")
-        assert "0 images of 2 exams retrieved" in again.said
+        assert "0 images of 2 exams retrieved" in again.printed
         came = sorted(pydicom.dcmread(path).PixelData for path in (tmp_path / "exams").rglob("*.dcm"))
         assert came == sorted(pydicom.dcmread(path).PixelData for path in files(exams, 2, 3))
 
@@ -174,7 +174,7 @@ def test_pull_assess_push_and_read_again(exams: Path, model: Path, tmp_path: Pat
         commit = ["--commit", "--listen", callback] if kind == "dimse" else []
         pushed = densight("pacs", "push", tmp_path / "run", address, *commit)
         assert pushed.status == 0, pushed.fault
-        assert ("committed itself" in pushed.said) == (kind == "dimse")
+        assert ("committed itself" in pushed.printed) == (kind == "dimse")
         check_reports(pacs, 2)
 
 
@@ -206,7 +206,7 @@ def test_what_cannot_be_done_is_one_message(exams: Path, model: Path, tmp_path: 
 def test_what_arrives_damaged_is_refused_or_left_out_and_the_rest_goes_on(
     exams: Path, model: Path, tmp_path: Path
 ) -> None:
-    said: list[str] = []
+    printed: list[str] = []
     content = files(exams, 1, 1)[0].read_bytes()
 
     class Archive:
@@ -235,7 +235,9 @@ def test_what_arrives_damaged_is_refused_or_left_out_and_the_rest_goes_on(
 
     stored: list[Path] = []
     with Queue(tmp_path / "queue.sqlite") as queue:
-        watch = Watch(tmp_path, queue, load_models([model]), "", Archive(), Archive(), "MG", -1, 0.2, 0.1, said.append)
+        watch = Watch(
+            tmp_path, queue, load_models([model]), "", Archive(), Archive(), "MG", -1, 0.2, 0.1, printed.append
+        )
         watch.run(threading.Event(), once=True)
         assert queue.states() == {"answered": 1}
         assert queue.knows("1.1")
@@ -243,7 +245,7 @@ def test_what_arrives_damaged_is_refused_or_left_out_and_the_rest_goes_on(
         with pytest.raises(DensightError, match="the queue cannot be opened"):
             Queue(tmp_path / "queue.sqlite")
     assert [path.name for path in stored if path.name.startswith("report")] == ["report.dcm"]
-    assert sum("left out" in line for line in said) == 2
+    assert sum("left out" in line for line in printed) == 2
     (tmp_path / "queue.sqlite").write_bytes(b"no database" * 100)
     with pytest.raises(DensightError, match="the queue is damaged"):
         Queue(tmp_path / "queue.sqlite")

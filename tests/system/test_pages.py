@@ -76,7 +76,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write(folder / "IM0001", mammogram(projection="MLO_R"))
     write_model(folder / "models" / "all")
     done = densight("assess", folder / "exam", "--model", folder / "models" / "all", "-o", folder / "run")
-    assert done.status == 0, done.said + done.fault
+    assert done.status == 0, done.printed + done.fault
     return folder
 
 

@@ -173,21 +173,21 @@ def test_train_learns_from_the_catalogue(exams: Path, tmp_path: Path) -> None:
 
 
 def test_the_command_tells_classes_readers_and_densities(made: tuple[Path, str]) -> None:
-    folder, said = made
+    folder, printed = made
     table = pd.read_csv(folder / "catalogue.csv")
     for label in BIRADS:
         of_class = table[table["density"] == label]
         least, most = of_class["volumetric_density"].min(), of_class["volumetric_density"].max()
-        assert re.search(rf"^ {label} +{len(of_class) // 4} +\d +\d +{least:.1f}–{most:.1f} %", said, re.MULTILINE)
-    assert re.search(r"The readers agree on \d+ % of the exams; linear κ [01]\.\d{3}", said)
-    assert "7 of 7 exams" in said
-    assert "Catalogue of 28 images of 7 exams (4 train, 1 validation, 2 test)" in said
-    assert max(map(len, said.splitlines()[:-1])) <= 80
+        assert re.search(rf"^ {label} +{len(of_class) // 4} +\d +\d +{least:.1f}–{most:.1f} %", printed, re.MULTILINE)
+    assert re.search(r"The readers agree on \d+ % of the exams; linear κ [01]\.\d{3}", printed)
+    assert "7 of 7 exams" in printed
+    assert "Catalogue of 28 images of 7 exams (4 train, 1 validation, 2 test)" in printed
+    assert max(map(len, printed.splitlines()[:-1])) <= 80
 
 
 def test_the_help_fits_80_columns() -> None:
-    said = CliRunner().invoke(app, ["phantom", "--help"], env={"COLUMNS": "80"}).output
-    lines = said.splitlines()
+    printed = CliRunner().invoke(app, ["phantom", "--help"], env={"COLUMNS": "80"}).output
+    lines = printed.splitlines()
     assert max(map(len, lines)) <= 80
     options = [line for line in lines if re.match(r"  -", line)]
     assert len(options) == 17
@@ -205,7 +205,7 @@ def test_the_same_exams_come_out_on_one_core_and_two_in_sets_of_all_sizes_and_ma
     (folder / exam_name(2) / f"{exam_name(2)}_CC_L.png").unlink()
     (folder / "catalogue.csv").unlink()
     seen: list[tuple[int, int]] = []
-    write_exams(2, 7, folder, SETTINGS, jobs=2, progress=lambda *said: seen.append(said))
+    write_exams(2, 7, folder, SETTINGS, jobs=2, progress=lambda *printed: seen.append(printed))
     assert seen == [(0, 2), (1, 2), (2, 2)]
     assert left_in(folder) == left_in(few)
 
@@ -284,10 +284,10 @@ def test_ctrl_c_ends_cleanly_with_whole_exams_and_status_130_however_often_press
         for _ in range(presses):
             os.killpg(process.pid, signal.SIGINT)
             time.sleep(0.05)
-        said, errors = process.communicate(timeout=60)
+        printed, errors = process.communicate(timeout=60)
     assert process.returncode == 130, errors
     assert errors == ""
-    assert said.splitlines()[-1] == "Stopped. The same command goes on with the exams that are left."
+    assert printed.splitlines()[-1] == "Stopped. The same command goes on with the exams that are left."
     until(lambda: gone(process.pid), 100)
     assert 1 <= len(there(folder)) < 7
     assert list(folder.glob(".*")) == []
@@ -296,9 +296,9 @@ def test_ctrl_c_ends_cleanly_with_whole_exams_and_status_130_however_often_press
 def test_a_full_disk_is_one_message_and_leaves_no_half_written_exam(tmp_path: Path) -> None:
     folder = tmp_path / "exams"
     with start(FEW, folder, limit=2000) as process:
-        said, errors = process.communicate(timeout=60)
+        printed, errors = process.communicate(timeout=60)
     assert process.returncode == 2
-    assert said == ""
+    assert printed == ""
     place = re.escape(f"{folder}/.P00000") + r"[12]/P00000[12]_CC_R\.png"
     remedy = "Fix: free some space or choose another folder"
     assert re.fullmatch(rf"densight: {place}: cannot be written \(File too large\)\. {remedy}\.\n", errors)

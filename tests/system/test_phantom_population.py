@@ -87,14 +87,14 @@ def test_volume_tells_of_density_only_what_thickness_tells(patients: list[Synthe
 
 def test_units_and_the_differences_of_sides_and_views_tell_nothing_of_density(patients: list[SyntheticPatient]) -> None:
     density = log_densities(patients)
-    for told in (
+    for shown in (
         *([patient.vendor == vendor for patient in patients] for vendor in VENDORS),
         [patient.volume[R] / patient.volume[L] for patient in patients],
         [patient.volumetric_density[R] / patient.volumetric_density[L] for patient in patients],
         thicknesses(patients, Projection.MLO_R) - thicknesses(patients, Projection.CC_R),
         thicknesses(patients, Projection.CC_L) - thicknesses(patients, Projection.CC_R),
     ):
-        assert abs(correlation(density, told)) < 0.065
+        assert abs(correlation(density, shown)) < 0.065
 
 
 def test_compressed_thickness_is_as_in_the_literature(patients: list[SyntheticPatient]) -> None:

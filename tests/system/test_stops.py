@@ -85,21 +85,21 @@ def stop(event: str, times: int, by: signal.Signals, given: list[str]) -> tuple[
         preexec_fn=listen_to_interrupts,
     ) as process:
         assert process.stdout is not None
-        said = []
+        printed = []
         for line in process.stdout:
             if line == "held\n":
                 process.send_signal(by)
-            said.append(line.rstrip())
+            printed.append(line.rstrip())
         _, errors = process.communicate(timeout=120)
-    assert "held" in said, errors
+    assert "held" in printed, errors
     assert "Traceback" not in errors
-    return process.returncode, said
+    return process.returncode, printed
 
 
 def kill(event: str, times: int, given: list[str]) -> str:
-    status, said = stop(event, times, signal.SIGKILL, given)
+    status, printed = stop(event, times, signal.SIGKILL, given)
     assert status == -signal.SIGKILL
-    return "\n".join(said)
+    return "\n".join(printed)
 
 
 def test_killed_in_an_epoch_at_a_checkpoint_and_at_the_end_it_leaves_what_an_uninterrupted_run_leaves(
@@ -146,9 +146,9 @@ def test_ctrl_c_says_where_the_tutorials_network_goes_on_and_ends_as_if_nothing_
 ) -> None:
     recipe = recipe_file(tmp_path, TUTORIAL.replace("[64, 64]", "[32, 32]"))
     command = arguments(catalogue, recipe, tmp_path / "stopped")
-    status, said = stop("batch", 5, signal.SIGINT, command)
+    status, printed = stop("batch", 5, signal.SIGINT, command)
     assert status == 130
-    assert said[-2:] == ["held", "Stopped. The same command goes on with epoch 2 of all."]
+    assert printed[-2:] == ["held", "Stopped. The same command goes on with epoch 2 of all."]
     assert "goes on after epoch 1 of 2" in kill("batch", 2, command)
     assert run(*command).exit_code == 0
     run(*arguments(catalogue, recipe, tmp_path / "straight"))
@@ -191,7 +191,7 @@ def test_a_damaged_state(catalogue: Path, tmp_path: Path) -> None:
     for damaged in (content[: len(content) // 2], b"", b"{}" * 99, b"\0" * len(content)):
         state.write_bytes(damaged)
         error = refused(*arguments(catalogue, recipe, out))
-        assert "the saved state is damaged. Fix: delete it to begin the training anew" in str(error)
+        assert "the saved state is damaged. Fix: delete it to start the training again" in str(error)
         assert error.path == state
     state.unlink()
     assert run(*arguments(catalogue, recipe, out)).exit_code == 0

@@ -1,4 +1,4 @@
-"""The network that tells fibroglandular tissue and the pectoral muscle from the rest of a breast."""
+"""The network that segments fibroglandular tissue and the pectoral muscle in the rest of a breast."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["ANATOMY", "COLUMNS", "LABELS", "anatomy_run"]
 
 ANATOMY = "anatomy.csv"
-"""One row an image."""
+"""One row per image."""
 
 COLUMNS = (
     "path",

@@ -45,7 +45,7 @@ or if this part of its height lies at the image's side that is opposite to the c
 where the breast has a waist below it."""
 
 WAIST = 1.05
-"""By how many times a breast is wider than the waist between it and its axilla."""
+"""The ratio of a breast's width to that of the waist between it and its axilla."""
 
 BRIGHT, EVEN, IMPLANT, BULGING, RIM = 0.85, 0.01, 0.12, 0.9, 0.02
 """An implant's least grey value from air to the brightest, its greatest change a pixel in that unit, its least part of
@@ -133,7 +133,7 @@ def _notes(mammogram: Mammogram, located: Located, muscle: Mask, masked: Mask) -
 
 @dataclass(frozen=True)
 class _Shape:
-    """What tells the outline of a breast from others, its chest wall at the left.
+    """What distinguishes the outline of a breast from others, its chest wall at the left.
 
     ``straight``: part of its rows that begin at the chest wall. ``solid``: its area in that of its convex hull.
     ``long``: height over depth. ``cut``: whether it goes on beyond the image. ``open_sides``: at how many sides.

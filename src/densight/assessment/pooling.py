@@ -43,7 +43,7 @@ def pool(cube: npt.ArrayLike, rule: str = "mean", weights: Sequence[float] | Non
     rule : str
         A key of `RULES`. ``mean`` and ``median`` (then divided by their sum) go class by class; ``logit-mean`` is the
         geometric mean, divided by its sum; ``denser-breast`` is the mean over the breast whose mean is of the greater
-        expected class, as the ACR has the denser breast tell the report's class; ``learned`` is a product of powers.
+        expected class, as the ACR reports the class of the denser breast; ``learned`` is a product of powers.
     weights : sequence of float, length 4
         For ``learned``: the power of each projection. Where one is missing the others' are raised in proportion.
 

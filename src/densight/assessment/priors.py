@@ -48,7 +48,7 @@ def compare_with_priors(
 
     The change is the mean, over the projections that both exams have, of what the later image says more than the
     earlier: of the expected class ``Σ k p_k`` (0 for the least dense), and of the percent density. Its 95 % interval is
-    Student's, over the projections: it tells how far the views agree about the change, and not how far the truth is.
+    Student's, over the projections: it shows how far the views agree about the change, and not how far the truth is.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ def compare_with_priors(
         ``exams.csv``.
     classes : sequence of str
     days : mapping of str to date
-        When an exam took place, by its id; exams without a day are left out. The days themselves are told nowhere.
+        When an exam took place, by its id; exams without a day are left out. The days themselves are not written.
 
     Returns
     -------

@@ -1,7 +1,7 @@
 """Scaling of probabilities, so that they can be taken at their word.
 
 It is fitted on exams that the network has not learnt from. A scaling changes how sure the network is, not what it has
-seen. Temperature has one number, ordinal two, vector two a class; the more numbers, the more exams they need.
+seen. Temperature has one number, ordinal two, vector two per class; the more numbers, the more exams they need.
 """
 
 from __future__ import annotations

@@ -167,7 +167,7 @@ def compare_cases(
         if 0 < dense.sum() < len(dense):
             first_scores, second_scores = (y_prob[:, dense_from:].sum(axis=1) for y_prob in (one.y_prob, other.y_prob))
             areas = delong(dense, first_scores, second_scores, one.groups)
-            tests["delong"] = Tested("does one tell dense from non-dense better?", areas.z, areas.p, areas.p)
+            tests["delong"] = Tested("does one separate dense from non-dense better?", areas.z, areas.p, areas.p)
     return differences, tests
 
 

@@ -348,7 +348,7 @@ def _small_classes(merit: Merit, classes: Sequence[str]) -> str:
 def _remarks(level: str, table: pd.DataFrame, labelled: pd.DataFrame, classes: Sequence[str]) -> list[str]:
     """What a reader must know of a level: left out, partly labelled, fused with a projection missing, averaged."""
     if labelled.empty:
-        return [f"{level}: left out, for it has no {'' if table.empty else 'labelled '}image"]
+        return [f"{level}: left out, because it has no {'' if table.empty else 'labelled '}image"]
     remarks = []
     if unlabelled := len(table) - len(labelled):
         remarks.append(f"{level}: {unlabelled} of {len(table)} without a reference density, left out")

@@ -63,7 +63,7 @@ def find_inputs(path: str | Path, *, split: str | None = None, classes: Sequence
     ----------
     path : path-like
         An image; a folder or zip archive of images, of one exam or several, the tutorial's layout among them (see
-        `read_names`); a DICOMDIR; the folder of a data set that comes with a table; or a catalogue. DICOM files tell
+        `read_names`); a DICOMDIR; the folder of a data set that comes with a table; or a catalogue. DICOM files state
         themselves what they show (see `densight.intake.dicom.listing.list_dicom`).
     split : {"train", "validation", "test"}, optional
         Only the images of this split.

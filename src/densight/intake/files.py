@@ -134,7 +134,7 @@ def is_there(path: Path) -> bool:
 
 
 def stamp(path: Path) -> list[int]:
-    """What tells that a file has changed: its size in bytes and its time in ns, or its checksum in a zip archive."""
+    """The stamp that shows a change of a file: its size in bytes and its time in ns, or its checksum in a zip archive."""
     try:
         real = real_path(path)
         archive = _archive_of(real)
@@ -161,7 +161,7 @@ def modified(path: Path) -> int:
 
 
 def conceal(name: str) -> str:
-    """What stands for the name of a file or folder that would tell who a patient is; `real_path` finds it again.
+    """What stands for the name of a file or folder that would identify a patient; `real_path` finds it again.
 
     Examples
     --------
@@ -203,7 +203,7 @@ def _names_in(folder: Path) -> dict[str, str]:
 
 @lru_cache(maxsize=64)
 def _concealed(folder: Path, archive: Path | None, when: int) -> dict[str, str]:
-    """``when`` is the folder's time, so that a folder that has changed is listed anew."""
+    """``when`` is the folder's time, so that a folder that has changed is listed again."""
     names: Iterable[str]
     if archive is None:
         names = (child.name for child in folder.iterdir())

@@ -75,7 +75,7 @@ def index(
     Layouts, tested in this order where none is named:
 
     ``tutorial``
-        ``<PROJECTION>/[train|validation|test]/<CLASS>/*``. File names ``<exam>_<number>_<CLASS>_<PROJECTION>`` tell
+        ``<PROJECTION>/[train|validation|test]/<CLASS>/*``. File names ``<exam>_<number>_<CLASS>_<PROJECTION>`` state
         the exam, which is taken as the patient, too; of another name, what is left without its projection is the
         patient and the exam, of each class where that would give an exam one projection twice.
     ``mini-mias``, ``vindr-mammo``, …
@@ -83,8 +83,8 @@ def index(
     ``catalogue``
         A folder with a ``catalogue.csv`` or ``catalogue.parquet``; images that it does not list are left out.
     ``loose``
-        Any other folder whose files' or folders' names tell the projection, and DICOM files, which tell it themselves
-        (see `densight.intake.dicom.listing.list_dicom`), or a zip archive of such. A folder named as a class labels
+        Any other folder whose files' or folders' names contain the projection, and DICOM files, which state it
+        themselves (see `densight.intake.dicom.listing.list_dicom`), or a zip archive of such. A folder named as a class labels
         what lies in it; otherwise the images have no label. See `read_names` for exams and patients.
 
     Files that are no images by their suffix and hidden ones are not looked at (see `find_images`). Where no image has
@@ -244,7 +244,7 @@ def _list_tutorial(images: list[Path], root: Path, classes: tuple[str, ...]) -> 
 
 
 def _by_class(entry: Entry) -> Entry:
-    """Tell apart the patients, taken from the files' names, of class folders that number their files alike."""
+    """Distinguish the patients, taken from the files' names, of class folders that number their files alike."""
     patient = f"{entry.density}_{entry.patient_id}"
     note = "patient named by class and number, because other folders hold the same file names"
     return replace(entry, patient_id=patient, exam_id=patient, assumed=(*entry.assumed, note))

@@ -104,7 +104,7 @@ class Mammogram:
 
 @dataclass(frozen=True, eq=False)
 class Exam:
-    """The mammograms of one patient at one visit, at most one a projection.
+    """The mammograms of one patient at one visit, at most one per projection.
 
     Parameters
     ----------

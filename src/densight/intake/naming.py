@@ -198,8 +198,8 @@ def read_names(paths: Sequence[Path], root: Path, classes: Sequence[str] = BIRAD
     - Otherwise, where all projections are different, the folder is an exam.
     - Otherwise each image is a separate exam.
 
-    Exams of the same name in several folders are told apart by their folder's name, which is then taken as the
-    patient, but for names of the tutorial's form.
+    Exams of the same name in several folders are distinguished by their folder's name, which is then taken as the
+    patient, except for names of the tutorial's form.
 
     Parameters
     ----------
@@ -235,7 +235,7 @@ def read_names(paths: Sequence[Path], root: Path, classes: Sequence[str] = BIRAD
 
 
 def _part(entry: Entry, home: tuple[str, ...]) -> Entry:
-    """Tell an exam from those of the same name in other folders."""
+    """Distinguish an exam from those of the same name in other folders."""
     exam = "_".join((*home, entry.exam_id))
     if not home or read_tutorial_name(entry.path.stem):
         return replace(entry, exam_id=exam)

@@ -27,8 +27,8 @@ def pseudonym(kind: str, value: str) -> str:
     """Ten letters and digits that stand for a value.
 
     They are the beginning of HMAC-SHA-256 (RFC 2104) under a key that is drawn when it is first needed and lies in the
-    user's own settings (see `key_file`), in Base32 (RFC 4648). Whoever has the key can tell whether a pseudonym is that
-    of a patient he names; nobody else can, and nobody can compute the value from it.
+    user's own settings (see `key_file`), in Base32 (RFC 4648). Whoever has the key can find out whether a pseudonym is
+    that of a patient he names; nobody else can, and nobody can compute the value from it.
 
     Parameters
     ----------

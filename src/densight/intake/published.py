@@ -318,8 +318,8 @@ In mini-MIAS, F is fatty, G fatty-glandular and D dense-glandular: not BI-RADS. 
 """
 
 AS_DICOM = ("cmmd",)
-"""Published data sets of which the files' headers tell the views, and nothing the density: they are listed as any DICOM
-files. CMMD: Cui et al., The Chinese Mammography Database, 2021, doi 10.7937/tcia.eqde-4b16."""
+"""Published data sets of which the files' headers state the views, and nothing the density: they are listed as any
+DICOM files. CMMD: Cui et al., The Chinese Mammography Database, 2021, doi 10.7937/tcia.eqde-4b16."""
 
 
 def data_set_in(root: Path) -> str | None:

@@ -93,7 +93,7 @@ class ModelFile(BaseModel):
 
     @property
     def facts(self) -> BundleFacts:
-        """What the file holds but for checksums."""
+        """What the file holds except for checksums."""
         architecture = Architecture(self.architecture.name, len(self.classes), self.architecture.channels)
         return BundleFacts(architecture, **{name: getattr(self, name) for name in _SHARED})
 

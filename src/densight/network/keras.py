@@ -181,7 +181,7 @@ def read_keras_bundle(
                 "form": weights.form,
                 "keras_version": weights.version,
             },
-            "input_shape": "told by the file" if weights.shape_known else "the tutorial's; the file does not tell it",
+            "input_shape": "read from the file" if weights.shape_known else "the tutorial's; not in the file",
             "outputs": f"in the file's order {', '.join(sorted(labels))} (alphabetical, as Keras reads folders)",
             "projections": source,
         },

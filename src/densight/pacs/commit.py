@@ -35,7 +35,7 @@ def request_commitment(
     Parameters
     ----------
     address : Address
-        Of DIMSE. The PACS must know where densight's title listens, for it calls back.
+        Of DIMSE. The PACS must know where densight's title listens, because it calls back.
     security : Security
     own_title : str
     paths : sequence of Path

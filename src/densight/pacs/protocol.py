@@ -48,7 +48,7 @@ class Pacs(Protocol):
         ...
 
     def fetch(self, study_uid: str, modality: str, known: Callable[[str], bool], deliver: Deliver) -> int:
-        """Retrieve the images of a study, but for those whose SOP instance UID is known; give how many came."""
+        """Retrieve the images of a study, except for those whose SOP instance UID is known; give how many came."""
         ...
 
     def store(self, paths: Sequence[Path]) -> None:

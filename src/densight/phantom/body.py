@@ -34,7 +34,7 @@ POINTS = 150_000
 class Breast:
     """One breast of a patient, of which everything is known.
 
-    Right and left are built alike, with ``y`` lateral; only a picture's orientation tells them apart.
+    Right and left are built alike, with ``y`` lateral; only an image's orientation distinguishes them.
 
     Parameters
     ----------

@@ -46,7 +46,7 @@ def write_dicom(path: Path, mammogram: Mammogram, exam: PhantomExam, name: str, 
     name : str
         The patient's id.
     number : int
-        The exam's in its set, from 1; it tells the day on which the exam took place.
+        The exam's in its set, from 1; it determines the day on which the exam took place.
 
     Raises
     ------

@@ -19,7 +19,7 @@ density that the exposure control aims at behind an average breast. Assumed, to 
 """
 
 SCANNED = 3.2
-"""The optical density that the scanner shows as black; it cannot tell greater ones apart."""
+"""The optical density that the scanner shows as black; it cannot distinguish greater ones."""
 
 
 def film(raw: Raw, rng: np.random.Generator) -> npt.NDArray[np.uint8]:

@@ -85,7 +85,7 @@ def exam(
 
 
 def intervene(exam: PhantomExam, region: Region, to: str) -> PhantomExam:
-    """Image a patient again with the tissue of a region changed and all else, noise included, as it was.
+    """Make another image of a patient with the tissue of a region changed and all else, noise included, as it was.
 
     What scatter, the detector's blur and the display's filters would carry beyond the rays through the region is left
     out: a pixel whose ray misses the region keeps its value.
@@ -101,7 +101,7 @@ def intervene(exam: PhantomExam, region: Region, to: str) -> PhantomExam:
     Returns
     -------
     PhantomExam
-        Its truth is that of the changed patient; ``.truth.images["CC_R"].touched`` tells which pixels' rays pass the
+        Its truth is that of the changed patient; ``.truth.images["CC_R"].touched`` shows which pixels' rays pass the
         region.
 
     Raises

@@ -1,4 +1,4 @@
-"""View markers: the letters of lead that tell side and view, burnt into what is shown."""
+"""View markers: the letters of lead that show side and view, burnt into what is shown."""
 
 from __future__ import annotations
 

@@ -115,7 +115,7 @@ def pose_breast(
         The breast at rest.
     view : View
     shared, own : numpy.random.Generator
-        What both breasts have in common, begun anew for each image; and what this image has for itself.
+        What both breasts have in common, restarted for each image; and what this image has for itself.
     """
 
     def draw(mean: float, spread: float, unlike: float = 0.35) -> float:

@@ -103,7 +103,7 @@ class Change:
     to: str
 
     def holds(self, camera: Camera, x: Array, y: Array, z: Array) -> Mask:
-        """Whether the region holds places of the breast at rest, in mm; a camera tells which rays pass them."""
+        """Whether the region holds places of the breast at rest, in mm; a camera computes which rays pass them."""
         if isinstance(self.region, Ball):
             return self.region.holds(x, y, z)
         there = replace(camera, projection=self.region.projection)

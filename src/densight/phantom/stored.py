@@ -85,7 +85,7 @@ def without_dense_tissue(mammogram: Mammogram) -> Mammogram:
     breast, original, pixels = image_without_gland(seed, settings, projection)
     if mammogram.shape != breast.shape or not np.array_equal((original << bits)[breast], mammogram.pixels[breast]):
         raise DensightError(
-            "this is not the image that the phantom's record describes", image, "make the set anew, or use another"
+            "this is not the image that the phantom's record describes", image, "make the set again, or use another"
         )
     shown = mammogram.pixels.copy()
     shown[breast] = pixels[breast] << bits

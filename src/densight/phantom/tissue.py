@@ -218,7 +218,7 @@ def grow(rest: Rest, grain: Grain, shared: np.random.Generator, own: np.random.G
     rest : Rest
     grain : Grain
     shared : numpy.random.Generator
-        What both breasts of a patient have in common: begin it anew for each.
+        What both breasts of a patient have in common: restart it for each.
     own : numpy.random.Generator
         What this breast has for itself.
     pitch : float

@@ -162,7 +162,7 @@ class Contents:
 
     @property
     def command(self) -> str:
-        """The command that makes the run again, but for where the input and the models lie."""
+        """The command that reproduces the run, except for where the input and the models lie."""
         run = self.run
         words = ["densight", run.command or "assess", run.input or "INPUT"]
         for model in run.models:
@@ -272,7 +272,7 @@ def _exam_rows(exams: pd.DataFrame, images: pd.DataFrame, classes: Sequence[str]
 
 
 def _percent_note(row: Mapping[Any, Any]) -> str:
-    """Of how many images an exam's percent density is, where some have none."""
+    """The number of images of an exam's percent density, where some have none."""
     missing = str(row["percent_density_missing"])
     if not missing:
         return ""
@@ -283,7 +283,7 @@ def _percent_note(row: Mapping[Any, Any]) -> str:
 def _failure_rows(run: Path) -> tuple[FailureRow, ...]:
     if not (run / FAILURES).is_file():
         return ()
-    rows = read_table(run / FAILURES, ["path", "fault", "remedy"], "assess again, which writes it anew")
+    rows = read_table(run / FAILURES, ["path", "fault", "remedy"], "assess again, which writes it again")
     return tuple(
         FailureRow(
             _without_folders(row["path"]),

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["DICOM_FOLDER", "FHIR", "IDENTIFIED", "REPORT", "Dicom", "DicomOutput"]
 
 DICOM_FOLDER = "dicom"
-"""The folder of all DICOM objects in a run folder; in it one an exam."""
+"""The folder of all DICOM objects in a run folder; in it one per exam."""
 
 IDENTIFIED, PSEUDONYMOUS = "dicom, identified", "dicom, pseudonymous"
 """What the journal and ``run.json`` say of the objects."""

@@ -97,7 +97,7 @@ def read_state(path: Path, fingerprint: str) -> State:
         raise DensightError(
             "a training with another recipe, seed or other images was begun here",
             path,
-            "choose another output folder, or delete this file to begin anew",
+            "choose another output folder, or delete this file to start again",
         )
     return state
 
@@ -141,4 +141,4 @@ def _reported_as_damage(path: Path) -> Iterator[None]:
     try:
         yield
     except (SafetensorError, LookupError, TypeError, ValueError, RuntimeError) as error:
-        raise DensightError("the saved state is damaged", path, "delete it to begin the training anew") from error
+        raise DensightError("the saved state is damaged", path, "delete it to start the training again") from error

@@ -23,7 +23,7 @@ def write_curves(path: Path, history: Sequence[Epoch]) -> None:
 class TensorBoardLog:
     """The curves for TensorBoard, where it is installed; else nothing.
 
-    What a stopped training left in the folder is written anew, so that no epoch is in it twice or missing.
+    What a stopped training left in the folder is written again, so that no epoch is in it twice or missing.
 
     Parameters
     ----------

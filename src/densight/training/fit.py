@@ -174,7 +174,7 @@ class _Learner:
         return loss_sum / seen, right / seen
 
     def images_of(self, step: int) -> int:
-        """How many images an epoch's step learns from; the last step has the remaining ones."""
+        """The number of images that a step of an epoch learns from; the last step has the remaining ones."""
         whole = self.recipe.accumulate * self.recipe.batch_size
         return min(whole, self.images - step * whole)
 

@@ -115,7 +115,7 @@ def keep_left_out(catalogue: Catalogue, folder: Path, failures: list[Failure], *
         raise DensightError(
             "whether it can be read has changed since the training was begun",
             min(changed),
-            f"delete {folder} to begin anew",
+            f"delete {folder} to start again",
         )
     root = catalogue.root
     relative = [

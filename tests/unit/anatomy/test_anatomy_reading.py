@@ -125,9 +125,9 @@ def test_painted_muscles_are_recognised_in_eight_of_eight(data: Path) -> None:
     """The tutorial's images: in its oblique views the muscle is filled with one grey value."""
     for path in sorted((data / "infn" / "TestSet").rglob("*.png")):
         found = densight.anatomy.read(densight.read_mammogram(path))
-        painted = "pectoral muscle painted over" in found.verdict.notes
-        assert painted == ("MLO" in path.name), path.name
-        if painted:
+        coloured = "pectoral muscle painted over" in found.verdict.notes
+        assert coloured == ("MLO" in path.name), path.name
+        if coloured:
             pixels = densight.read_mammogram(path).pixels
             corner = pixels[0, 0 if "MLO_L" in path.name else -1]
             flat = cv2.morphologyEx((pixels == corner).astype(np.uint8), cv2.MORPH_OPEN, np.ones((25, 25), np.uint8))

@@ -68,8 +68,8 @@ def test_an_exam_alone_is_as_among_others(rule: str, seed: int) -> None:
 
 @pytest.mark.parametrize("rule", RULES)
 def test_projections_that_agree_are_believed(rule: str) -> None:
-    said = np.array([0.1, 0.2, 0.6, 0.1])
-    assert pool(np.tile(said, (1, 4, 1)), rule, WEIGHTS)[0] == pytest.approx(said)
+    y_prob = np.array([0.1, 0.2, 0.6, 0.1])
+    assert pool(np.tile(y_prob, (1, 4, 1)), rule, WEIGHTS)[0] == pytest.approx(y_prob)
 
 
 def test_learned_weights_find_the_projection_that_knows() -> None:

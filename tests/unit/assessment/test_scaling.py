@@ -18,40 +18,40 @@ PARAMETERS = {"temperature": (1.7,), "ordinal": (0.8, 0.3), "vector": (1.2, 0.9,
 def drawn(seed: int, n: int = 3000, k: int = 4) -> tuple[np.ndarray, np.ndarray]:
     """Probabilities and classes that come true as often as said."""
     rng = np.random.default_rng(seed)
-    said = rng.dirichlet(np.ones(k), size=n)
-    return said, (said.cumsum(axis=1) > rng.random((n, 1))).argmax(axis=1)
+    y_prob = rng.dirichlet(np.ones(k), size=n)
+    return y_prob, (y_prob.cumsum(axis=1) > rng.random((n, 1))).argmax(axis=1)
 
 
 class TestScaling:
     def test_by_hand(self) -> None:
-        said = np.array([[0.2, 0.3, 0.5]])
-        powers = np.sqrt(said)
-        assert Scaling("temperature", (2.0,), 1, 1).apply(said) == pytest.approx(powers / powers.sum())
+        y_prob = np.array([[0.2, 0.3, 0.5]])
+        powers = np.sqrt(y_prob)
+        assert Scaling("temperature", (2.0,), 1, 1).apply(y_prob) == pytest.approx(powers / powers.sum())
         # Odds of at most A: .25, of at most B: 1. Times e^-ln 2: .125 and .5, so that F is 1/9, 1/3.
-        scaled = Scaling("ordinal", (1.0, float(np.log(2))), 1, 1).apply(said)
+        scaled = Scaling("ordinal", (1.0, float(np.log(2))), 1, 1).apply(y_prob)
         assert scaled[0] == pytest.approx([1 / 9, 1 / 3 - 1 / 9, 2 / 3])
-        vector = said * [2.0, 1.0, 1.0]
-        scaled = Scaling("vector", (1, 1, 1, float(np.log(2)), 0, 0), 1, 1).apply(said)
+        vector = y_prob * [2.0, 1.0, 1.0]
+        scaled = Scaling("vector", (1, 1, 1, float(np.log(2)), 0, 0), 1, 1).apply(y_prob)
         assert scaled == pytest.approx(vector / vector.sum())
 
     @pytest.mark.parametrize("method", SCALINGS)
     @given(seed=st.integers(0, 10_000))
     def test_probabilities_stay_probabilities(self, method: str, seed: int) -> None:
-        said = np.random.default_rng(seed).dirichlet(np.full(4, 0.05), size=5)
-        scaled = Scaling(method, PARAMETERS[method], 1, 1).apply(said)
+        y_prob = np.random.default_rng(seed).dirichlet(np.full(4, 0.05), size=5)
+        scaled = Scaling(method, PARAMETERS[method], 1, 1).apply(y_prob)
         assert (scaled >= -1e-12).all()
         assert scaled.sum(axis=1) == pytest.approx(np.ones(5))
 
     @pytest.mark.parametrize("method", SCALINGS)
     def test_a_fit_takes_back_what_was_done(self, method: str) -> None:
-        said, truth = drawn(1, 20_000)
+        y_prob, truth = drawn(1, 20_000)
         # What the scaling makes of wrong probabilities is what was said at first.
         if method == "ordinal":
-            wrong = Scaling("ordinal", (1 / 0.8, -0.3 / 0.8), 1, 1).apply(said)
+            wrong = Scaling("ordinal", (1 / 0.8, -0.3 / 0.8), 1, 1).apply(y_prob)
         else:
             factors = np.array(PARAMETERS[method][:4] if method == "vector" else [1 / 1.7] * 4)
             shifts = np.array(PARAMETERS[method][4:] if method == "vector" else [0.0] * 4)
-            powers = np.exp((np.log(said) - shifts) / factors)
+            powers = np.exp((np.log(y_prob) - shifts) / factors)
             wrong = powers / powers.sum(axis=1, keepdims=True)
         fitted = fit_scaling(wrong, truth, method)
         right = Scaling(method, PARAMETERS[method], 1, 1).apply(wrong)
@@ -62,8 +62,8 @@ class TestScaling:
 
     @pytest.mark.parametrize("method", SCALINGS)
     def test_what_is_calibrated_is_left_as_it_is(self, method: str) -> None:
-        said, truth = drawn(2, 20_000)
-        assert np.abs(fit_scaling(said, truth, method).apply(said) - said).mean() < 0.01
+        y_prob, truth = drawn(2, 20_000)
+        assert np.abs(fit_scaling(y_prob, truth, method).apply(y_prob) - y_prob).mean() < 0.01
 
     def test_certain_probabilities_do_not_stop_a_fit(self) -> None:
         for method in SCALINGS:
@@ -88,14 +88,14 @@ class TestSets:
 
     @given(st.integers(0, 10_000), st.floats(0, 1))
     def test_sets_are_contiguous_and_grow_around_the_likeliest(self, seed: int, threshold: float) -> None:
-        said = np.random.default_rng(seed).dirichlet(np.full(5, 0.5), size=20)
-        inside = PredictionSets(0.9, (threshold,) * 5, 1, 1).of(said)
-        assert inside[np.arange(20), said.argmax(axis=1)].all()
+        y_prob = np.random.default_rng(seed).dirichlet(np.full(5, 0.5), size=20)
+        inside = PredictionSets(0.9, (threshold,) * 5, 1, 1).of(y_prob)
+        assert inside[np.arange(20), y_prob.argmax(axis=1)].all()
         assert (np.abs(np.diff(inside.astype(int), axis=1)).sum(axis=1) <= 2).all()
         assert not (np.diff(np.pad(inside.astype(int), ((0, 0), (1, 1))), axis=1) == 1).sum(axis=1).max() > 1
-        more = PredictionSets(0.9, (min(1.0, threshold + 0.2),) * 5, 1, 1).of(said)
+        more = PredictionSets(0.9, (min(1.0, threshold + 0.2),) * 5, 1, 1).of(y_prob)
         assert (inside <= more).all()
-        assert PredictionSets(0.9, (1.0,) * 5, 1, 1).of(said).all()
+        assert PredictionSets(0.9, (1.0,) * 5, 1, 1).of(y_prob).all()
 
     def test_thresholds_by_class_leave_no_hole(self) -> None:
         sets = PredictionSets(0.9, (1.0, 0.0, 0.0, 1.0), 10, 10)
@@ -105,8 +105,8 @@ class TestSets:
     @pytest.mark.parametrize("by_class", [False, True])
     @pytest.mark.parametrize("coverage", [0.8, 0.95])
     def test_new_cases_are_covered(self, by_class: bool, coverage: float) -> None:
-        said, truth = drawn(3, 4000)
-        wrong = Scaling("temperature", (0.4,), 1, 1).apply(said)  # far too sure
+        y_prob, truth = drawn(3, 4000)
+        wrong = Scaling("temperature", (0.4,), 1, 1).apply(y_prob)  # far too sure
         half = 2000
         sets = fit_sets(wrong[:half], truth[:half], [str(i) for i in range(half)], coverage, by_class=by_class)
         held = sets.of(wrong[half:])[np.arange(half), truth[half:]]
@@ -115,12 +115,12 @@ class TestSets:
             assert min(held[truth[half:] == k].mean() for k in range(4)) > coverage - 0.05
 
     def test_a_patient_counts_once_however_many_exams_she_has(self) -> None:
-        said = np.array([[0.6, 0.4]] * 9 + [[0.7, 0.3]] * 50)
+        y_prob = np.array([[0.6, 0.4]] * 9 + [[0.7, 0.3]] * 50)
         truth = np.array([0] * 8 + [1] + [1] * 50)
-        once = fit_sets(said[:10], truth[:10], list("abcdefghij"), 0.8)
-        often = fit_sets(said, truth, [*"abcdefghi", *("j" * 50)], 0.8)
+        once = fit_sets(y_prob[:10], truth[:10], list("abcdefghij"), 0.8)
+        often = fit_sets(y_prob, truth, [*"abcdefghi", *("j" * 50)], 0.8)
         assert (once.thresholds, often.thresholds) == ((0.6, 0.6), (0.6, 0.6))
-        assert fit_sets(said, truth, [str(i) for i in range(59)], 0.8).thresholds == (0.7, 0.7)
+        assert fit_sets(y_prob, truth, [str(i) for i in range(59)], 0.8).thresholds == (0.7, 0.7)
         assert (often.cases, often.patients) == (59, 10)
 
     def test_too_few_for_a_promise_take_every_class_in(self) -> None:

@@ -266,12 +266,12 @@ def test_an_exam_hangs_with_its_chest_walls_back_to_back_the_right_breast_at_the
         assert 0 < left_place[0] - right_place[2] < 0.02
         assert right[:, -5:].mean() > 2 * right[:, :5].mean()
         assert left[:, :5].mean() > 2 * left[:, -5:].mean()
-    said = words(figure)
+    printed = words(figure)
     for text in ("Exam 1302", "R-CC", "L-CC", "R-MLO", "L-MLO", "C heterogeneously dense · .60", "speaks for C"):
-        assert text in said
-    assert "mirrored" not in said
-    assert "not in this exam" not in said
-    assert "not a medical device" in said
+        assert text in printed
+    assert "mirrored" not in printed
+    assert "not in this exam" not in printed
+    assert "not a medical device" in printed
 
 
 @pytest.mark.parametrize("wall_left", [True, False])
@@ -315,9 +315,9 @@ def test_all_maps_of_an_exam_are_of_its_class_on_one_scale() -> None:
     figure = draw_hanging(views)
     (_, right), (_, left) = sorted(pictures_of(figure), key=lambda one: one[0][0])
     assert orange(right)[120, -40] > 4 * orange(left)[120, 40] > 0
-    said = words(figure)
-    assert "C heterogeneously dense · .45" in said
-    assert "C .30\nits own class: A .50" in said
+    printed = words(figure)
+    assert "C heterogeneously dense · .45" in printed
+    assert "C .30\nits own class: A .50" in printed
     assert "A almost entirely fatty · .70" in words(draw_hanging(views, probabilities=[0.7, 0.1, 0.1, 0.1]))
 
 

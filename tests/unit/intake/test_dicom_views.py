@@ -89,7 +89,7 @@ def test_a_code_that_nobody_knows_is_not_taken_for_a_standard_view() -> None:
 
 
 @pytest.mark.parametrize(
-    ("attributes", "projection", "said"),
+    ("attributes", "projection", "printed"),
     [
         ({"ViewPosition": "MLO", "ImageLaterality": "L"}, "MLO_L", "view from ViewPosition"),
         ({"ViewPosition": "RCC", "FrameLaterality": "R"}, "CC_R", "side from FrameLaterality"),
@@ -101,12 +101,12 @@ def test_a_code_that_nobody_knows_is_not_taken_for_a_standard_view() -> None:
         ({"ViewPosition": "CC"}, None, "view from ViewPosition"),
     ],
 )
-def test_places_that_tell_it(attributes: dict[str, str], projection: str | None, said: str | None) -> None:
+def test_places_that_tell_it(attributes: dict[str, str], projection: str | None, printed: str | None) -> None:
     seen = what_is_shown(shown(**attributes))
     found = Projection.of(seen.view, seen.laterality) if seen.view and seen.laterality else None
     assert found == projection
     assert seen.excluded == ""
-    assert said is None or any(words.startswith(said) for words in seen.notes)
+    assert printed is None or any(words.startswith(printed) for words in seen.notes)
 
 
 def test_contradictions_are_told_one_by_one() -> None:
@@ -149,8 +149,8 @@ def test_both_breasts_in_one_image_are_not_assessed(side: str, excluded: str) ->
     ],
 )
 def test_kinds_of_objects(attributes: dict[str, object], reason: str) -> None:
-    said = why_not_assessed(mammogram(**attributes))
-    assert said == reason if not reason else reason in said
+    printed = why_not_assessed(mammogram(**attributes))
+    assert printed == reason if not reason else reason in printed
 
 
 def test_a_damaged_attribute_is_named() -> None:
@@ -195,7 +195,7 @@ def test_an_orientation_that_says_nothing_is_told(directions: list[str] | None) 
 
 
 @pytest.mark.parametrize(
-    ("attributes", "pitch", "said"),
+    ("attributes", "pitch", "printed"),
     [
         ({"ImagerPixelSpacing": [0.07, 0.07]}, 0.07, "pitch from ImagerPixelSpacing"),
         (
@@ -220,9 +220,9 @@ def test_an_orientation_that_says_nothing_is_told(directions: list[str] | None) 
         ({}, None, "no pixel pitch in the file"),
     ],
 )
-def test_pixel_pitch(attributes: dict[str, object], pitch: float | None, said: str) -> None:
+def test_pixel_pitch(attributes: dict[str, object], pitch: float | None, printed: str) -> None:
     found, words = read_spacing(shown(**attributes))
-    assert words == said
+    assert words == printed
     assert found == (None if pitch is None else pytest.approx((pitch, pitch)))
 
 

@@ -107,12 +107,12 @@ EQUAL_CHANNELS: dict[str, tuple[Callable[[Path], None], tuple[str, ...]]] = {
 
 @pytest.mark.parametrize("name", EQUAL_CHANNELS)
 def test_equal_channels_are_grey_and_that_is_recorded(name: str, tmp_path: Path) -> None:
-    save, said = EQUAL_CHANNELS[name]
+    save, printed = EQUAL_CHANNELS[name]
     path = tmp_path / "a.png"
     save(path)
     pixels, assumed = read_pixels(path)
     np.testing.assert_array_equal(pixels, GREY8)
-    assert assumed == said
+    assert assumed == printed
 
 
 def test_channels_may_differ_by_two_grey_levels_and_no_more(tmp_path: Path) -> None:

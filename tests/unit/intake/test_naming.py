@@ -22,12 +22,12 @@ from densight.vocabulary import PROJECTIONS, DensightError, Projection
 ROOT = Path("in")
 
 
-def told(*names: str) -> list[Entry]:
+def shown(*names: str) -> list[Entry]:
     return read_names([ROOT / name for name in names], ROOT)
 
 
 def exams(*names: str) -> list[str]:
-    return [entry.exam_id for entry in told(*names)]
+    return [entry.exam_id for entry in shown(*names)]
 
 
 @settings(deadline=None)
@@ -62,8 +62,8 @@ def test_only_a_bare_projection_names_its_folder() -> None:
 
 def test_the_file_s_name_comes_before_its_folders_and_the_nearest_folder_first() -> None:
     assert projection_of(Path("MLO_L/P1_CC_R.png")) == (Projection.CC_R, ())
-    said = ("projection taken from the folder's name",)
-    assert projection_of(Path("MLO_L/CC_L/A/1.png")) == (Projection.CC_L, said)
+    printed = ("projection taken from the folder's name",)
+    assert projection_of(Path("MLO_L/CC_L/A/1.png")) == (Projection.CC_L, printed)
     assert projection_of(Path("/nowhere/1.png")) == (None, ())
 
 
@@ -71,26 +71,26 @@ def test_the_file_s_name_comes_before_its_folders_and_the_nearest_folder_first()
 
 
 def test_names_of_the_tutorial_s_form_tell_the_exam_and_the_patient() -> None:
-    entries = told("CC_R/test/D/1302_1_D_CC_R.png", "MLO_L/test/D/1302_1_D_MLO_L.png", "CC_R/test/A/9_1_A_CC_R.png")
+    entries = shown("CC_R/test/D/1302_1_D_CC_R.png", "MLO_L/test/D/1302_1_D_MLO_L.png", "CC_R/test/A/9_1_A_CC_R.png")
     assert [(entry.exam_id, entry.patient_id) for entry in entries] == [("1302", "1302"), ("1302", "1302"), ("9", "9")]
     assert [(entry.density, entry.split) for entry in entries] == [("D", "test"), ("D", "test"), ("A", "test")]
     assert all(entry.assumed == () for entry in entries)
 
 
 def test_an_exam_of_the_tutorial_with_one_projection_twice_is_parted_by_its_number_but_the_patient_is_one() -> None:
-    entries = told("7_1_A_CC_R.png", "7_2_A_CC_R.png", "7_2_A_CC_L.png", "8_1_A_CC_R.png")
+    entries = shown("7_1_A_CC_R.png", "7_2_A_CC_R.png", "7_2_A_CC_L.png", "8_1_A_CC_R.png")
     assert [entry.exam_id for entry in entries] == ["7_1", "7_2", "7_2", "8"]
     assert [entry.patient_id for entry in entries] == ["7", "7", "7", "8"]
 
 
 def test_names_without_their_projection_group_the_images() -> None:
-    entries = told("P1_CC_R.png", "P1_CC_L.png", "P2_MLO_R.png")
+    entries = shown("P1_CC_R.png", "P1_CC_L.png", "P2_MLO_R.png")
     assert [entry.exam_id for entry in entries] == ["P1", "P1", "P2"]
     assert {entry.assumed for entry in entries} == {("exam and patient taken from the file's name",)}
 
 
 def test_different_projections_in_a_folder_are_one_exam() -> None:
-    entries = told("W1/RCC.png", "W1/LCC.png", "W1/RMLO.png", "W2/scan1_RCC.png", "W2/scan2_LMLO.png")
+    entries = shown("W1/RCC.png", "W1/LCC.png", "W1/RMLO.png", "W2/scan1_RCC.png", "W2/scan2_LMLO.png")
     assert [entry.exam_id for entry in entries] == ["W1"] * 3 + ["W2"] * 2
     assert {entry.assumed for entry in entries} == {("exam and patient taken from the folder's name",)}
 
@@ -101,7 +101,7 @@ def test_a_projection_folder_is_not_an_exam_s() -> None:
 
 
 def test_otherwise_each_image_is_an_exam_of_its_own() -> None:
-    entries = told("one_CC_R.png", "two_CC_R.png")
+    entries = shown("one_CC_R.png", "two_CC_R.png")
     assert [entry.exam_id for entry in entries] == ["one_CC_R", "two_CC_R"]
     assert {entry.assumed for entry in entries} == {("each image taken as a separate exam and patient",)}
 
@@ -111,7 +111,7 @@ def test_images_of_different_classes_are_not_one_exam() -> None:
 
 
 def test_the_same_names_in_several_folders_are_different_patients() -> None:
-    entries = told("W1/a_CC_R.png", "W1/a_CC_L.png", "W2/a_CC_R.png", "W2/a_CC_L.png")
+    entries = shown("W1/a_CC_R.png", "W1/a_CC_L.png", "W2/a_CC_R.png", "W2/a_CC_L.png")
     assert [entry.exam_id for entry in entries] == ["W1_a", "W1_a", "W2_a", "W2_a"]
     assert [entry.patient_id for entry in entries] == ["W1", "W1", "W2", "W2"]
     assert "other folders hold the same file names" in entries[0].assumed[-1]
@@ -134,17 +134,17 @@ names = st.lists(
 @settings(deadline=None)
 @given(names, st.randoms(use_true_random=False))
 def test_what_names_tell_does_not_depend_on_their_order(listed: list[str], order: object) -> None:
-    straight = {entry.path: entry for entry in told(*listed)}
+    straight = {entry.path: entry for entry in shown(*listed)}
     shuffled = list(listed)
     order.shuffle(shuffled)  # type: ignore[attr-defined]
-    assert {entry.path: entry for entry in told(*shuffled)} == straight
+    assert {entry.path: entry for entry in shown(*shuffled)} == straight
     assert all(entry.exam_id and entry.patient_id for entry in straight.values())
 
 
 @settings(deadline=None)
 @given(names)
 def test_an_exam_is_of_one_patient_and_has_no_projection_twice(listed: list[str]) -> None:
-    entries = told(*listed)
+    entries = shown(*listed)
     by_exam: dict[str, list[Entry]] = {}
     for entry in entries:
         by_exam.setdefault(entry.exam_id, []).append(entry)

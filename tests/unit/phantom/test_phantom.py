@@ -131,13 +131,13 @@ def test_right_and_left_are_alike_but_not_the_same() -> None:
     def correlation(one: np.ndarray, other: np.ndarray) -> float:
         return float(np.corrcoef(one.ravel(), other.ravel())[0, 1])
 
-    alike, strangers = [], []
+    alike, others = [], []
     exams = [densight.phantom.exam(seed=seed, density="C", shape=(128, 104)) for seed in range(20, 26)]
     for exam, next_exam in zip(exams, exams[1:] + exams[:1], strict=True):
         right, left = (exam.truth.images[p].glandular for p in (Projection.CC_R, Projection.CC_L))
         alike.append(correlation(right[:, ::-1], left))
-        strangers.append(correlation(right[:, ::-1], next_exam.truth.images[Projection.CC_L].glandular))
-    assert np.mean(alike) > np.mean(strangers) + 0.05
+        others.append(correlation(right[:, ::-1], next_exam.truth.images[Projection.CC_L].glandular))
+    assert np.mean(alike) > np.mean(others) + 0.05
     assert max(alike) < 0.99
 
 

@@ -205,7 +205,9 @@ def test_the_default_sets_any_breast_upright(rows: int, columns: int, wall: str)
     prepared = prepare(Mammogram(np.ascontiguousarray(turned[wall])), DEFAULT)
     assert np.abs(prepared.image - upright.image).mean() < 0.01
     np.testing.assert_allclose(prepared.geometry.box, upright.geometry.box, atol=2)
-    assert any(f"the chest wall {'is' if wall == 'left' else 'was'} at the {wall}" in said for said in prepared.done)
+    assert any(
+        f"the chest wall {'is' if wall == 'left' else 'was'} at the {wall}" in printed for printed in prepared.done
+    )
 
 
 @pytest.mark.parametrize("corner", [(0, 0), (0, -1), (-1, 0), (-1, -1)])
@@ -321,8 +323,8 @@ def test_the_channels_of_preset_breast_are_grey_values_ranks_and_the_breast() ->
 
 def test_another_picture_of_a_breast_is_framed_by_the_first(films: list[Mammogram]) -> None:
     film = films[0]
-    painted = film.pixels // 2
-    other = frame(Mammogram(painted, film.projection), BREAST, like=film)
+    coloured = film.pixels // 2
+    other = frame(Mammogram(coloured, film.projection), BREAST, like=film)
     first = frame(film, BREAST)
     assert other.geometry == first.geometry
     assert other.image.max() < 0.6

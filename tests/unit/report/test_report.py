@@ -110,9 +110,9 @@ def facts(**more: Any) -> dict[str, Any]:
     }
     model = {"name": "starter", "sha256": "ab" * 32, "network": "mobilenetv2-050", "preparation": "default, 384×256"}
     model |= {"projections": ["CC_R", "CC_L"], "licence": "not stated", "training": training}
-    said = {"densight": "0.1.0", "command": "explain", "input": "a folder", "split": "test", "device": "cpu"}
-    said |= {"methods": ["grad-cam"], "classes": list(BIRADS), "models": [model]}
-    return said | {"started": "2026-01-02T03:04:05+00:00", "finished": "2026-01-02T03:09:05+00:00"} | more
+    printed = {"densight": "0.1.0", "command": "explain", "input": "a folder", "split": "test", "device": "cpu"}
+    printed |= {"methods": ["grad-cam"], "classes": list(BIRADS), "models": [model]}
+    return printed | {"started": "2026-01-02T03:04:05+00:00", "finished": "2026-01-02T03:09:05+00:00"} | more
 
 
 def make_run(folder: Path, images: pd.DataFrame, classes: tuple[str, ...] = BIRADS, **more: Any) -> Path:
@@ -180,7 +180,7 @@ def test_a_run_with_everything_becomes_one_page(tmp_path: Path) -> None:
     assert path == run / "report.html"
     page = Page(path)
     check_self_contained(page)
-    for said in (
+    for printed in (
         "5 exams, 20 images, test split · model starter · Grad-CAM · 2026-01-02, 03:09 UTC",
         "Research software, not a medical device",
         "C heterogeneously dense",
@@ -195,7 +195,7 @@ def test_a_run_with_everything_becomes_one_page(tmp_path: Path) -> None:
         "Scapicchio, F. Lizzi, M. E. Fantacci",
         "Selvaraju",
     ):
-        assert said in page.text
+        assert printed in page.text
     for exam in range(5):
         assert f"E{exam:03} patient P{exam:03}" in page.text
         for projection in PROJECTIONS:
@@ -284,8 +284,8 @@ def test_what_was_asked_beside_the_figures_is_shown(tmp_path: Path) -> None:
     )
     readings, catalogue = tmp_path / "readings.csv", tmp_path / "catalogue.csv"
     exams = images.drop_duplicates("exam_id")
-    told = {"R1": exams["density"], "R2": exams["density"].shift(1, fill_value="A")}
-    pd.DataFrame({"exam_id": exams["exam_id"], **told}).to_csv(readings, index=False)
+    shown = {"R1": exams["density"], "R2": exams["density"].shift(1, fill_value="A")}
+    pd.DataFrame({"exam_id": exams["exam_id"], **shown}).to_csv(readings, index=False)
     known = images[["path", "patient_id", "exam_id", "laterality", "view", "density"]]
     months = [f"2025-{1 + row // 4 % 3:02}" for row in range(160)]
     known.assign(split="test", vendor=["X", "Y"] * 80, month=months).to_csv(catalogue, index=False)
@@ -297,7 +297,7 @@ def test_what_was_asked_beside_the_figures_is_shown(tmp_path: Path) -> None:
     save_plots(figures, run)
     page = Page(write_report(run))
     check_self_contained(page)
-    for said in (
+    for printed in (
         "By vendor",
         "several",
         "Over month",
@@ -312,7 +312,7 @@ def test_what_was_asked_beside_the_figures_is_shown(tmp_path: Path) -> None:
         "0.9 of each class",
         "On 40 exams read by all",
     ):
-        assert said in page.text, said
+        assert printed in page.text, printed
     assert {"Control chart over month", "Accuracy and κ by vendor"} <= {one["alt"] for one in page.all("img")}
 
 

@@ -77,7 +77,7 @@ def make_grad_cam_plus_plus(inputs: MethodInput, targets: Sequence[int]) -> Maps
 def make_eigen_cam(inputs: MethodInput, targets: Sequence[int]) -> Maps:
     """Eigen-CAM: the activations along their first singular vector; the same map for all targets.
 
-    The sign, which the decomposition leaves open, is that in which the map's sum is positive.
+    The sign, which the decomposition does not determine, is that in which the map's sum is positive.
     """
     at = inputs.layer_output()
     channels = at.activations[0].flatten(1)

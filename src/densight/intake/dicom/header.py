@@ -40,7 +40,7 @@ _MACROS = (
 
 
 def read_header(path: Path) -> FileDataset:
-    """All that a file says but for its pixels.
+    """All that a file says except for its pixels.
 
     Raises
     ------

@@ -105,7 +105,7 @@ def exam_day(path: Path) -> date | None:
 
 
 def conceal_path(path: Path, root: Path, dataset: Dataset) -> Path:
-    """The path without what tells who the patient is: parts below the root that hold names, ids, dates or UIDs.
+    """The path without what identifies the patient: parts below the root that hold names, ids, dates or UIDs.
 
     Examples
     --------
@@ -121,14 +121,14 @@ def conceal_path(path: Path, root: Path, dataset: Dataset) -> Path:
 
 
 def shown_name(path: Path) -> str:
-    """A file's name as it may be shown: concealed where it tells who the patient is."""
+    """A file's name as it may be shown: concealed where it identifies the patient."""
     if not is_dicom(path):
         return path.name
     return conceal_path(path, path.parent, read_header(path)).name
 
 
 def identifying(dataset: Dataset) -> Iterator[str]:
-    """Everything in a file that tells who the patient is, without spaces and in capitals."""
+    """Everything in a file that identifies the patient, without spaces and in capitals."""
     for keyword in _NAMES:
         for value in words(dataset, keyword):
             yield from (_plain(word) for word in re.split(r"[\^=\s]", value) if len(word) > 2)

@@ -56,7 +56,7 @@ def why_not_assessed(dataset: Dataset) -> str:
     Raises
     ------
     DensightError
-        If it has no SOPClassUID, or an attribute that tells is damaged.
+        If it has no SOPClassUID, or an attribute that decides is damaged.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Which images of DICOM files are assessed: one a projection and exam, by a stated rule; and what the others are."""
+"""Which images of DICOM files are assessed: one per projection and exam, by a stated rule; and what the others are."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _PREFERRED = (
     ("a whole view", is_partial),
     ("no synthetic image", is_synthetic),
 )
-"""What the chosen image of a projection is, and what tells that one is not, the more important first."""
+"""What the chosen image of a projection is, and why another is not, the more important first."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def list_dicom(
     ----------
     paths : sequence of Path
     root : Path
-        Below it, parts of paths that tell who a patient is are concealed.
+        Below it, parts of paths that identify a patient are concealed.
     label_of : callable, optional
         Gives the reference label and the split of a file.
     """

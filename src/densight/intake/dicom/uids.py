@@ -1,4 +1,4 @@
-"""UIDs that are the same for the same words, so that what is made again replaces what was made before."""
+"""UIDs that are the same for the same words, so that an object that is written again replaces the earlier one."""
 
 from __future__ import annotations
 

@@ -134,10 +134,10 @@ class _Claim:
 
 
 def what_is_shown(dataset: Dataset) -> Shown:
-    """Read a file's view and laterality, from the most to the least reliable place that tells them.
+    """Read a file's view and laterality, from the most to the least reliable attribute that has them.
 
     The view: ViewCodeSequence with its modifiers, ViewPosition, descriptions in words. The laterality: ImageLaterality,
-    FrameLaterality, Laterality, descriptions in words. The first place that tells it counts; those that say otherwise
+    FrameLaterality, Laterality, descriptions in words. The first place that has it counts; those that say otherwise
     are reported in ``notes``.
 
     Parameters
