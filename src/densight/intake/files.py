@@ -134,7 +134,7 @@ def is_there(path: Path) -> bool:
 
 
 def stamp(path: Path) -> list[int]:
-    """The stamp that shows a change of a file: its size in bytes and its time in ns, or its checksum in a zip archive."""
+    """The stamp that shows a change of a file: its size in bytes and time in ns, or its checksum in a zip archive."""
     try:
         real = real_path(path)
         archive = _archive_of(real)

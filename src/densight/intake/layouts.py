@@ -84,8 +84,8 @@ def index(
         A folder with a ``catalogue.csv`` or ``catalogue.parquet``; images that it does not list are left out.
     ``loose``
         Any other folder whose files' or folders' names contain the projection, and DICOM files, which state it
-        themselves (see `densight.intake.dicom.listing.list_dicom`), or a zip archive of such. A folder named as a class labels
-        what lies in it; otherwise the images have no label. See `read_names` for exams and patients.
+        themselves (see `densight.intake.dicom.listing.list_dicom`), or a zip archive of such. A folder named as a class
+        labels what lies in it; otherwise the images have no label. See `read_names` for exams and patients.
 
     Files that are no images by their suffix and hidden ones are not looked at (see `find_images`). Where no image has
     a split, the labelled patients are split; see `split_by_patient`. Of a published data set that has training and test
