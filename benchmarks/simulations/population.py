@@ -25,8 +25,8 @@ ERROR, SHARED = 0.45, 0.5
 class Sample:
     """Exams: true class, probabilities by classifier, whose they are."""
 
-    truth: Integers
-    said: list[Floats]
+    y_true: Integers
+    y_prob: list[Floats]
     patients: list[str]
 
 
@@ -39,8 +39,8 @@ def draw(
     women = int(owner[-1]) + 1
     # The exam's density has unit variance, so that the cuts give the mix whatever is the woman's part of it.
     density = np.sqrt(0.8) * generator.normal(size=women)[owner] + np.sqrt(0.2) * generator.normal(size=exams)
-    said = [_say(density, owner, women, error, generator) for error in errors]
-    return Sample(np.searchsorted(CUTS, density), said, [f"{one:07}" for one in owner])
+    y_prob = [_say(density, owner, women, error, generator) for error in errors]
+    return Sample(np.searchsorted(CUTS, density), y_prob, [f"{one:07}" for one in owner])
 
 
 def _say(density: Floats, owner: Integers, women: int, error: float, generator: np.random.Generator) -> Floats:
