@@ -31,22 +31,22 @@ def main(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     ours: dict[tuple[str, str], float] = {}
     frames = []
-    for number, (name, (truth, y_prob)) in enumerate(TABLES.items()):
-        other = np.random.default_rng(number).dirichlet(np.ones(K), len(truth)) + np.eye(K)[truth] / 2
+    for number, (name, (y_true, y_prob)) in enumerate(TABLES.items()):
+        other = np.random.default_rng(number).dirichlet(np.ones(K), len(y_true)) + np.eye(K)[y_true] / 2
         y_pred = y_prob.argmax(axis=1)
         columns = {f"p{k}": y_prob[:, k] for k in range(K)} | {f"q{k}": other[:, k] for k in range(K)}
-        known = {"table": name, "truth": truth, "told": y_pred, "other": other.argmax(axis=1)}
+        known = {"table": name, "truth": y_true, "told": y_pred, "other": other.argmax(axis=1)}
         frames.append(pd.DataFrame(known | columns))
-        groups = np.arange(len(truth))
-        merit = measure(truth, y_pred, groups.astype(str).tolist(), K, probabilities=y_prob, dense_from=DENSE)
+        groups = np.arange(len(y_true))
+        merit = measure(y_true, y_pred, groups.astype(str).tolist(), K, probabilities=y_prob, dense_from=DENSE)
         ours |= {(name, figure): estimate.value for figure, estimate in merit.estimates.items()}
         for kind in ("exact", "wilson"):
             low, high = merit["accuracy"].intervals[kind]
             ours |= {(name, f"{kind}_low"): low, (name, f"{kind}_high"): high}
-        ours[name, "mcnemar_p"] = mcnemar(y_pred == truth, other.argmax(axis=1) == truth, groups).p
-        if 0 < (truth >= DENSE).sum() < len(truth) and len(truth) > 10:
+        ours[name, "mcnemar_p"] = mcnemar(y_pred == y_true, other.argmax(axis=1) == y_true, groups).p
+        if 0 < (y_true >= DENSE).sum() < len(y_true) and len(y_true) > 10:
             scores = (y_prob[:, DENSE:].sum(axis=1), other[:, DENSE:].sum(axis=1))
-            ours[name, "delong_p"] = delong(truth >= DENSE, *scores, groups).p
+            ours[name, "delong_p"] = delong(y_true >= DENSE, *scores, groups).p
     pd.concat(frames).to_csv(folder / "cases.csv", index=False)
     subprocess.run(["Rscript", Path(__file__).with_suffix(".R"), folder], check=True)
     apart: dict[str, list[float]] = defaultdict(list)

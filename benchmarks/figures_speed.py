@@ -29,13 +29,13 @@ def main() -> None:
     given = options.parse_args()
     given.folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(0)
-    truth = rng.choice(4, given.exams, p=[0.1, 0.4, 0.4, 0.1])
+    y_true = rng.choice(4, given.exams, p=[0.1, 0.4, 0.4, 0.1])
     y_prob = []
     for name in NAMES:
-        logits = np.eye(4)[truth] * 2 + rng.normal(size=(given.exams, 4))
+        logits = np.eye(4)[y_true] * 2 + rng.normal(size=(given.exams, 4))
         y_prob.append(np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True))
         np.savetxt(given.folder / f"predictions_{name}.txt", y_prob[-1], fmt="%.9f")
-    labels = pd.DataFrame({"density": np.array(list("ABCD"))[truth]})
+    labels = pd.DataFrame({"density": np.array(list("ABCD"))[y_true]})
     labels.to_csv(given.folder / "labels.csv", index=False)
     fused = np.mean(y_prob, axis=0)
     labels.assign(**{f"p_{label}": fused[:, k] for k, label in enumerate("ABCD")}).to_csv(

@@ -58,7 +58,7 @@ def _blocks(samples: int, size: int = 50) -> list[range]:
 def _figures(seed: int, n: int, clustered: bool) -> dict[str, float]:
     sample = draw(np.random.default_rng(seed), n, clustered=clustered)
     merit = measure(
-        sample.truth, sample.y_prob[0].argmax(axis=1), sample.patients, 4, probabilities=sample.y_prob[0], dense_from=2
+        sample.y_true, sample.y_prob[0].argmax(axis=1), sample.patients, 4, probabilities=sample.y_prob[0], dense_from=2
     )
     return {name: one.value for name, one in merit.estimates.items()}
 
@@ -69,7 +69,7 @@ def _cover(seeds: range, n: int, clustered: bool, truth: dict[str, float]) -> di
     for seed in seeds:
         sample = draw(np.random.default_rng([seed, n, int(clustered)]), n, clustered=clustered)
         y_prob = sample.y_prob[0]
-        merit = measure(sample.truth, y_prob.argmax(axis=1), sample.patients, 4, probabilities=y_prob, dense_from=2)
+        merit = measure(sample.y_true, y_prob.argmax(axis=1), sample.patients, 4, probabilities=y_prob, dense_from=2)
         for name, one in merit.estimates.items():
             chosen = {"chosen": one.interval} if one.interval else {}
             for kind, (low, high) in (one.intervals | chosen).items():

@@ -25,7 +25,7 @@ ERROR, SHARED = 0.45, 0.5
 class Sample:
     """Exams: true class, probabilities by classifier, whose they are."""
 
-    truth: Integers
+    y_true: Integers
     y_prob: list[Floats]
     patients: list[str]
 

@@ -64,7 +64,7 @@ def _reject(seeds: range, n: int, clustered: bool) -> tuple[Counter[str], Counte
             np.random.default_rng([seed, n, 7, int(clustered)]), n, clustered=clustered, errors=(ERROR, ERROR)
         )
         one, other = (
-            Cases.of(sample.truth, y_prob.argmax(axis=1), sample.patients, 4, y_prob) for y_prob in sample.y_prob
+            Cases.of(sample.y_true, y_prob.argmax(axis=1), sample.patients, 4, y_prob) for y_prob in sample.y_prob
         )
         differences, tests = compare_cases(one, other, 2, COMPARED)
         values = {name: test.p for name, test in tests.items()} | {
@@ -89,14 +89,14 @@ def _hold(seeds: range, n: int, clustered: bool) -> list[dict[str, float]]:
         row = {}
         for coverage in COVERAGES:
             for by_class in (False, True):
-                fitted = fit_sets(sample.y_prob[0], sample.truth, sample.patients, coverage, by_class=by_class)
+                fitted = fit_sets(sample.y_prob[0], sample.y_true, sample.patients, coverage, by_class=by_class)
                 sets = fitted.of(others.y_prob[0])
-                held = sets[np.arange(OTHERS), others.truth]
+                held = sets[np.arange(OTHERS), others.y_true]
                 kind = f"{coverage} {'by class' if by_class else 'all'}"
                 row[kind] = float(held.mean())
                 row[f"{kind} size"] = float(sets.sum(axis=1).mean())
                 for place, label in enumerate("ABCD"):
-                    row[f"{kind} {label}"] = float(held[others.truth == place].mean())
+                    row[f"{kind} {label}"] = float(held[others.y_true == place].mean())
         rows.append(row)
     return rows
 

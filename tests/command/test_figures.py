@@ -163,13 +163,13 @@ class TestMerit:
 
     @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=30))
     def test_equal_to_scikit_learn(self, pairs: list[tuple[int, int]]) -> None:
-        truth, shown = map(list, zip(*pairs, strict=True))
-        confusion = confusion_matrix(truth, shown, 4)
+        y_true, y_pred = map(list, zip(*pairs, strict=True))
+        confusion = confusion_matrix(y_true, y_pred, 4)
         options = {"average": "macro", "zero_division": 0}
-        assert accuracy(confusion) == pytest.approx(sklearn.metrics.accuracy_score(truth, shown))
-        assert macro_recall(confusion) == pytest.approx(sklearn.metrics.recall_score(truth, shown, **options))
-        assert macro_precision(confusion) == pytest.approx(sklearn.metrics.precision_score(truth, shown, **options))
-        recalls = sklearn.metrics.recall_score(truth, shown, labels=range(4), average=None, zero_division=np.nan)
+        assert accuracy(confusion) == pytest.approx(sklearn.metrics.accuracy_score(y_true, y_pred))
+        assert macro_recall(confusion) == pytest.approx(sklearn.metrics.recall_score(y_true, y_pred, **options))
+        assert macro_precision(confusion) == pytest.approx(sklearn.metrics.precision_score(y_true, y_pred, **options))
+        recalls = sklearn.metrics.recall_score(y_true, y_pred, labels=range(4), average=None, zero_division=np.nan)
         assert recall_per_class(confusion) == pytest.approx(recalls, nan_ok=True)
         assert balanced_accuracy(confusion) == pytest.approx(np.nanmean(recalls))
 
@@ -182,11 +182,11 @@ class TestMerit:
         assert np.array_equal(figure(stack), alone, equal_nan=True)  # type: ignore[operator]
 
     @pytest.mark.parametrize(
-        ("truth", "shown"), [([], []), ([0, 1], [0]), ([0, 4], [0, 0]), ([0, -1], [0, 0]), ([0.0, 1.0], [0, 1])]
+        ("y_true", "y_pred"), [([], []), ([0, 1], [0]), ([0, 4], [0, 0]), ([0, -1], [0, 0]), ([0.0, 1.0], [0, 1])]
     )
-    def test_anything_but_class_indices_is_refused(self, truth: list[int], shown: list[int]) -> None:
+    def test_anything_but_class_indices_is_refused(self, y_true: list[int], y_pred: list[int]) -> None:
         with pytest.raises(DensightError, match=r"true and predicted classes|class indices are integers from 0 to 3"):
-            confusion_matrix(truth, shown, 4)
+            confusion_matrix(y_true, y_pred, 4)
 
     def test_every_row_needs_its_patient(self) -> None:
         with pytest.raises(DensightError, match="2 rows but 1 patients"):
@@ -223,10 +223,10 @@ class TestIntervals:
 
     def test_repeating_a_patients_rows_adds_no_certainty(self) -> None:
         rng = np.random.default_rng(3)
-        truth, shown = rng.integers(0, 3, size=(2, 40))
+        y_true, y_pred = rng.integers(0, 3, size=(2, 40))
         patients = [f"{i:02}" for i in range(40)]
-        once = measure(truth, shown, patients, 3)
-        thrice = measure(np.tile(truth, 3), np.tile(shown, 3), patients * 3, 3)
+        once = measure(y_true, y_pred, patients, 3)
+        thrice = measure(np.tile(y_true, 3), np.tile(y_pred, 3), patients * 3, 3)
         assert (once["accuracy"].method, thrice["accuracy"].method) == ("wilson", "bca")
         assert (thrice.n, thrice.patients) == (120, 40)
         assert thrice["macro_recall"].interval == pytest.approx(once["macro_recall"].interval)
@@ -238,10 +238,10 @@ class TestIntervals:
 
     def test_the_order_of_rows_does_not_matter(self) -> None:
         rng = np.random.default_rng(4)
-        truth, shown, owner = rng.integers(0, 3, size=(3, 30))
+        y_true, y_pred, groups = rng.integers(0, 3, size=(3, 30))
         order = rng.permutation(30)
-        one = measure(truth, shown, owner.astype(str).tolist(), 3)
-        assert measure(truth[order], shown[order], owner[order].astype(str).tolist(), 3) == one
+        one = measure(y_true, y_pred, groups.astype(str).tolist(), 3)
+        assert measure(y_true[order], y_pred[order], groups[order].astype(str).tolist(), 3) == one
 
     def test_a_single_patient_leaves_nothing_to_resample(self) -> None:
         merit = measure([0, 1], [0, 0], ["a", "a"], 2)
@@ -363,11 +363,11 @@ class TestPredictionFiles:
 def assessed(rows: list[tuple[str, str, str, str]]) -> pd.DataFrame:
     """Images of (exam, projection, density, predicted), each sure of its prediction."""
     table = []
-    for number, (exam, projection, density, shown) in enumerate(rows):
+    for number, (exam, projection, density, y_pred) in enumerate(rows):
         view, side = projection.split("_")
         known = {"path": f"{number}.png", "patient_id": exam, "exam_id": exam, "laterality": side, "view": view}
-        sure = {f"p_{label}": 0.7 if label == shown else 0.1 for label in "ABCD"}
-        after = {"predicted": shown, "percent_density": None, "preparation": "", "warnings": "", "model": "m"}
+        sure = {f"p_{label}": 0.7 if label == y_pred else 0.1 for label in "ABCD"}
+        after = {"predicted": y_pred, "percent_density": None, "preparation": "", "warnings": "", "model": "m"}
         table.append(known | {"density": density} | sure | after)
     return pd.DataFrame(table)
 

@@ -37,11 +37,11 @@ def command(*words: str | Path) -> str:
 def write_table(path: Path, exams: int = 60, seed: int = 0, shift: float = 0.0, **columns: object) -> Path:
     """A table of exams, one a patient, told a little wrong."""
     rng = np.random.default_rng(seed)
-    truth = np.random.default_rng(100).choice(4, exams, p=[0.2, 0.3, 0.3, 0.2])
-    logits = -((truth[:, None] + shift + rng.normal(0, 0.6, (exams, 1)) - np.arange(4)) ** 2)
+    y_true = np.random.default_rng(100).choice(4, exams, p=[0.2, 0.3, 0.3, 0.2])
+    logits = -((y_true[:, None] + shift + rng.normal(0, 0.6, (exams, 1)) - np.arange(4)) ** 2)
     y_prob = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     table = pd.DataFrame({"patient_id": [f"P{i}" for i in range(exams)], "exam_id": [f"E{i}" for i in range(exams)]})
-    table["density"] = [BIRADS[k] for k in truth]
+    table["density"] = [BIRADS[k] for k in y_true]
     table[["p_A", "p_B", "p_C", "p_D"]] = y_prob
     table.assign(**columns).to_csv(path, index=False)
     return path
@@ -134,9 +134,9 @@ class TestReaders:
 
     def test_a_model_that_is_a_copy_of_the_readers_is_one_of_them(self, tmp_path: Path) -> None:
         rng = np.random.default_rng(0)
-        truth = rng.integers(4, size=200)
-        y_pred = [np.clip(truth + rng.choice([-1, 0, 0, 0, 1], 200), 0, 3) for _ in range(4)]
-        words = [[BIRADS[k] for k in one] for one in y_pred]
+        y_true = rng.integers(4, size=200)
+        ratings = [np.clip(y_true + rng.choice([-1, 0, 0, 0, 1], 200), 0, 3) for _ in range(4)]
+        words = [[BIRADS[k] for k in one] for one in ratings]
         ids = [str(i) for i in range(200)]
         exams = pd.DataFrame({"patient_id": ids, "exam_id": ids, "predicted": words[0]})
         readings = pd.DataFrame({"patient_id": ids, "exam_id": ids, "R1": words[1], "R2": words[2], "R3": words[3]})
@@ -144,7 +144,7 @@ class TestReaders:
         assert found.difference is not None
         assert found.difference.interval is not None
         assert found.difference.interval[0] < 0 < found.difference.interval[1]
-        kappas = [cohen_kappa(pd.crosstab(y_pred[i], y_pred[j]), "quadratic") for i, j in ((1, 2), (1, 3), (2, 3))]
+        kappas = [cohen_kappa(pd.crosstab(ratings[i], ratings[j]), "quadratic") for i, j in ((1, 2), (1, 3), (2, 3))]
         assert found.among_readers is not None
         assert found.among_readers.value == pytest.approx(np.mean(kappas))
 
@@ -295,12 +295,12 @@ class TestTutorial:
         labels.to_csv(files[1], index=False)
         (tmp_path / "other").mkdir()
         (tmp_path / "other" / files[0][0].name).write_bytes(files[0][0].read_bytes())
-        y_pred = labels["density"].tolist()
-        pd.DataFrame({"exam_id": range(1, 129), "R1": y_pred, "R2": [*y_pred[1:], "D"]}).to_csv(
+        densities = labels["density"].tolist()
+        pd.DataFrame({"exam_id": range(1, 129), "R1": densities, "R2": [*densities[1:], "D"]}).to_csv(
             tmp_path / "r.csv", index=False
         )
         write_table(tmp_path / "later.csv", exams=50)
-        y_prob = command(
+        output = command(
             *("figures", *files[0], "--labels", files[1], "-o", tmp_path / "out", "--by", "vendor", "--over", "month"),
             *("--against", tmp_path / "other", "--against", tmp_path / "later.csv", "--readers", tmp_path / "r.csv"),
             *("--at", "0.4", "--coverage", "0.95"),
@@ -319,7 +319,7 @@ class TestTutorial:
             "Exam, rules of fusion",
             "temperature",
         ):
-            assert words in y_prob, words
+            assert words in output, words
         written = json.loads((tmp_path / "out" / "figures.json").read_text())
         assert [point["threshold"] for point in written["levels"]["exam"]["dense"]["points"]] == [0.4, 0.5]
         for name in ("fusions", "scalings", "sets", "risk", "against", "drift", "readers", "groups", "over"):
@@ -354,8 +354,8 @@ class TestBadInput:
 
     def test_classes_alone_are_enough(self, tmp_path: Path) -> None:
         (tmp_path / "t.csv").write_text("exam_id,density,predicted\n1,A,A\n2,A,B\n3,C,C\n4,,C\n")
-        y_prob = command("figures", tmp_path / "t.csv", "-o", tmp_path / "out")
-        assert "exam: 1 of 4 without a reference density, left out" in y_prob
+        output = command("figures", tmp_path / "t.csv", "-o", tmp_path / "out")
+        assert "exam: 1 of 4 without a reference density, left out" in output
         exam = json.loads((tmp_path / "out" / "figures.json").read_text())["levels"]["exam"]
         assert exam["accuracy"]["value"] == pytest.approx(2 / 3)
         assert "macro_auc" not in exam

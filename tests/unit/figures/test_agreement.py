@@ -39,21 +39,21 @@ def test_one_class_alone_has_no_kappa() -> None:
 
 @given(PAIRS, st.sampled_from(["none", "linear", "quadratic"]))
 def test_equal_to_scikit_learn(pairs: list[tuple[int, int]], weights: str) -> None:
-    truth, y_pred = zip(*pairs, strict=True)
-    ours = cohen_kappa(confusion_matrix(truth, y_pred, 4), weights).item()
-    if len({*truth, *y_pred}) == 1:
+    y_true, y_pred = zip(*pairs, strict=True)
+    ours = cohen_kappa(confusion_matrix(y_true, y_pred, 4), weights).item()
+    if len({*y_true, *y_pred}) == 1:
         assert np.isnan(ours)
     else:
         theirs = sklearn.metrics.cohen_kappa_score(
-            truth, y_pred, labels=[0, 1, 2, 3], weights=None if weights == "none" else weights
+            y_true, y_pred, labels=[0, 1, 2, 3], weights=None if weights == "none" else weights
         )
         assert ours == pytest.approx(theirs)
 
 
 def test_the_interval_holds_the_value_and_is_wider_where_one_patient_has_many_images() -> None:
-    truth, y_pred = [0, 1, 2, 3] * 10, [0, 1, 2, 2, 1, 1, 2, 3] * 5
-    alone = measure(truth, y_pred, [str(row) for row in range(40)], 4)["kappa_linear"]
-    shared = measure(truth, y_pred, [str(row // 8 + 10 * (y_pred[row] == truth[row])) for row in range(40)], 4)[
+    y_true, y_pred = [0, 1, 2, 3] * 10, [0, 1, 2, 2, 1, 1, 2, 3] * 5
+    alone = measure(y_true, y_pred, [str(row) for row in range(40)], 4)["kappa_linear"]
+    shared = measure(y_true, y_pred, [str(row // 8 + 10 * (y_pred[row] == y_true[row])) for row in range(40)], 4)[
         "kappa_linear"
     ]
     widths = []

@@ -26,16 +26,15 @@ def random_table(seed: int) -> Table:
     """Labels and probabilities; of every third table the probabilities are coarse, so that many are equal."""
     rng = np.random.default_rng(seed)
     n = int(rng.integers(12, 90))
-    truth = rng.choice(K, n, p=[0.1, 0.4, 0.4, 0.1])
-    logits = np.eye(K)[truth] * rng.uniform(0, 3) + rng.normal(size=(n, K))
+    y_true = rng.choice(K, n, p=[0.1, 0.4, 0.4, 0.1])
+    logits = np.eye(K)[y_true] * rng.uniform(0, 3) + rng.normal(size=(n, K))
     y_prob = np.exp(logits)
     y_prob /= y_prob.sum(axis=1, keepdims=True)
     if seed % 3 == 0:
         y_prob = np.round(y_prob * 8)
-        y_prob = (y_prob + (y_prob.sum(axis=1, keepdims=True) == 0)) / (
-            y_prob + (y_prob.sum(axis=1, keepdims=True) == 0)
-        ).sum(axis=1, keepdims=True)
-    return truth, y_prob
+        y_prob = y_prob + (y_prob.sum(axis=1, keepdims=True) == 0)
+        y_prob /= y_prob.sum(axis=1, keepdims=True)
+    return y_true, y_prob
 
 
 def sure(y_pred: list[int]) -> np.ndarray:
@@ -72,25 +71,22 @@ def by_bins(outcomes: np.ndarray, confidences: np.ndarray, edges: np.ndarray, *,
     return total / len(outcomes)
 
 
-def kappa(truth: np.ndarray, y_pred: np.ndarray, weights: str | None) -> float:
-    if len({*truth.tolist(), *y_pred.tolist()}) == 1:
+def kappa(y_true: np.ndarray, y_pred: np.ndarray, weights: str | None) -> float:
+    if len({*y_true.tolist(), *y_pred.tolist()}) == 1:
         return np.nan
-    return float(sklearn.metrics.cohen_kappa_score(truth, y_pred, labels=range(K), weights=weights))
+    return float(sklearn.metrics.cohen_kappa_score(y_true, y_pred, labels=range(K), weights=weights))
 
 
-def macro_auc(truth: np.ndarray, y_prob: np.ndarray) -> float:
-    present = [k for k in range(K) if 0 < (truth == k).sum() < len(truth)]
-    return (
-        float(np.mean([sklearn.metrics.roc_auc_score(truth == k, y_prob[:, k]) for k in present]))
-        if present
-        else np.nan
-    )
+def macro_auc(y_true: np.ndarray, y_prob: np.ndarray) -> float:
+    present = [k for k in range(K) if 0 < (y_true == k).sum() < len(y_true)]
+    areas = [sklearn.metrics.roc_auc_score(y_true == k, y_prob[:, k]) for k in present]
+    return float(np.mean(areas)) if areas else np.nan
 
 
-def ac2(truth: np.ndarray, y_pred: np.ndarray) -> float:
+def ac2(y_true: np.ndarray, y_pred: np.ndarray) -> float:
     weight = [[1 - ((i - j) / (K - 1)) ** 2 for j in range(K)] for i in range(K)]
-    agree = np.mean([weight[a][b] for a, b in zip(truth, y_pred, strict=True)])
-    share = [((truth == k).mean() + (y_pred == k).mean()) / 2 for k in range(K)]
+    agree = np.mean([weight[a][b] for a, b in zip(y_true, y_pred, strict=True)])
+    share = [((y_true == k).mean() + (y_pred == k).mean()) / 2 for k in range(K)]
     chance = sum(map(sum, weight)) / (K * (K - 1)) * sum(p * (1 - p) for p in share)
     return float((agree - chance) / (1 - chance))
 
@@ -101,40 +97,40 @@ def share(values: np.ndarray) -> float:
 
 def score(name: str, average: str) -> Callable[[np.ndarray, np.ndarray, np.ndarray], float]:
     function = getattr(sklearn.metrics, f"{name}_score")
-    return lambda truth, y_prob, y_pred: float(function(truth, y_pred, average=average, zero_division=0))
+    return lambda y_true, y_prob, y_pred: float(function(y_true, y_pred, average=average, zero_division=0))
 
 
 tenths = np.arange(1, 10) / 10
 INDEPENDENT: Mapping[str, Callable[[np.ndarray, np.ndarray, np.ndarray], float]] = {
-    "accuracy": lambda truth, y_prob, y_pred: float(sklearn.metrics.accuracy_score(truth, y_pred)),
-    "balanced_accuracy": lambda truth, y_prob, y_pred: float(sklearn.metrics.balanced_accuracy_score(truth, y_pred)),
+    "accuracy": lambda y_true, y_prob, y_pred: float(sklearn.metrics.accuracy_score(y_true, y_pred)),
+    "balanced_accuracy": lambda y_true, y_prob, y_pred: float(sklearn.metrics.balanced_accuracy_score(y_true, y_pred)),
     "macro_recall": score("recall", "macro"),
     "macro_precision": score("precision", "macro"),
     "macro_f1": score("f1", "macro"),
     "weighted_precision": score("precision", "weighted"),
     "weighted_f1": score("f1", "weighted"),
-    "class_error": lambda truth, y_prob, y_pred: float(sklearn.metrics.mean_absolute_error(truth, y_pred)),
-    "two_apart": lambda truth, y_prob, y_pred: share(abs(truth - y_pred) >= 2),
-    "kappa": lambda truth, y_prob, y_pred: kappa(truth, y_pred, None),
-    "kappa_linear": lambda truth, y_prob, y_pred: kappa(truth, y_pred, "linear"),
-    "kappa_quadratic": lambda truth, y_prob, y_pred: kappa(truth, y_pred, "quadratic"),
-    "ac2": lambda truth, y_prob, y_pred: ac2(truth, y_pred),
-    "macro_auc": lambda truth, y_prob, y_pred: macro_auc(truth, y_prob),
-    "c_index": lambda truth, y_prob, y_pred: by_pairs(truth, y_prob @ np.arange(K)),
-    "dense_accuracy": lambda truth, y_prob, y_pred: share((truth >= DENSE) == (y_pred >= DENSE)),
-    "dense_sensitivity": lambda truth, y_prob, y_pred: share((y_pred >= DENSE)[truth >= DENSE]),
-    "dense_specificity": lambda truth, y_prob, y_pred: share((y_pred < DENSE)[truth < DENSE]),
-    "dense_auc": lambda truth, y_prob, y_pred: by_pairs((truth >= DENSE).astype(int), y_prob[:, DENSE:].sum(axis=1)),
-    "brier": lambda truth, y_prob, y_pred: float(
-        sklearn.metrics.brier_score_loss(truth, y_prob, labels=range(K), scale_by_half=False)
+    "class_error": lambda y_true, y_prob, y_pred: float(sklearn.metrics.mean_absolute_error(y_true, y_pred)),
+    "two_apart": lambda y_true, y_prob, y_pred: share(abs(y_true - y_pred) >= 2),
+    "kappa": lambda y_true, y_prob, y_pred: kappa(y_true, y_pred, None),
+    "kappa_linear": lambda y_true, y_prob, y_pred: kappa(y_true, y_pred, "linear"),
+    "kappa_quadratic": lambda y_true, y_prob, y_pred: kappa(y_true, y_pred, "quadratic"),
+    "ac2": lambda y_true, y_prob, y_pred: ac2(y_true, y_pred),
+    "macro_auc": lambda y_true, y_prob, y_pred: macro_auc(y_true, y_prob),
+    "c_index": lambda y_true, y_prob, y_pred: by_pairs(y_true, y_prob @ np.arange(K)),
+    "dense_accuracy": lambda y_true, y_prob, y_pred: share((y_true >= DENSE) == (y_pred >= DENSE)),
+    "dense_sensitivity": lambda y_true, y_prob, y_pred: share((y_pred >= DENSE)[y_true >= DENSE]),
+    "dense_specificity": lambda y_true, y_prob, y_pred: share((y_pred < DENSE)[y_true < DENSE]),
+    "dense_auc": lambda y_true, y_prob, y_pred: by_pairs((y_true >= DENSE).astype(int), y_prob[:, DENSE:].sum(axis=1)),
+    "brier": lambda y_true, y_prob, y_pred: float(
+        sklearn.metrics.brier_score_loss(y_true, y_prob, labels=range(K), scale_by_half=False)
     ),
-    "log_score": lambda truth, y_prob, y_pred: float(sklearn.metrics.log_loss(truth, y_prob, labels=range(K))),
-    "ece": lambda truth, y_prob, y_pred: by_bins(y_pred == truth, y_prob.max(axis=1), tenths),
-    "ece_adaptive": lambda truth, y_prob, y_pred: by_bins(
-        y_pred == truth, y_prob.max(axis=1), np.unique(np.sort(y_prob.max(axis=1))[_places(len(y_prob))]), upper=True
+    "log_score": lambda y_true, y_prob, y_pred: float(sklearn.metrics.log_loss(y_true, y_prob, labels=range(K))),
+    "ece": lambda y_true, y_prob, y_pred: by_bins(y_pred == y_true, y_prob.max(axis=1), tenths),
+    "ece_adaptive": lambda y_true, y_prob, y_pred: by_bins(
+        y_pred == y_true, y_prob.max(axis=1), np.unique(np.sort(y_prob.max(axis=1))[_places(len(y_prob))]), upper=True
     ),
-    "ece_classwise": lambda truth, y_prob, y_pred: float(
-        np.mean([by_bins(truth == k, y_prob[:, k], tenths) for k in range(K)])
+    "ece_classwise": lambda y_true, y_prob, y_pred: float(
+        np.mean([by_bins(y_true == k, y_prob[:, k], tenths) for k in range(K)])
     ),
 }
 
@@ -148,26 +144,37 @@ def test_every_figure_has_its_independent_computation() -> None:
     assert set(INDEPENDENT) == set(METRICS)
 
 
+def test_the_direction_of_every_metric_leads_from_a_random_to_a_perfect_classification() -> None:
+    y_true, y_prob = random_table(1)
+    patients = [str(i) for i in range(len(y_true))]
+    perfect, random = (
+        measure(y_true, p.argmax(axis=1), patients, K, probabilities=p, dense_from=DENSE)
+        for p in (np.eye(K)[y_true], np.random.default_rng(0).permutation(y_prob))
+    )
+    better = {name: "greater" if perfect[name].value > random[name].value else "less" for name in METRICS}
+    assert better == {name: metric.better for name, metric in METRICS.items()}
+
+
 @pytest.mark.parametrize("name", TABLES)
 def test_figures(name: str) -> None:
-    truth, y_prob = TABLES[name]
+    y_true, y_prob = TABLES[name]
     y_pred = y_prob.argmax(axis=1)
-    merit = measure(truth, y_pred, [str(i) for i in range(len(truth))], K, probabilities=y_prob, dense_from=DENSE)
+    merit = measure(y_true, y_pred, [str(i) for i in range(len(y_true))], K, probabilities=y_prob, dense_from=DENSE)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        expected = {key: value(truth, y_prob, y_pred) for key, value in INDEPENDENT.items()}
+        expected = {key: value(y_true, y_prob, y_pred) for key, value in INDEPENDENT.items()}
     found = {key: estimate.value for key, estimate in merit.estimates.items()}
     assert found == pytest.approx(expected, nan_ok=True, abs=1e-12)
 
 
 @pytest.mark.parametrize("name", TABLES)
 def test_intervals_of_proportions(name: str) -> None:
-    truth, y_prob = TABLES[name]
+    y_true, y_prob = TABLES[name]
     y_pred = y_prob.argmax(axis=1)
-    merit = measure(truth, y_pred, [str(i) for i in range(len(truth))], K, probabilities=y_prob, dense_from=DENSE)
-    pairs = [(merit["accuracy"], (truth == y_pred).sum(), len(truth))]
+    merit = measure(y_true, y_pred, [str(i) for i in range(len(y_true))], K, probabilities=y_prob, dense_from=DENSE)
+    pairs = [(merit["accuracy"], (y_true == y_pred).sum(), len(y_true))]
     pairs += [
-        (one.recall, ((truth == k) & (y_pred == k)).sum(), (truth == k).sum()) for k, one in enumerate(merit.by_class)
+        (one.recall, ((y_true == k) & (y_pred == k)).sum(), (y_true == k).sum()) for k, one in enumerate(merit.by_class)
     ]
     for estimate, successes, n in pairs:
         if not n:
@@ -179,11 +186,11 @@ def test_intervals_of_proportions(name: str) -> None:
 
 @pytest.mark.parametrize("name", TABLES)
 def test_the_brier_scores_parts_add_up_and_uncertainty_is_that_of_the_shares(name: str) -> None:
-    truth, y_prob = TABLES[name]
-    parts = brier_parts(truth, y_prob)
-    score = ((y_prob - np.eye(K)[truth]) ** 2).sum(axis=1).mean()
+    y_true, y_prob = TABLES[name]
+    parts = brier_parts(y_true, y_prob)
+    score = ((y_prob - np.eye(K)[y_true]) ** 2).sum(axis=1).mean()
     assert parts.reliability - parts.resolution + parts.uncertainty == pytest.approx(score, abs=1e-12)
-    shares = np.bincount(truth, minlength=K) / len(truth)
+    shares = np.bincount(y_true, minlength=K) / len(y_true)
     assert parts.uncertainty == pytest.approx(1 - (shares**2).sum())
     # Murphy's resolution of classes in bins, by hand, is what is left without the variation within bins.
     reliability = 0.0
@@ -191,19 +198,19 @@ def test_the_brier_scores_parts_add_up_and_uncertainty_is_that_of_the_shares(nam
         places = np.minimum((y_prob[:, k] * 10).astype(int), 9)
         for place in set(places):
             inside = places == place
-            reliability += inside.sum() * (y_prob[inside, k].mean() - (truth[inside] == k).mean()) ** 2
-    assert parts.reliability == pytest.approx(reliability / len(truth), abs=1e-12)
+            reliability += inside.sum() * (y_prob[inside, k].mean() - (y_true[inside] == k).mean()) ** 2
+    assert parts.reliability == pytest.approx(reliability / len(y_true), abs=1e-12)
 
 
 @pytest.mark.parametrize("seed", range(20))
 def test_mcnemar_and_stuart_maxwell_are_statsmodels(seed: int) -> None:
     rng = np.random.default_rng(seed)
-    truth, one, other = rng.integers(0, K, size=(3, 50))
+    y_true, one, other = rng.integers(0, K, size=(3, 50))
     groups = np.arange(50)
-    right = (one == truth, other == truth)
+    right = (one == y_true, other == y_true)
     counts = [[((right[0] == a) & (right[1] == b)).sum() for b in (True, False)] for a in (True, False)]
     theirs = statsmodels_mcnemar(counts, exact=False, correction=False)
-    ours = mcnemar(one == truth, other == truth, groups)
+    ours = mcnemar(one == y_true, other == y_true, groups)
     assert (ours.statistic, ours.p) == pytest.approx((theirs.statistic, theirs.pvalue))
     square = np.zeros((K, K))
     np.add.at(square, (one, other), 1)
@@ -216,28 +223,28 @@ def test_mcnemar_and_stuart_maxwell_are_statsmodels(seed: int) -> None:
 
 def test_delong_by_the_papers_formula() -> None:
     rng = np.random.default_rng(0)
-    truth = rng.random(40) < 0.4
-    one, other = rng.normal(size=(2, 40)).round(1) + truth
-    found = delong(truth, one, other, np.arange(40))
+    y_true = rng.random(40) < 0.4
+    one, other = rng.normal(size=(2, 40)).round(1) + y_true
+    found = delong(y_true, one, other, np.arange(40))
     matrices = [
-        np.array([[(x > y) + 0.5 * (x == y) for y in scores[~truth]] for x in scores[truth]], dtype=float)
+        np.array([[(x > y) + 0.5 * (x == y) for y in scores[~y_true]] for x in scores[y_true]], dtype=float)
         for scores in (one, other)
     ]
     of_positive = np.cov(np.stack([matrix.mean(axis=1) for matrix in matrices]))
     of_negative = np.cov(np.stack([matrix.mean(axis=0) for matrix in matrices]))
-    covariance = of_positive / truth.sum() + of_negative / (~truth).sum()
+    covariance = of_positive / y_true.sum() + of_negative / (~y_true).sum()
     assert np.array(found.covariance) == pytest.approx(covariance)
     assert found.areas == pytest.approx([matrix.mean() for matrix in matrices])
 
 
 def test_patients_with_every_exam_twice_are_tested_as_if_they_had_it_once() -> None:
     rng = np.random.default_rng(1)
-    truth, one, other = rng.integers(0, K, size=(3, 40))
+    y_true, one, other = rng.integers(0, K, size=(3, 40))
     groups, twice = np.arange(40), np.arange(80) % 40
     for test in (
-        lambda copies, of: mcnemar(np.tile(one == truth, copies), np.tile(other == truth, copies), of).p,
+        lambda copies, of: mcnemar(np.tile(one == y_true, copies), np.tile(other == y_true, copies), of).p,
         lambda copies, of: stuart_maxwell(np.tile(one, copies), np.tile(other, copies), K, of).p,
-        lambda copies, of: delong(np.tile(truth >= 2, copies), np.tile(one, copies), np.tile(other, copies), of).p,
+        lambda copies, of: delong(np.tile(y_true >= 2, copies), np.tile(one, copies), np.tile(other, copies), of).p,
     ):
         assert test(2, twice) == pytest.approx(test(1, groups), rel=0.03)
         assert test(2, np.arange(80)) < test(1, groups)

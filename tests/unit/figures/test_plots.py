@@ -22,8 +22,8 @@ from densight.figures.plots import (
 
 @pytest.fixture
 def found() -> Figures:
-    truth, y_pred = [0] * 14 + [1] * 6 + [2] * 2, [0] * 10 + [1] * 9 + [0, 2, 1]
-    merit = measure(truth, y_pred, [str(i) for i in range(22)], 3)
+    y_true, y_pred = [0] * 14 + [1] * 6 + [2] * 2, [0] * 10 + [1] * 9 + [0, 2, 1]
+    merit = measure(y_true, y_pred, [str(i) for i in range(22)], 3)
     return Figures(("F", "G", "D"), {}, {"MLO_R": merit, "exam": measure([0, 2], [0, 0], ["a", "a"], 3)})
 
 
@@ -64,11 +64,11 @@ def test_the_same_figures_give_the_same_files(found: Figures, tmp_path: Path) ->
 @pytest.fixture
 def probable() -> Merit:
     rng = np.random.default_rng(0)
-    truth = rng.integers(4, size=80)
-    y_prob = rng.dirichlet(np.ones(4), size=80) + np.eye(4)[truth]
+    y_true = rng.integers(4, size=80)
+    y_prob = rng.dirichlet(np.ones(4), size=80) + np.eye(4)[y_true]
     y_prob /= y_prob.sum(axis=1, keepdims=True)
     ids = [str(i) for i in range(80)]
-    return measure(truth, y_prob.argmax(axis=1), ids, 4, probabilities=y_prob, dense_from=2, thresholds=[0.3])
+    return measure(y_true, y_prob.argmax(axis=1), ids, 4, probabilities=y_prob, dense_from=2, thresholds=[0.3])
 
 
 def test_the_reliability_diagram_has_a_point_a_bin(probable: Merit) -> None:
