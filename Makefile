@@ -5,7 +5,7 @@ DENSIGHT_DATA ?= ../shared/data
 export DENSIGHT_DATA
 BIN := .venv/bin
 
-.PHONY: help demo test coverage bench lint notebooks docs dist try lock clean
+.PHONY: help demo check test coverage bench lint notebooks docs dist try lock clean
 
 help:  # this list
 	@sed -n 's/^\([a-z]*\):.*  # /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -13,7 +13,10 @@ help:  # this list
 demo: .venv/ready  # the whole job on phantom exams, into demo/
 	$(BIN)/densight demo -o demo
 
-test: lint  # every check: format, lint, types, import directions, tests
+check: lint  # for every day, in minutes: lint, examples in docstrings, unit tests, the command line in process
+	$(BIN)/pytest -n 2 --dist worksteal src tools tests/unit tests/command
+
+test: lint  # every check: lint and all tests, those of subprocesses, a PACS, the documentation and benchmarks too
 	$(BIN)/pytest -n 2 --dist worksteal
 
 coverage: .venv/ready  # the tests, and which lines they run
@@ -22,11 +25,13 @@ coverage: .venv/ready  # the tests, and which lines they run
 bench: .venv/ready  # densight beside other programs, into benchmarks/RESULTS.md; their environments in build/bench
 	$(BIN)/python benchmarks/speed/bench.py
 
-lint: .venv/ready  # the quick checks
+lint: .venv/ready  # format, lint, types, import directions, words
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+	$(BIN)/python tools/check_words.py identifiers
+	$(BIN)/python tools/check_words.py text
 
 notebooks: .venv/ready  # the notebooks run anew from their sources, with what they print
 	$(BIN)/python docs/_ext/execute.py

@@ -3,8 +3,8 @@
     apt-get install r-base-core r-cran-proc r-cran-psych
     python benchmarks/figures_equality.py FOLDER
 
-Prints the largest difference of each figure. ``tests/test_figures_equality.py`` holds every figure of the same tables
-against scikit-learn, statsmodels and loops.
+Prints the largest difference of each figure. ``tests/unit/figures/test_figures_equality.py`` holds every figure of the
+same tables against scikit-learn, statsmodels and loops.
 """
 
 from __future__ import annotations
@@ -20,11 +20,10 @@ import pandas as pd
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from tests.test_figures_equality import DENSE, TABLES, K
+from tests.unit.figures.test_figures_equality import DENSE, TABLES, K
 
-from densight.figures.delong import delong
-from densight.figures.marginal import mcnemar
 from densight.figures.merit import measure
+from densight.figures.paired_tests import delong, mcnemar
 
 
 def main(folder: Path) -> None:

@@ -12,6 +12,7 @@ figures of merit with 95 % intervals over patients. A run that was stopped goes 
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -21,7 +22,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 from densight.assessment.fusion import probability_columns
 from densight.assessment.models import load_models
 from densight.assessment.tables import write_assessments
-from densight.figures.levels import figures_of_run, write_figures
+from densight.figures.evaluate import figures_of_run, write_figures
 from densight.figures.plots import save_plots
 from densight.intake.catalogue import Catalogue
 from densight.intake.exam import entries_of
@@ -30,31 +31,19 @@ from densight.intake.split import split_by_patient
 from densight.runs.drawing_pool import draw_in_turn
 from densight.runs.outputs import RunContext
 from densight.runs.run import assess_entries
-from densight.training.checkpoint import State
 from densight.training.recipe import read_recipe
-from densight.training.train import plan, train
+from densight.training.train import BatchTrained, EpochTrained, ImageRead, train
 
 VALIDATION = 0.15
 """The part of a fold's other patients that chooses the epoch."""
 
 
-class Teller:
-    """Prints a line an epoch."""
-
-    def __init__(self, fold: int) -> None:
-        self.fold = fold
-
-    def reading(self, done: int, total: int) -> None:
-        """Say nothing of reading."""
-
-    def batch(self, epoch: int, batch: int, batches: int, loss: float) -> None:
-        """Say nothing of batches."""
-
-    def epoch(self, state: State) -> None:
-        """Say how the epoch went."""
-        last = state.history[-1]
+def print_epoch(fold: int, event: ImageRead | BatchTrained | EpochTrained) -> None:
+    """Print one line per epoch."""
+    if isinstance(event, EpochTrained):
+        last = event.measured
         print(
-            f"fold {self.fold} epoch {last.epoch}: training {last.train_accuracy:.3f}, validation "
+            f"fold {fold} epoch {last.epoch}: training {last.train_accuracy:.3f}, validation "
             f"{last.validation_accuracy:.3f}, loss {last.validation_loss:.3f}",
             flush=True,
         )
@@ -88,9 +77,15 @@ def main() -> None:
     assessed = []
     for fold in range(options.folds):
         folded = with_fold(catalogue, fold, options.folds, options.seed)
-        (job,) = plan(folded, "all")
-        model = options.out / f"fold_{fold}" / job.name
-        train(folded, job, recipe, model, recipe_name=options.recipe, seed=options.seed, watcher=Teller(fold))
+        model = options.out / f"fold_{fold}" / "all"
+        train(
+            folded,
+            model,
+            recipe=recipe,
+            recipe_name=options.recipe,
+            seed=options.seed,
+            progress=partial(print_epoch, fold),
+        )
         entries = tuple(entries_of(folded.select(split="test")))
         run = options.out / f"fold_{fold}" / "run"
         context = RunContext(run, options.mias, load_models([model]), entries, (), None, draw_in_turn)

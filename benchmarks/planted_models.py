@@ -18,7 +18,8 @@ from densight.intake.catalogue import read_catalogue
 from densight.intake.exam import entries_of, group_exams, read_entry
 from densight.network.architecture import Architecture, build_network
 from densight.network.blocks import DensityNetwork
-from densight.network.bundle import Bundle, BundleFacts
+from densight.network.bundle import Bundle
+from densight.network.facts import BundleFacts
 from densight.preparation.prepare import Preparation
 from densight.trials.battery import try_method
 from densight.trials.bench import Bench

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import densight
-from densight.anatomy.projection import projection_in_picture
+from densight.anatomy.projection import projection_from_picture
 from densight.vocabulary import find_projection
 
 
@@ -36,7 +36,7 @@ def main() -> None:
         for path in paths:
             known = find_projection(path.stem) if view is None else None
             anatomy = densight.anatomy.read(densight.read_mammogram(path))
-            told = projection_in_picture(anatomy)
+            told = projection_from_picture(anatomy)
             seen = told.view if told else ("MLO" if anatomy.pectoral.any() else "CC")
             right += seen == (known.view if known else view)
         print(f"{name}: {right} of {len(paths)}", flush=True)

@@ -34,7 +34,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.model_selection import StratifiedGroupKFold
 
 from densight.figures.intervals import wilson_interval
-from densight.phantom.patient import draw_woman
+from densight.phantom.patient import draw_patient
 from densight.phantom.settings import VENDORS, Settings
 from densight.storage import write_json
 from densight.vocabulary import BIRADS
@@ -159,10 +159,10 @@ def _boosting() -> HistGradientBoostingClassifier:
 def link_accuracy(shares: Mapping[str, float]) -> float:
     """What thickness and volume allow at best, when all four thicknesses and both volumes are known exactly."""
     settings = Settings(mix=tuple(shares.get(label, 0.0) for label in BIRADS))
-    women = [draw_woman(seed, settings) for seed in range(2 * DRAWN)]
-    known = np.array([[*woman.thickness.values(), *woman.volume.values()] for woman in women])
+    patients = [draw_patient(seed, settings) for seed in range(2 * DRAWN)]
+    known = np.array([[*patient.thickness.values(), *patient.volume.values()] for patient in patients])
     known = np.column_stack([known[:, :4].mean(axis=1), np.log(known[:, 4:]).mean(axis=1), known])
-    truth = np.array([woman.density for woman in women])
+    truth = np.array([patient.density for patient in patients])
     model = HistGradientBoostingClassifier(learning_rate=0.1, max_iter=80, max_leaf_nodes=16, random_state=0)
     return float((model.fit(known[:DRAWN], truth[:DRAWN]).predict(known[DRAWN:]) == truth[DRAWN:]).mean())
 

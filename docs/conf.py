@@ -1,4 +1,4 @@
-"""How the pages are built: ``make docs``, or ``sphinx-build -W docs build/site``. Nothing is fetched."""
+"""Configuration of the pages: ``make docs``, or ``sphinx-build -W docs build/site``. Nothing is downloaded."""
 
 import sys
 from importlib.metadata import version as installed_version
@@ -17,13 +17,13 @@ source_suffix = {".rst": "restructuredtext", ".md": "myst-nb", ".ipynb": "myst-n
 
 myst_enable_extensions = ["colon_fence", "dollarmath"]
 myst_heading_anchors = 3
-# The notebooks hold what they printed when `make notebooks` ran them.
+# The notebooks contain the output of the last `make notebooks`.
 nb_execution_mode = "off"
 nb_code_prompt_show = "Solution"
-nb_code_prompt_hide = "Fold the solution"
+nb_code_prompt_hide = "Hide the solution"
 
 default_role = "py:obj"
-# Names such as Exam are in several rooms; a link from a docstring then leads to the first.
+# Names such as Exam exist in several rooms; a link from a docstring leads to the first.
 suppress_warnings = ["ref.python"]
 napoleon_google_docstring = False
 napoleon_use_rtype = False
@@ -31,7 +31,7 @@ autodoc_typehints = "none"
 autodoc_member_order = "bysource"
 python_use_unqualified_type_names = True
 
-# Two hyphens are an option's, no dash.
+# Two hyphens belong to an option and are not a dash.
 smartquotes = False
 
 html_theme = "furo"

@@ -10,7 +10,16 @@ from tests.examples import write_exam, write_model
 
 torch.set_num_threads(1)
 
-ROOT = Path(__file__).resolve().parents[1]
+TESTS = Path(__file__).resolve().parent
+ROOT = TESTS.parent
+KINDS = ("unit", "command", "system")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark each test by the folder that it lies in: unit, command or system."""
+    for item in items:
+        if item.path.is_relative_to(TESTS) and (kind := item.path.relative_to(TESTS).parts[0]) in KINDS:
+            item.add_marker(kind)
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,8 @@ from torch.nn import functional
 from densight.intake.mammogram import Mammogram
 from densight.network.architecture import Architecture, build_network
 from densight.network.blocks import DensityNetwork
-from densight.network.bundle import BundleFacts, write_bundle
+from densight.network.bundle import write_bundle
+from densight.network.facts import BundleFacts
 from densight.preparation.prepare import Preparation, prepare
 from densight.vocabulary import BIRADS, PROJECTIONS, Projection
 

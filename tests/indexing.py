@@ -54,7 +54,7 @@ def refused(done: Done, fault: str, remedy: str) -> None:
     assert done.status == 2, done.said
     assert done.fault.startswith("densight: ")
     assert fault in done.fault
-    assert f"To mend it: {remedy}" in done.fault
+    assert f"Fix: {remedy}" in done.fault
     assert "Traceback" not in done.fault
 
 

@@ -13,10 +13,8 @@ from PIL import Image
 from typer.testing import CliRunner, Result
 
 from densight.cli.main import app
-from densight.intake.catalogue import read_catalogue
 from densight.storage import checksum
-from densight.training.recipe import read_recipe
-from densight.training.train import plan, train
+from densight.training.train import BatchTrained, EpochTrained, ImageRead, train
 from densight.vocabulary import DensightError
 from tests.examples import draw_breast
 
@@ -65,7 +63,7 @@ def arguments(catalogue: Path, recipe: str | Path, output: Path, *further: str) 
 
 
 def run(*given: str | Path, **environment: str) -> Result:
-    return CliRunner().invoke(app, [str(one) for one in given], env={"COLUMNS": "120"} | environment)
+    return CliRunner().invoke(app, [str(argument) for argument in given], env={"COLUMNS": "120"} | environment)
 
 
 def refused(*given: str | Path) -> DensightError:
@@ -89,26 +87,24 @@ class Stopped(Exception):
 
 
 class StopAt:
-    """A watcher that stops the training in an epoch."""
+    """Stops the training in an epoch, as its progress is reported."""
 
     def __init__(self, epoch: int) -> None:
         self.stop = epoch
 
-    def reading(self, done: int, total: int) -> None:
-        assert done <= total
-
-    def batch(self, epoch: int, batch: int, batches: int, loss: float) -> None:
-        if epoch == self.stop:
-            raise Stopped
-
-    def epoch(self, state: Any) -> None:
-        assert state.history
+    def __call__(self, event: ImageRead | BatchTrained | EpochTrained) -> None:
+        match event:
+            case ImageRead(done, total):
+                assert done <= total
+            case BatchTrained(epoch):
+                if epoch == self.stop:
+                    raise Stopped
+            case EpochTrained(measured):
+                assert measured.epoch
 
 
 def begin(catalogue: Path, recipe: Path, output: Path) -> Path:
     """Train one epoch of the network of all projections, as the command would; the state that is left."""
-    images = read_catalogue(catalogue)
-    (job,) = plan(images, "all")
     with pytest.raises(Stopped):
-        train(images, job, read_recipe(recipe), output / "all", recipe_name=recipe.name, watcher=StopAt(2))
+        train(catalogue, output / "all", recipe=recipe, progress=StopAt(2))
     return output / "all" / "training" / "state.safetensors"

@@ -11,13 +11,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from densight.figures.drawn import FIGURES
+from densight.figures.metrics import METRICS
 
-INTRODUCTION = """# Simulations: whether intervals, tests and sets keep what they promise
+INTRODUCTION = """# Simulations: validity of intervals, tests and sets
 
-A population of women of which the true figures are known: density on a continuous scale, cut into 10, 40, 40 and 10 per
-cent; a classifier that sees it with an error, half of it the woman's own, and is surer than it should be
-(`benchmarks/simulations/population.py`). Samples of 60, 128 and 500 exams, one exam a woman, or one to three.
+The simulations use a population with known true figures. Density is continuous and divided into classes of 10, 40, 40
+and 10 per cent. A classifier observes it with an error, half of which is specific to the patient, and is
+overconfident (`benchmarks/simulations/population.py`). Samples have 60, 128 and 500 exams, with one exam per patient,
+or one to three.
 
 ```
 python benchmarks/simulations/coverage.py coverage.json --samples {coverage}
@@ -28,43 +29,44 @@ python benchmarks/simulations/page.py coverage.json promises.json docs/simulatio
 COVERAGE = """
 ## Intervals
 
-How often the 95 % interval that densight chooses holds the true figure, in per cent ({samples} samples; of 500 exams
-half as many; the standard error is half a point).
+How often the 95 % interval that densight shows contains the true figure, in per cent ({samples} samples, half as many
+with 500 exams; the standard error is half a point).
 
 """
 KINDS = """
-And by kind of interval, where patients have one to three exams:
+By kind of interval, with one to three exams per patient:
 
 """
 TESTS = """
 ## Tests
 
-How often a test at .05 rejects where two classifiers of equal error are compared, in per cent (the standard error is
-half a point, with 500 exams .7).
+How often a test at level .05 rejects when two classifiers of equal error are compared, in per cent (the standard
+error is half a point; .7 with 500 exams).
 
 """
 SETS = """
 ## Sets of classes
 
-The mean coverage of sets for other women, in per cent, and how many classes they hold; fitted on as many exams. And the
-coverage of the worst covered class, where it was promised of all exams and of each class.
+The mean coverage of sets for other patients, in per cent, and the mean number of classes in a set; the sets are
+fitted on as many exams. Also the coverage of the worst covered class, for coverage guaranteed over all exams and for
+each class.
 
 """
 CLOSING = """
-## What follows
+## Conclusions
 
-- For κ, accuracy and AUC the intervals hold between 93 and 97 of 100 times from 60 exams on, also where patients have
-  several.
-- The BCa interval holds oftener than the percentile interval for figures near 1, hence it is chosen; Wilson's is chosen
-  for proportions of independent cases. The mean recall of four classes (balanced accuracy) needs more than 60 exams:
-  its rare classes have six.
-- Calibration errors are too great by chance, the more so the fewer exams. The pivotal interval takes most of it off for
-  the expected calibration error; for the classwise one 60 exams are not enough by any method here.
-- With 60 exams DeLong's and Stuart and Maxwell's tests reject too seldom, for few exams differ. The paired bootstrap is
-  nearer, and of κ and the macro AUC a little too ready (up to 6.8 per cent). From 128 exams on all lie between 3.2 and
-  6.2 per cent.
-- Sets cover what they promise, on average over what they are fitted on. Promised of all exams, rare classes are covered
-  less; promised of each class, sets are larger.
+- For κ, accuracy and AUC the intervals contain the true figure 93 to 97 times in 100, from 60 exams on, also with
+  several exams per patient.
+- For figures near 1 the BCa interval has higher coverage than the percentile interval and is therefore used. Wilson's
+  is used for proportions of independent cases. The mean recall of four classes (balanced accuracy) needs more than 60
+  exams, because its rare classes then have six.
+- Calibration errors are too large by chance, and more so with fewer exams. The pivotal interval removes most of this
+  bias from the expected calibration error. For the classwise error 60 exams are not enough with any method here.
+- With 60 exams DeLong's test and the Stuart–Maxwell test reject too rarely, because few exams differ. The paired
+  bootstrap is closer to the level; for κ and the macro AUC it rejects slightly too often (up to 6.8 per cent). From
+  128 exams on, all tests are between 3.2 and 6.2 per cent.
+- Sets have the stated coverage on average over the samples that they are fitted on. If it is guaranteed over all
+  exams, rare classes have lower coverage. If it is guaranteed for each class, sets are larger.
 """
 SHOWN = (
     "accuracy", "balanced_accuracy", "macro_precision", "kappa", "kappa_linear", "kappa_quadratic", "ac2", "macro_auc",
@@ -77,11 +79,11 @@ def main(coverage: Path, promises: Path, out: Path) -> None:
     """Read, and write the page."""
     intervals, other = json.loads(coverage.read_text()), json.loads(promises.read_text())
     settings = intervals["settings"]
-    heads = [f"{one['n']}{', 1–3 a woman' if one['clustered'] else ''}" for one in settings]
+    heads = [f"{one['n']}{', 1–3 per patient' if one['clustered'] else ''}" for one in settings]
     page = INTRODUCTION.format(coverage=intervals["samples"], promises=other["samples"])
     page += COVERAGE.format(samples=intervals["samples"])
     page += table(
-        ["figure", *heads], [[FIGURES[name].words, *(chosen(one, name) for one in settings)] for name in SHOWN]
+        ["figure", *heads], [[METRICS[name].title, *(chosen(one, name) for one in settings)] for name in SHOWN]
     )
     page += KINDS
     kinds = [(name, kind) for name in BY_KIND for kind in ("bca", "percentile", "pivotal")]
@@ -89,7 +91,7 @@ def main(coverage: Path, promises: Path, out: Path) -> None:
     page += table(
         ["figure", "interval", *(str(one["n"]) for one in clustered)],
         [
-            [FIGURES[name].words, {"bca": "BCa"}.get(kind, kind), *(held(one["held"][name][kind]) for one in clustered)]
+            [METRICS[name].title, {"bca": "BCa"}.get(kind, kind), *(held(one["held"][name][kind]) for one in clustered)]
             for name, kind in kinds
             if kind in clustered[0]["held"][name]
         ],
@@ -98,12 +100,12 @@ def main(coverage: Path, promises: Path, out: Path) -> None:
     names = {"mcnemar": "McNemar", "stuart_maxwell": "Stuart–Maxwell", "delong": "DeLong, dense"}
     rows = [[words, *(share(one["rejected"][name]) for one in tests)] for name, words in names.items()]
     for name in ("accuracy", "kappa_quadratic", "dense_auc", "macro_auc"):
-        words = f"paired bootstrap, {FIGURES[name].short}"
+        words = f"paired bootstrap, {METRICS[name].short}"
         rows.append([words, *(share(one["rejected"][f"bootstrap {name}"]) for one in tests)])
-    heads = [f"{one['n']}{', 1–3 a woman' if one['clustered'] else ''}" for one in tests]
+    heads = [f"{one['n']}{', 1–3 per patient' if one['clustered'] else ''}" for one in tests]
     page += TESTS + table(["test", *heads], rows)
     page += SETS + table(
-        ["promise", *heads], [row for promise in (0.8, 0.9, 0.95) for row in sets(other["sets"], promise)]
+        ["coverage", *heads], [row for promise in (0.8, 0.9, 0.95) for row in sets(other["sets"], promise)]
     )
     out.write_text(page + CLOSING)
 

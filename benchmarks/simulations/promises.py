@@ -20,11 +20,11 @@ from population import ERROR, draw
 
 from densight.assessment.conformal import fit_sets
 from densight.figures.comparison import compare_cases
-from densight.figures.drawn import Cases
+from densight.figures.data import Cases
 
 SIZES = (60, 128, 500)
 LEVEL = 0.05
-FIGURES = ("accuracy", "kappa_quadratic", "dense_auc", "macro_auc")
+COMPARED = ("accuracy", "kappa_quadratic", "dense_auc", "macro_auc")
 COVERAGES = (0.8, 0.9, 0.95)
 OTHERS = 1000
 
@@ -64,7 +64,7 @@ def _reject(seeds: range, n: int, clustered: bool) -> tuple[Counter[str], Counte
             np.random.default_rng([seed, n, 7, int(clustered)]), n, clustered=clustered, errors=(ERROR, ERROR)
         )
         one, other = (Cases.of(sample.truth, said.argmax(axis=1), sample.patients, 4, said) for said in sample.said)
-        differences, tests = compare_cases(one, other, 2, FIGURES)
+        differences, tests = compare_cases(one, other, 2, COMPARED)
         values = {name: test.p for name, test in tests.items()} | {
             f"bootstrap {k}": d.p for k, d in differences.items()
         }

@@ -36,7 +36,8 @@ from densight.network.onnx import write_onnx
 from densight.preparation.prepare import frame, prepare
 from densight.runs.drawing_pool import draw_in_turn
 from densight.runs.outputs import AssessedExam, RunContext
-from densight.runs.run import RunResult, assess_entries
+from densight.runs.result import RunResult
+from densight.runs.run import assess_entries
 from densight.training.data import FramedImages
 from densight.training.fit import fit, open_device
 from densight.training.recipe import read_recipe

@@ -15,7 +15,8 @@ from torch.nn import functional
 
 from densight.network.architecture import Architecture
 from densight.network.breastnet import BreastNet
-from densight.network.bundle import BundleFacts, write_bundle
+from densight.network.bundle import write_bundle
+from densight.network.facts import BundleFacts
 from densight.network.scope import Scope
 from densight.vocabulary import BIRADS, PROJECTIONS
 from starter.fit import Learner

@@ -1,4 +1,4 @@
-"""Formulas as MathML, which browsers draw themselves: no script from elsewhere, no LaTeX to install."""
+"""Formulas as MathML, which browsers render themselves: no external script and no LaTeX are needed."""
 
 from __future__ import annotations
 
@@ -23,6 +23,6 @@ def _visit_block(translator: HTML5Translator, node: nodes.math_block) -> None:
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    """Make the renderer known as ``mathml``."""
+    """Register the renderer as ``mathml``."""
     app.add_html_math_renderer("mathml", (_visit_inline, None), (_visit_block, None))
     return {"parallel_read_safe": True}

@@ -1,7 +1,7 @@
-"""The reference: a page a command, from what it says of itself, and a page a room of the package, from docstrings.
+"""The reference: one page per command, from its help, and one page per room of the package, from docstrings.
 
-Pages are written before a build into ``docs/reference``, which is not kept. So are pages of files that lie beside
-``docs``, to which its pages link as they lie in the repository.
+The pages are written into ``docs/reference`` before a build and are not kept. So are pages for files beside ``docs``,
+to which the pages link by their place in the repository.
 """
 
 from __future__ import annotations
@@ -17,52 +17,55 @@ if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
 ROOMS = {
-    "vocabulary": "The field's words as types, and the one error",
-    "geometry": "The way from an image to the network's frame and exactly back",
+    "vocabulary": "Classes, views, projections, and the error type",
+    "geometry": "The transformation from an image to the network's frame and back",
     "intake": "Reading images, folders, catalogues and DICOM files",
-    "phantom": "Women who never were",
+    "phantom": "Synthetic patients",
     "anatomy": "Breast, pectoral muscle, dense tissue",
-    "preparation": "What the network sees",
+    "preparation": "The network's input",
     "network": "Networks, bundles, Keras and ONNX",
     "training": "Recipes and training",
     "assessment": "Probabilities of images, breasts and exams; calibration",
     "figures": "Figures of merit",
-    "explanation": "Maps, and trials of maps",
+    "explanation": "Maps",
+    "trials": "Trials of maps",
     "report": "The report",
-    "interchange": "DICOM results, FHIR, PACS",
-    "model": "The same for Python: load, assess, explain",
+    "interchange": "DICOM results and FHIR",
+    "runs": "Runs: from an input to a run folder",
+    "pacs": "Connections to a PACS",
+    "model": "Load, assess and explain in Python",
 }
-"""The rooms of the package in the order of its flow; their modules' public names are documented, one page a room."""
+"""The rooms of the package in their order; the public names of their modules are documented, one page per room."""
 
 BESIDE = {
     "benchmarks/RESULTS.md": "results.md",
     "src/densight/network/models/starter/MODEL_CARD.md": "starter_card.md",
     "CHANGELOG.md": "changelog.md",
 }
-"""Files beside the pages, and the pages of the reference that show them."""
+"""Files outside ``docs``, and the pages of the reference that show them."""
 
 
 def commands() -> Iterator[tuple[str, Any]]:
-    """Every command with its full name, ``densight pacs pull`` for one."""
+    """Every command with its full name, for instance ``densight pacs pull``."""
     from typer.main import get_command
 
     from densight.cli.main import app
 
     def below(name: str, command: Any) -> Iterator[tuple[str, Any]]:
         yield name, command
-        for word, one in getattr(command, "commands", {}).items():
-            yield from below(f"{name} {word}", one)
+        for word, subcommand in getattr(command, "commands", {}).items():
+            yield from below(f"{name} {word}", subcommand)
 
     yield from below("densight", get_command(app))
 
 
 def modules(room: str) -> list[str]:
-    """The modules of a room that have public names, and it itself."""
+    """The modules of a room that have public names, including the room itself."""
     package = import_module(f"densight.{room}")
-    found = [package.__name__]
+    names = [package.__name__]
     inside = pkgutil.walk_packages(getattr(package, "__path__", []), f"{package.__name__}.")
-    found += [one.name for one in inside if not one.ispkg]
-    return [name for name in found if getattr(import_module(name), "__all__", None)]
+    names += [module.name for module in inside if not module.ispkg]
+    return [name for name in names if getattr(import_module(name), "__all__", None)]
 
 
 def _command_page(name: str, command: Any) -> str:
@@ -109,35 +112,37 @@ def _room_page(room: str, title: str) -> str:
             lines += [name, "-" * len(name), ""]
         module = import_module(name)
         values = [
-            one for one in module.__all__ if not callable(getattr(module, one)) or _is_alias(getattr(module, one))
+            public
+            for public in module.__all__
+            if not callable(getattr(module, public)) or _is_alias(getattr(module, public))
         ]
-        members = ", ".join(one for one in module.__all__ if one not in values)
+        members = ", ".join(public for public in module.__all__ if public not in values)
         lines += [f".. automodule:: {name}", f"   :members: {members}" if members else "   :no-members:", ""]
-        for one in values:
-            if not type(getattr(module, one)).__module__.startswith("densight."):
-                words_below(name, one)
-            lines += [f".. autodata:: {name}.{one}", "   :no-value:", ""]
+        for value in values:
+            if not type(getattr(module, value)).__module__.startswith("densight."):
+                docstring_of(name, value)
+            lines += [f".. autodata:: {name}.{value}", "   :no-value:", ""]
     return "\n".join(lines)
 
 
-def words_below(module: str, name: str) -> list[str]:
-    """Lines of the docstring below a value.
+def docstring_of(module: str, name: str) -> list[str]:
+    """The lines of the docstring below a value.
 
     Raises
     ------
     LookupError
-        If there is none. Its page would show what Python says of the value's type.
+        If there is none. The page would then show the docstring of the value's type.
     """
     from sphinx.pycode import ModuleAnalyzer
 
-    words = ModuleAnalyzer.for_module(module).find_attr_docs().get(("", name))
-    if not words:
+    docstring = ModuleAnalyzer.for_module(module).find_attr_docs().get(("", name))
+    if not docstring:
         raise LookupError(f"{module}.{name} has no docstring")
-    return words
+    return docstring
 
 
 def _is_alias(value: Any) -> bool:
-    """Whether a name stands for a type that has another name."""
+    """Whether a value is an alias of another type."""
     return not isinstance(value, type) and not hasattr(value, "__code__") and hasattr(value, "__args__")
 
 
@@ -147,22 +152,22 @@ def _python_page() -> str:
     names = [name for name in densight.__all__ if name not in ("anatomy", "phantom")]
     lines = ["# Python", "", "```{eval-rst}", ".. automodule:: densight", "   :no-members:", ""]
     for name in names:
-        one = getattr(densight, name)
-        if isinstance(one, type):
-            kind = "exception" if issubclass(one, Exception) else "class"
+        value = getattr(densight, name)
+        if isinstance(value, type):
+            kind = "exception" if issubclass(value, Exception) else "class"
             lines += [f".. auto{kind}:: densight.{name}", "   :members:", ""]
-        elif callable(one):
+        elif callable(value):
             lines += [f".. autofunction:: densight.{name}", ""]
         else:
-            words = [f"   {line}".rstrip() for line in words_below("densight.vocabulary", name)]
-            lines += [f".. py:data:: densight.{name}", "", *words, ""]
-    lines += ["```", "", "## The rooms", "", "What is public in each; no more than is named here is promised.", ""]
+            docstring = [f"   {line}".rstrip() for line in docstring_of("densight.vocabulary", name)]
+            lines += [f".. py:data:: densight.{name}", "", *docstring, ""]
+    lines += ["```", "", "## The rooms", "", "The public names of each room. Only these names are promised.", ""]
     rooms = [f"python/{room}" for room in ROOMS]
     return "\n".join([*lines, "```{toctree}", ":maxdepth: 1", "", *rooms, "```", ""])
 
 
 def write_pages(folder: Path) -> None:
-    """Write the pages of the reference, and delete those that it has no longer."""
+    """Write the pages of the reference, and delete pages of names that no longer exist."""
     pages = {_page_name(name): _command_page(name, command) for name, command in commands()}
     pages["python.md"] = _python_page()
     pages |= {f"python/{room}.rst": _room_page(room, title) for room, title in ROOMS.items()}
@@ -171,7 +176,7 @@ def write_pages(folder: Path) -> None:
     for name, text in pages.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        # What has not changed keeps its time, so that Sphinx builds nothing twice.
+        # An unchanged page keeps its time stamp, so that Sphinx does not build it again.
         if not path.is_file() or path.read_text("utf-8") != text:
             path.write_text(text, "utf-8")
     for path in folder.rglob("*.*"):
@@ -180,14 +185,14 @@ def write_pages(folder: Path) -> None:
 
 
 def lead_inside(app: Sphinx, name: str, source: list[str]) -> None:
-    """Let links to files beside the pages lead to the pages that show them."""
+    """Redirect links to files outside ``docs`` to the pages that show them."""
     up = "../" * name.count("/")
     for path, page in BESIDE.items():
         source[0] = source[0].replace(f"]({up}../{path}", f"]({up}reference/{page}")
 
 
-def unlink_words(_: Sphinx, page: Any) -> None:
-    """Take the links from words in the types of parameters: a "shape (rows, columns)" is no class's attribute."""
+def unlink_plain_words(_: Sphinx, page: Any) -> None:
+    """Remove links from plain words in the types of parameters: "shape (rows, columns)" names no attribute."""
     from docutils.nodes import emphasis
     from sphinx.addnodes import pending_xref
 
@@ -196,23 +201,23 @@ def unlink_words(_: Sphinx, page: Any) -> None:
             link.replace_self(emphasis(text=link["reftarget"]))
 
 
-def is_alias_of_field(_: Sphinx, kind: str, name: str, one: Any, *__: object) -> bool | None:
-    """Whether a member is a named tuple's field, of which Python says no more than its number."""
-    return True if (getattr(one, "__doc__", None) or "").startswith("Alias for field number") else None
+def is_alias_of_field(_: Sphinx, kind: str, name: str, value: Any, *__: object) -> bool | None:
+    """Whether to skip a member: a named tuple's field, for which Python documents only the number."""
+    return True if (getattr(value, "__doc__", None) or "").startswith("Alias for field number") else None
 
 
-def keep_colons(_: Sphinx, kind: str, name: str, one: Any, options: Any, lines: list[str]) -> None:
-    """Let Napoleon take a colon in the first line of a value's docstring for no type: it looks at that line alone."""
+def keep_colons(_: Sphinx, kind: str, name: str, value: Any, options: Any, lines: list[str]) -> None:
+    """Keep Napoleon from reading text before a colon in a value's docstring as a type: it reads only the first line."""
     if kind in ("attribute", "data", "property"):
         # An empty comment, which shows nothing.
         lines[:0] = ["..", ""]
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    """Write the pages before Sphinx looks for them."""
+    """Write the pages before Sphinx collects them."""
     write_pages(Path(app.srcdir) / "reference")
     app.connect("source-read", lead_inside)
-    app.connect("doctree-read", unlink_words)
+    app.connect("doctree-read", unlink_plain_words)
     app.connect("autodoc-skip-member", is_alias_of_field)
     app.connect("autodoc-process-docstring", keep_colons, priority=400)
     return {"parallel_read_safe": True}

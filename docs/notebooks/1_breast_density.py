@@ -13,18 +13,19 @@
 # %% [markdown]
 # # 1 · What is breast density?
 #
-# A mammogram is a shadow. Fat lets x rays pass and looks dark; fibroglandular tissue stops more of them and looks
-# bright, and so do cancers. How much of a breast is bright is its *density*. It matters twice: dense tissue hides
-# cancers, and women who have more of it fall ill more often ([what is known](../density.md)).
+# A mammogram is a projection of x-ray attenuation. Fat transmits x-rays and looks dark. Fibroglandular tissue absorbs
+# more of them and looks bright, and so do cancers. The bright part of a breast is its *density*. Density matters for
+# two reasons: dense tissue hides cancers, and women with more of it develop cancer more often ([what is
+# known](../density.md)).
 #
-# In this notebook you make the shadow yourself. You will
+# In this notebook you simulate the projection yourself. You will
 #
-# 1. see why there is contrast at all, and why so little;
-# 2. image women of whom everything is known, one of each class A to D;
-# 3. measure density in two ways, by volume and by area, and see where they part;
-# 4. meet two readers, and find out how often they disagree.
+# 1. see why there is contrast at all, and why it is so low;
+# 2. image synthetic patients with known tissue, one of each class A to D;
+# 3. measure density by volume and by area, and see where the two differ;
+# 4. compare two readers, and measure how often they disagree.
 #
-# It needs densight and nothing else: no data, no network. Every woman here is a phantom.
+# It needs only densight: no data and no network. Every patient here is a phantom.
 
 # %%
 import matplotlib.pyplot as plt
@@ -38,10 +39,10 @@ plt.rcParams.update({"figure.dpi": 80, "image.cmap": "gray", "axes.spines.top": 
 # %% [markdown]
 # ## 1. Why fat is dark
 #
-# Of $N_0$ photons of one energy, $N = N_0\, e^{-\mu x}$ pass through $x$ millimetres of a tissue (Beer and Lambert).
-# The attenuation $\mu$ depends on the tissue and, steeply, on the energy: below some 30 keV the photoelectric effect
-# rules, which goes about as $Z^3/E^3$. Glandular tissue holds more oxygen than fat, which is mostly carbon and
-# hydrogen, and it is denser.
+# Of $N_0$ photons of one energy, $N = N_0\, e^{-\mu x}$ pass through $x$ millimetres of a tissue (Beer–Lambert law).
+# The attenuation $\mu$ depends on the tissue and strongly on the energy. Below about 30 keV the photoelectric effect
+# dominates, which is proportional to about $Z^3/E^3$. Glandular tissue contains more oxygen than fat, which is mostly
+# carbon and hydrogen, and it has a higher mass density.
 
 # %%
 energy = energies()
@@ -69,9 +70,9 @@ print(
 )
 
 # %% [markdown]
-# A compressed breast is some 50 mm thick. Replace part of the fat on a ray by gland and watch what reaches the
-# detector. The curve is nearly straight in the logarithm: that is why a mammogram can be read as *millimetres of
-# gland*, and why makers' displays begin with a logarithm.
+# A compressed breast is about 50 mm thick. Replace part of the fat along a ray by gland and see what reaches the
+# detector. The curve is nearly straight on a logarithmic scale. This is why a mammogram can be read as *millimetres
+# of gland*, and why manufacturers' displays start with a logarithm.
 
 # %%
 gland = np.linspace(0, 50, 51, dtype=np.float32)
@@ -84,8 +85,8 @@ plt.show()
 print(f"All fat: {passed[0]:.2%} pass. All gland: {passed[-1]:.2%}.")
 
 # %% [markdown]
-# **Exercise 1.** Radiographers raise the tube voltage for thick breasts. Which price is paid? Compare the contrast of
-# 10 mm of gland in 50 mm of breast at 25 and at 34 kV.
+# **Exercise 1.** Radiographers increase the tube voltage for thick breasts. What is the disadvantage? Compare the
+# contrast of 10 mm of gland in 50 mm of breast at 25 and at 34 kV.
 
 # %% tags=["hide-cell"] jupyter={"source_hidden": true, "outputs_hidden": true} cellView="form"
 # @title Solution
@@ -102,11 +103,11 @@ for name, contrast, mean in contrasts:
 # The higher the voltage, the more photons pass (less dose for the same signal), and the less gland stands out.
 
 # %% [markdown]
-# ## 2. Four women
+# ## 2. Four patients
 #
-# `densight.phantom.exam` grows a breast in three dimensions, presses it for the CC and the MLO view, sends rays
-# through it, and shows the image as a maker's display would. The seed decides everything; here each class is asked
-# for.
+# `densight.phantom.exam` creates a breast in three dimensions, compresses it for the CC and the MLO view, sends rays
+# through it, and displays the image as a manufacturer would. The seed determines everything; here the class is given
+# as well.
 
 # %%
 women = {density: densight.phantom.exam(seed=11, density=density, shape=(384, 312)) for density in "ABCD"}
@@ -121,12 +122,12 @@ for column, (density, exam) in enumerate(women.items()):
 plt.show()
 
 # %% [markdown]
-# The classes are those of BI-RADS, fifth edition: **A** almost entirely fatty, **B** scattered areas of fibroglandular
-# density, **C** heterogeneously dense, which may obscure small masses, **D** extremely dense, which lowers the
-# sensitivity of mammography. C and D are called *dense*. The fifth edition took the old quarters of area (25, 50 and
-# 75 per cent) out of the definition on purpose: what counts is whether a cancer could hide.
+# The classes are those of BI-RADS, fifth edition: **A** almost entirely fatty, **B** scattered areas of
+# fibroglandular density, **C** heterogeneously dense, which may obscure small masses, **D** extremely dense, which
+# lowers the sensitivity of mammography. C and D are called *dense*. The fifth edition deliberately removed the former
+# quarters of area (25, 50 and 75 per cent) from the definition: what counts is whether a cancer could be hidden.
 #
-# Of a phantom the truth lies beside the image: here the millimetres of gland on each ray.
+# For a phantom the ground truth is known: here, the millimetres of gland along each ray.
 
 # %%
 figure, axes = plt.subplots(1, 4, figsize=(10, 3.2), layout="constrained")
@@ -140,8 +141,9 @@ plt.show()
 # %% [markdown]
 # ## 3. By volume, by area
 #
-# **Volumetric density** is the gland's part of the breast's volume. **Percent density** is the bright part of the
-# breast's *area*: what a reader outlines. A thin veil of gland over a wide area has little volume and much area.
+# **Volumetric density** is the fraction of the breast's volume that is gland. **Percent density** is the bright
+# fraction of the breast's *area*: what a reader outlines. A thin layer of gland over a wide area has a small volume
+# and a large area.
 
 # %%
 rows = []
@@ -162,13 +164,13 @@ right.set(xlabel="percent density, known", ylabel="percent density, read from th
 plt.show()
 
 # %% [markdown]
-# The grey lines at 3.5, 7.5 and 15.5 % are where these phantoms' classes begin (the grades of the software Volpara).
-# The right plot is a measurement: `densight.anatomy.read` sees the picture alone.
+# The grey lines at 3.5, 7.5 and 15.5 % are the thresholds of these phantoms' classes (the grades of the software
+# Volpara). The right plot is a measurement: `densight.anatomy.read` uses the image only.
 #
-# **Exercise 2.** Turn some gland into fat and image *the same woman* again, with the same noise:
+# **Exercise 2.** Replace some gland by fat and image *the same patient* again, with the same noise:
 # `densight.phantom.intervene(exam, region, to="fat")`, where `region = densight.phantom.Ball("R", (30, 0, 0), 20)` is
-# a ball of 20 mm, 30 mm in front of the chest wall. How much do both densities fall? Show the difference of the two
-# images.
+# a ball of 20 mm radius, 30 mm in front of the chest wall. How much do both densities fall? Show the difference of
+# the two images.
 
 # %% tags=["hide-cell"] jupyter={"source_hidden": true, "outputs_hidden": true} cellView="form"
 # @title Solution
@@ -191,16 +193,16 @@ plt.show()
 # %% [markdown]
 # ## 4. Readers who disagree
 #
-# A class is what a reader says, and readers differ. Each phantom woman has been read twice. Drawing women without
-# imaging them takes no time, so here are four thousand of a screening population.
+# A class is a reader's judgement, and readers differ. Each synthetic patient has been read twice. Drawing patients
+# without imaging them takes no time, so here are four thousand patients of a screening population.
 
 # %%
 from densight.figures.agreement import cohen_kappa
 from densight.figures.confusion import accuracy, confusion_matrix
-from densight.phantom.patient import draw_woman
+from densight.phantom.patient import draw_patient
 from densight.phantom.settings import Settings
 
-drawn = [draw_woman(seed, Settings()) for seed in range(4000)]
+drawn = [draw_patient(seed, Settings()) for seed in range(4000)]
 first, second = (np.array(["ABCD".index(woman.readers[reader]) for woman in drawn]) for reader in (0, 1))
 table = confusion_matrix(first, second, classes=4)
 
@@ -229,15 +231,16 @@ print(f"They give the same class to {accuracy(table):.0%} of the women, linear �
 print(f"The first calls {np.mean(first >= 2):.0%} dense, the second {np.mean(second >= 2):.0%}.")
 
 # %% [markdown]
-# Nearly all disagreement is between neighbours. **κ** takes away what chance would agree on, and with linear weights a
-# step of one class counts a third of a step of three. Real readers differ more than these two: among 83 American
-# radiologists the part of women called dense ran from 6 to 85 % (Sprague et al., Annals of Internal Medicine 165, 457,
-# 2016).
+# Nearly all disagreement is between neighbouring classes. **κ** removes the agreement that is expected by chance.
+# With linear weights a difference of one class counts a third of a difference of three. Real readers differ more than
+# these two: among 83 American radiologists the share of women called dense ranged from 6 to 85 % (Sprague et al.,
+# Annals of Internal Medicine 165, 457, 2016).
 #
 # Remember this when a network reaches an accuracy of 80 %: **no network can agree with a reader better than the truth
-# is defined.** Notebook 3 puts intervals around such numbers.
+# is defined.** Notebook 3 computes intervals for such numbers.
 #
-# **Exercise 3.** What is the best accuracy that a *perfect* meter of volume could reach against the first reader?
+# **Exercise 3.** What is the best accuracy that a *perfect* measurement of volume could reach against the first
+# reader?
 
 # %% tags=["hide-cell"] jupyter={"source_hidden": true, "outputs_hidden": true} cellView="form"
 # @title Solution
@@ -247,10 +250,10 @@ print(f"accuracy {accuracy(against):.0%}, linear κ {cohen_kappa(against, 'linea
 # The meter makes no error; all of it is the reader's own judgement.
 
 # %% [markdown]
-# ## What to take along
+# ## Summary
 #
-# - Gland stops a little more than fat; contrast falls with the tube voltage.
-# - Volume and area are two questions. Say which one you answer.
-# - The class is a judgement with a spread. A figure without an interval hides it.
+# - Gland absorbs slightly more than fat; contrast falls with the tube voltage.
+# - Volume and area are different quantities. State which one you report.
+# - The class is a judgement with variation. A figure without an interval hides this variation.
 #
 # Next: [a residual network learns the classes](2_train.ipynb).

@@ -13,12 +13,12 @@
 # %% [markdown]
 # # 2 · Train a residual network
 #
-# The tutorial of Scapicchio, Lizzi and Fantacci trains a residual network for each projection with a script of Keras,
-# `Train_ResNet.py`. Here the script is taken apart piece by piece, each piece is run, and at the end a small sister of
-# its network learns from phantoms on your own computer.
+# The tutorial of Scapicchio, Lizzi and Fantacci trains a residual network for each projection with a Keras script,
+# `Train_ResNet.py`. This notebook explains and runs each part of the script. At the end, a smaller version of its
+# network learns from phantoms on your own computer.
 #
-# densight has the script as the recipe `tutorial`, number for number ([the whole table](../tutorial.md)); what you run
-# below is what the script does.
+# densight implements the script as the recipe `tutorial`, with the same values ([the whole table](../tutorial.md)).
+# What you run below does what the script does.
 
 # %%
 import os
@@ -39,7 +39,7 @@ recipe = read_recipe("tutorial")
 pd.Series(vars(recipe)).to_frame("tutorial")
 
 # %% [markdown]
-# ## 1. What the network sees
+# ## 1. The network's input
 #
 # ```python
 # img_height = img_width = 650; img_channels = 3
@@ -47,16 +47,16 @@ pd.Series(vars(recipe)).to_frame("tutorial")
 # flow_from_directory(..., target_size=(650, 650), color_mode='rgb')
 # ```
 #
-# Four choices, each with a price:
+# Four choices, each with a disadvantage:
 #
-# - **650 × 650.** A network with a dense layer behind global average pooling could take any size, but a batch needs
-#   one. The image is *stretched* to a square, so a breast that is narrow looks wide.
-# - **The nearest pixel.** Keras resizes that way unless told otherwise: of a mammogram of 3328 × 2560 it looks at one
-#   pixel in twenty, and at none of the others.
-# - **Three channels.** The same grey three times, because networks for photographs have three. It costs the first
-#   layer two thirds of its work and gains nothing.
-# - **Samplewise centring.** From each image its own mean is taken. Fatter, larger breasts and smaller ones on a wide
-#   black ground end at different levels: how much of the picture is air decides what zero means.
+# - **650 × 650.** A network with a dense layer after global average pooling accepts any size, but a batch needs a
+#   single size. The image is *stretched* to a square, so a narrow breast looks wide.
+# - **The nearest pixel.** This is Keras' default for resizing: of a mammogram of 3328 × 2560 it uses one pixel in
+#   twenty and ignores the others.
+# - **Three channels.** The same grey values three times, because networks for photographs have three. This costs two
+#   thirds of the first layer's work and gains nothing.
+# - **Samplewise centring.** Each image's own mean is subtracted. Larger breasts and smaller ones on a wide black
+#   background end at different levels: the share of air determines what zero means.
 
 # %%
 from densight.preparation.prepare import Preparation, prepare
@@ -79,10 +79,10 @@ plt.show()
 print(f"tutorial: mean {seen.tensor.mean():+.4f}, from {seen.tensor.min():.2f} to {seen.tensor.max():.2f}")
 
 # %% [markdown]
-# densight's own recipe, `default`, turns every breast the same way, keeps its proportions and crops the air: the
-# network need not learn to ignore what says nothing of density.
+# densight's own recipe, `default`, turns every breast the same way, keeps its proportions and crops the air. The
+# network need not learn to ignore what carries no information on density.
 #
-# **Exercise 1.** What does samplewise centring do to two women with the same tissue but breasts of different size?
+# **Exercise 1.** What does samplewise centring do to two patients with the same tissue but breasts of different size?
 # Paste the breast into a frame twice as large and compare the value of the *same* pixel.
 
 # %% tags=["hide-cell"] jupyter={"source_hidden": true, "outputs_hidden": true} cellView="form"
@@ -104,9 +104,9 @@ print(
 # rotation_range=10, width_shift_range=0.2, height_shift_range=0.2, zoom_range=0.2, horizontal_flip=False
 # ```
 #
-# Each time an image is drawn it is turned, shifted and zoomed anew, so that a network cannot learn pictures by heart.
-# No flip, for each projection has its own network and a mirrored CC_R would be a CC_L. Note that `zoom_range` zooms
-# rows and columns *independently*: breasts are also squeezed.
+# Whenever an image is used, it is rotated, shifted and zoomed at random, so that a network cannot memorise images.
+# There is no flip, because each projection has its own network and a mirrored CC_R would be a CC_L. Note that
+# `zoom_range` zooms rows and columns *independently*: breasts are also distorted.
 
 # %%
 from densight.training.augmentation import augment
@@ -120,19 +120,20 @@ for one in axes:
 plt.show()
 
 # %% [markdown]
-# What comes in from outside is filled with the nearest pixel (`fill_mode='nearest'`, Keras' default): look for the
-# smeared edges. A network could learn to see that an image has been moved, but not its class by it.
+# Pixels from outside the image are filled with the nearest pixel (`fill_mode='nearest'`, Keras' default): look for
+# the smeared edges. A network could learn from them that an image has been moved, but not its class.
 #
 # ## 3. The network
 #
-# Twelve bottleneck blocks: a 1 × 1 convolution narrows, a 3 × 3 looks around, a 1 × 1 widens again, and the input is
-# *added* to the result. What a block learns is a correction to its input, the residual, so that gradients pass 41
-# convolutions unhurt. Behind them: mean over all places, a dense layer, softmax.
+# Twelve bottleneck blocks: a 1 × 1 convolution reduces the channels, a 3 × 3 convolution combines neighbours, a 1 × 1
+# convolution expands the channels again, and the input is *added* to the result. A block thus learns a correction to
+# its input, the residual, so that gradients pass 41 convolutions without vanishing. Then follow the mean over all
+# places, a dense layer, and softmax.
 
 # %%
 from densight.network.resnet import TutorialResNet
 
-network = TutorialResNet(classes=4).eval()
+network = TutorialResNet(n_classes=4).eval()
 with torch.no_grad():
     features = network.forward_features(torch.zeros(1, 3, 650, 650))
     logits = network.forward_head(features)
@@ -153,8 +154,8 @@ pd.DataFrame(
 )
 
 # %% [markdown]
-# The last feature map has 21 × 21 cells. Everything that a class activation map can show is 21 × 21 numbers: remember
-# it in notebook 4.
+# The last feature map has 21 × 21 cells. A class activation map can therefore show 21 × 21 numbers and no more:
+# remember this in notebook 4.
 #
 # ## 4. What its optimiser lines really do
 #
@@ -164,9 +165,9 @@ pd.DataFrame(
 # model.compile(optimizer='sgd', ...)
 # ```
 #
-# Two optimisers are made and neither is used. The *string* `'sgd'` makes a third: plain SGD, Keras' default rate of
-# 0.01, no momentum. Was that luck? The `decay` of the second counts steps, not epochs: $\eta_t = \eta_0 / (1 +
-# 0.1\,t)$.
+# Two optimisers are created and neither is used. The *string* `'sgd'` creates a third: plain SGD with Keras' default
+# rate of 0.01 and no momentum. Was that fortunate? The `decay` of the second counts steps, not epochs: $\eta_t =
+# \eta_0 / (1 + 0.1\,t)$.
 
 # %%
 steps = np.arange(1, 22_700)
@@ -180,27 +181,27 @@ axes.legend(frameon=False)
 plt.show()
 
 # %% [markdown]
-# After one epoch of 227 steps the unused one would learn at 0.004, after ten at 0.0004: it would have stopped before
-# it had begun. A line that is not run cannot be seen in the result, so write down *what ran*: densight keeps the whole
-# recipe in the model's record.
+# After one epoch of 227 steps the unused optimiser would have a rate of 0.004, after ten epochs 0.0004: it would have
+# stopped before it learnt anything. The result does not show which lines were not run, so record *what ran*: densight
+# keeps the whole recipe in the model's record.
 #
-# **Batch norm** has a trap of its own. Keras' running statistics move by 1 % a step. How many steps until they have
-# forgotten where they began?
+# **Batch norm** has a pitfall of its own. Keras' running statistics change by 1 % per step. After how many steps is
+# the influence of the initial values gone?
 
 # %%
 started = 0.99 ** np.array([38, 227, 500, 1000])
 print("part of the initial statistics left after 38, 227, 500, 1000 steps:", np.round(started, 3))
 
 # %% [markdown]
-# With a few hundred images and a few epochs, more than half of the statistics is still the initial zero and one, *at
-# every one of 41 layers*: in training (batch statistics) the accuracy rises, in validation (running statistics) the
-# network says one class for every image. If you ever see constant predictions, count your steps first.
+# With a few hundred images and a few epochs, more than half of the statistics is still the initial zero and one, *in
+# every one of 41 layers*. In training (batch statistics) the accuracy rises; in validation (running statistics) the
+# network predicts one class for every image. If you ever see constant predictions, count your steps first.
 #
 # ## 5. Train
 #
-# 650 × 650 pixels and 100 epochs take a night on a workstation. To see all of it in a minute we make a small sister:
-# 40 phantom women, 64 × 48 pixels, the same network, and let densight's own recipe drive it, with less augmentation,
-# for all images are of one maker. A recipe is a file:
+# 650 × 650 pixels and 100 epochs take a night on a workstation. To see all of it in a minute, we use a smaller
+# version: 40 synthetic patients, 64 × 48 pixels, and the same network. It is trained by densight's own recipe, with
+# less augmentation, because all images are of one manufacturer. A recipe is a file:
 
 # %%
 Path("small.yaml").write_text("""\
@@ -228,11 +229,11 @@ right.axhline(0.25, color="0.8", zorder=0)
 plt.show()
 
 # %% [markdown]
-# The grey line is what guessing reaches. The loss does not go to zero, and is not meant to: the recipe's targets are
-# *soft*, for a reader who says C means B rather than A if not C.
+# The grey line is the accuracy of guessing. The loss does not go to zero, and is not meant to: the recipe's targets
+# are *soft*, because a reader who chose C would choose B rather than A as the alternative.
 #
-# Now the women whom the network has never seen. Patients are split, not images: two breasts of one woman are nearly
-# twins, and a network that has seen the left one *knows* the right one.
+# Now follow the patients that the network has never seen. The split is by patient, not by image: the two breasts of
+# one patient are very similar, and a network that has seen the left one *knows* the right one.
 
 # %% language="sh"
 # densight assess exams/catalogue.csv --split test --model models -o run --quiet
@@ -247,11 +248,11 @@ print(f"right: {right} of {len(exams)}, {right / len(exams):.2f}; 95 % interval 
 pd.crosstab(exams["density"], exams["predicted"])
 
 # %% [markdown]
-# Rows are the truth. Look at the interval before you look at the accuracy: a few women tell whether a network learns,
-# and not how well. `densight figures run` gives all figures with theirs.
+# Rows are the true classes. Look at the interval before you look at the accuracy: a few patients show whether a
+# network learns, but not how well. `densight figures run` gives all figures with their intervals.
 #
-# **Exercise 2.** Try the batch norm trap: the recipe `tutorial` with `shape: [64, 64]` and `epochs: 2`. How many steps
-# are that? What are the accuracies of training and validation?
+# **Exercise 2.** Test the batch norm pitfall: use the recipe `tutorial` with `shape: [64, 64]` and `epochs: 2`. How
+# many steps is that? What are the accuracies of training and validation?
 
 # %% tags=["hide-cell"] jupyter={"source_hidden": true, "outputs_hidden": true} cellView="form"
 # @title Solution
@@ -271,14 +272,14 @@ print(trap[["epoch", "train_accuracy", "validation_accuracy"]].round(2).to_strin
 # yourself: densight assess exams/catalogue.csv --split validation --model trap -o run_trap
 
 # %% [markdown]
-# **Exercise 3 (no solution, for an afternoon).** Train the whole thing: `densight demo` makes 160 exams and takes 7
-# minutes; `densight train your_catalogue.csv --recipe tutorial --projection each -o models` is the tutorial itself, on
-# your own images.
+# **Exercise 3 (no solution, for an afternoon).** Train the complete network: `densight demo` makes 160 exams and
+# takes 7 minutes; `densight train your_catalogue.csv --recipe tutorial --projection each -o models` is the tutorial
+# itself, on your own images.
 #
-# ## What to take along
+# ## Summary
 #
-# - Say what the network sees before you say what it is: stretching, centring and cropping decide more than layers do.
-# - What a script defines is not what it runs.
+# - Describe the network's input before the network: stretching, centring and cropping matter more than layers.
+# - A script does not necessarily run what it defines.
 # - Count steps, not epochs, when batch norm is slow.
 # - Split by patient.
 #

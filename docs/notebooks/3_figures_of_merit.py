@@ -13,14 +13,14 @@
 # %% [markdown]
 # # 3 · Figures of merit
 #
-# The tutorial tests its four networks on 128 exams, 14 of class A, 51 of B, 50 of C and 13 of D, takes the mean of the
-# probabilities of an exam's four images, and reports *accuracy 81 %, recall 81 %, precision 80 %*. In this notebook
-# these figures are computed again, and then asked what they are worth:
+# The tutorial tests its four networks on 128 exams: 14 of class A, 51 of B, 50 of C and 13 of D. It takes the mean of
+# the probabilities of an exam's four images, and reports *accuracy 81 %, recall 81 %, precision 80 %*. This notebook
+# computes these figures again and examines what they mean:
 #
 # 1. the confusion matrix, and the three figures that come from it;
-# 2. the interval around each: what 128 exams can tell;
-# 3. κ, and why accuracy alone flatters;
-# 4. whether the probabilities mean what they say, and how to mend them;
+# 2. the interval of each figure: what 128 exams can show;
+# 3. κ, and why accuracy alone is too optimistic;
+# 4. whether the probabilities are calibrated, and how to calibrate them;
 # 5. sets of classes instead of one class.
 
 # %%
@@ -37,7 +37,7 @@ plt.rcParams.update({"figure.dpi": 80, "axes.spines.top": False, "axes.spines.ri
 # %% [markdown]
 # ## 1. One table
 #
-# This is the tutorial's confusion matrix of the exams. Rows are what the readers said, columns what the networks said.
+# This is the tutorial's confusion matrix of the exams. Rows are the readers' classes, columns the networks' classes.
 # Everything in this section follows from these sixteen numbers.
 
 # %%
@@ -62,10 +62,10 @@ print(f"precision {macro_precision(confusion):.4f}   of each column, then the me
 #     predictions_mlol.txt --labels labels.csv -o out
 # ```
 #
-# ## 2. What 128 exams can tell
+# ## 2. What 128 exams can show
 #
-# Another 128 women would have given another number. Draw 128 exams *with replacement* from these, many times, and
-# look:
+# Another 128 patients would have given another number. Draw 128 exams *with replacement* from these, many times, and
+# look at the distribution:
 
 # %%
 truth, said = (np.repeat(index.ravel(), confusion.ravel()) for index in np.indices(confusion.shape))
@@ -82,8 +82,8 @@ axes.set(xlabel="accuracy", yticks=[], title=f"bootstrap: 95 % between {low:.3f}
 plt.show()
 
 # %% [markdown]
-# densight gives every figure its interval. A share of independent exams has Wilson's; what is no share has a bootstrap
-# over *patients*, for two exams of one woman are not two women.
+# densight computes an interval for every figure. A proportion of independent exams has Wilson's interval. Other
+# figures have a bootstrap interval over *patients*, because two exams of one patient are not independent.
 
 # %%
 merit = measure(truth, said, [str(i) for i in range(128)], 4)
@@ -107,11 +107,12 @@ pd.DataFrame(
 ).T
 
 # %% [markdown]
-# Of class D there are 13 women. Its recall of .77 is anything from .5 to .9. The mean over classes, the tutorial's
-# recall, weighs each class alike, so its interval is wider than that of the accuracy.
+# There are 13 patients of class D. Their recall of .77 is compatible with any value from .5 to .9. The mean over
+# classes, the tutorial's recall, gives each class the same weight, so its interval is wider than that of the
+# accuracy.
 #
-# **Exercise 1.** How many exams are needed for an interval of the accuracy no wider than 0.06 in all, where the
-# accuracy is .81? Use `densight.figures.intervals.wilson_interval(successes, n)`.
+# **Exercise 1.** The accuracy is .81. How many exams are needed for an interval with a total width of at most 0.06?
+# Use `densight.figures.intervals.wilson_interval(successes, n)`.
 
 # %% tags=["hide-cell"] jupyter={"source_hidden": true, "outputs_hidden": true} cellView="form"
 # @title Solution
@@ -123,10 +124,11 @@ for n in (128, 256, 512, 640, 660, 1024):
 # Half the width costs four times the exams. `densight plan` answers such questions for κ, AUC and calibration too.
 
 # %% [markdown]
-# ## 3. Chance, and how far a mistake goes
+# ## 3. Chance, and the size of an error
 #
-# Always saying B would be right in 51 of 128: 40 %. **κ** asks how much of what chance leaves over is reached. With
-# *linear* weights a mistake of one class counts a third of one of three; with *quadratic* weights a ninth.
+# Always predicting B would be correct in 51 of 128 exams: 40 %. **κ** is the agreement beyond chance, as a fraction
+# of the greatest possible agreement beyond chance. With *linear* weights an error of one class counts a third of an
+# error of three; with *quadratic* weights it counts a ninth.
 
 # %%
 always_b = np.zeros((4, 4), int)
@@ -136,8 +138,9 @@ for name, one in (("the tutorial's networks", confusion), ("always B", always_b)
     print(f"{name:<24} accuracy {accuracy(one):.3f}; κ {kappas}")
 
 # %% [markdown]
-# **Exercise 2.** Two networks are wrong equally often, but one errs to the neighbour and the other to the far end.
-# Make both matrices from `confusion` by moving the off-diagonal counts and compare accuracy, linear and quadratic κ.
+# **Exercise 2.** Two networks are wrong equally often, but one predicts the neighbouring class and the other the far
+# end. Make both matrices from `confusion` by moving the off-diagonal counts, and compare accuracy, linear and
+# quadratic κ.
 
 # %% tags=["hide-cell"] jupyter={"source_hidden": true, "outputs_hidden": true} cellView="form"
 # @title Solution
@@ -155,19 +158,19 @@ for name, one in (("neighbours", near), ("far ends", far)):
 # Accuracy cannot tell them apart; for classes in an order, report a weighted κ.
 
 # %% [markdown]
-# ## 4. Do the probabilities mean what they say?
+# ## 4. Are the probabilities calibrated?
 #
-# A network that says "C, 90 %" should be right nine times of ten. To have thousands of exams, take phantom women, and
-# for the network a stand-in that sees the logarithm of density with some error and is *too sure* of itself, as
-# networks are: it believes its error to be half of what it is.
+# A network that predicts C with 90 % should be correct nine times in ten. To have thousands of exams, we use
+# synthetic patients. Instead of a network we use a simulated one that observes the logarithm of density with some
+# error and is *overconfident*, as networks are: it assumes half of its true error.
 
 # %%
 from statistics import NormalDist
 
-from densight.phantom.patient import CUT_POINTS, draw_woman
+from densight.phantom.patient import CUT_POINTS, draw_patient
 from densight.phantom.settings import Settings
 
-women = [draw_woman(seed, Settings()) for seed in range(3000)]
+women = [draw_patient(seed, Settings()) for seed in range(3000)]
 labels = np.array(["ABCD".index(woman.readers[0]) for woman in women])
 density = np.log([np.mean(list(woman.volumetric_density.values())) for woman in women])
 seen = density + 0.25 * rng.standard_normal(len(women))
@@ -183,8 +186,8 @@ too_sure = classes_of(seen, error=0.13)
 too_sure /= too_sure.sum(axis=1, keepdims=True)
 
 # %% [markdown]
-# A **reliability diagram** sorts the exams by how sure the answer was, and looks how often it was right. On the
-# diagonal, probabilities are worth their word.
+# A **reliability diagram** groups the exams by confidence and shows how often the prediction was correct. On the
+# diagonal, probabilities are calibrated.
 
 # %%
 from densight.figures.calibration import log_losses, reliability
@@ -202,8 +205,8 @@ draw_reliability(axes, labels, too_sure, f"too sure: log score {log_losses(label
 plt.show()
 
 # %% [markdown]
-# **Temperature scaling** (Guo et al., 2017) divides the logits by one number, fitted on exams that the network has not
-# learnt from. The class stays; the sureness is mended. Fit it on the first third, look at another third.
+# **Temperature scaling** (Guo et al., 2017) divides the logits by one number, fitted on exams that were not used for
+# training. It changes the confidence but not the class. Fit it on the first third, evaluate it on another third.
 
 # %%
 from densight.assessment.scaling import fit_scaling
@@ -228,9 +231,9 @@ print(scaling.words)
 # %% [markdown]
 # ## 5. A set instead of a class
 #
-# Between B and C an honest answer is "B or C". A **conformal set** holds the true class in, say, 90 % of exams,
-# whatever the network, if only the new exams are like those that it was fitted on. No bell curve, no belief in the
-# probabilities.
+# Between B and C an honest answer is "B or C". A **conformal set** contains the true class in, say, 90 % of exams,
+# whatever the network, provided that the new exams are like those used for the fit. It assumes no normal distribution
+# and no calibrated probabilities.
 
 # %%
 from densight.assessment.conformal import fit_sets
@@ -243,7 +246,8 @@ print(f"The true class is in {kept:.1%} of the sets of {len(last)} other exams."
 pd.Series([" ".join(np.array(list("ABCD"))[row]) for row in held]).value_counts().rename_axis("set").to_frame("exams")
 
 # %% [markdown]
-# **Exercise 3.** Fit the sets on `too_sure` instead of `mended`. Is the promise kept? What has become worse?
+# **Exercise 3.** Fit the sets on `too_sure` instead of `mended`. Is the coverage still as stated? What has become
+# worse?
 
 # %% tags=["hide-cell"] jupyter={"source_hidden": true, "outputs_hidden": true} cellView="form"
 # @title Solution
@@ -256,12 +260,12 @@ for name, one in (("mended", held), ("too sure", rough)):
 # The promise is kept all the same: it does not rest on the probabilities. How large the sets are does.
 
 # %% [markdown]
-# ## What to take along
+# ## Summary
 #
-# - Every figure with its interval, by patient, and the number of women of the smallest class.
-# - A weighted κ beside the accuracy, for the classes have an order.
-# - Probabilities are to be mended on exams that nothing has learnt from, and a set may be the better answer.
+# - Report every figure with its interval, by patient, and the number of patients in the smallest class.
+# - Report a weighted κ in addition to the accuracy, because the classes are ordered.
+# - Calibrate probabilities on exams that were not used for training. A set may be the better answer.
 #
-# [Figures of merit](../figures.md) has all that densight measures and how it was checked.
+# [Figures of merit](../figures.md) describes everything that densight measures and how it was validated.
 #
-# Next: [which tissue made it say so?](4_class_activation_maps.ipynb)
+# Next: [which tissue does the prediction rest on?](4_class_activation_maps.ipynb)

@@ -13,15 +13,16 @@
 # %% [markdown]
 # # 4 · Class activation maps
 #
-# A network has said "C". *Which part of the picture made it say so?* The tutorial answers with Grad-CAM (Selvaraju et
-# al., ICCV 2017), drawn by the library keras-vis. Here you
+# A network has predicted C. *Which part of the image does the prediction rest on?* The tutorial answers with Grad-CAM
+# (Selvaraju et al., ICCV 2017), computed by the library keras-vis. In this notebook you will
 #
 # 1. write Grad-CAM by hand, from the formula;
-# 2. find that for such a network the derivatives need not be computed at all;
+# 2. see that for such a network no derivatives need to be computed;
 # 3. look at all classes, not only at the predicted one;
-# 4. draw the tutorial's pictures, and see what each of them does to the numbers.
+# 4. draw the tutorial's pictures, and see how each of them changes the numbers.
 #
-# The network is `starter`, the model in the box. It has learnt from phantoms alone; the women below are none of those.
+# The network is `starter`, the model that comes with densight. It was trained on phantoms only; the patients below
+# were not among them.
 
 # %%
 import os
@@ -50,13 +51,13 @@ print(f"{image.projection}: it says {result.density}, {result.probabilities.roun
 # ## 1. From the formula
 #
 # Let $A^k_{ij}$ be the $k$-th map of the last convolution, and $y^c$ the score of class $c$ *before* the softmax.
-# Grad-CAM weighs each map by the mean of its derivative,
+# Grad-CAM weights each map by the mean of its derivative,
 #
 # $$\alpha^c_k = \frac{1}{Z} \sum_{ij} \frac{\partial y^c}{\partial A^k_{ij}}, \qquad
 #   L^c_{ij} = \sum_k \alpha^c_k A^k_{ij},$$
 #
-# and keeps the positive part. Before the softmax, because behind it a score can rise only at the expense of the
-# others, and where the network is sure all derivatives vanish. PyTorch differentiates:
+# and keeps the positive part. It uses the score before the softmax. After the softmax a score can rise only at the
+# expense of the others, and where the network is confident all derivatives vanish. PyTorch computes the derivatives:
 
 # %%
 bundle = model.models.of(image.projection)
@@ -80,16 +81,16 @@ print(
 # %% [markdown]
 # ## 2. Without derivatives
 #
-# Behind the last map of this network, as of the tutorial's, come an activation, the mean over all places and a dense
+# After the last map of this network, as in the tutorial's, come an activation, the mean over all places and a dense
 # layer:
 #
 # $$y^c = b_c + \sum_k W_{ck} \frac{1}{Z} \sum_{ij} f(A^k_{ij}).$$
 #
-# Derive it on paper: $\partial y^c / \partial A^k_{ij} = W_{ck} f'(A^k_{ij}) / Z$. The mean of $f'$ is all that is
-# missing, and for ReLU that is *the share of cells above zero*. So the maps of **all classes** come from the forward
-# pass that the assessment has made anyway. That is what densight does.
+# Differentiate it on paper: $\partial y^c / \partial A^k_{ij} = W_{ck} f'(A^k_{ij}) / Z$. Only the mean of $f'$ is
+# missing, and for ReLU it is *the share of cells above zero*. The maps of **all classes** therefore come from the
+# forward pass of the assessment. This is how densight computes them.
 #
-# **Exercise 1.** Compute the maps that way, from `network.classifier.weight`, and compare.
+# **Exercise 1.** Compute the maps in this way, from `network.classifier.weight`, and compare.
 
 # %% tags=["hide-cell"] jupyter={"source_hidden": true, "outputs_hidden": true} cellView="form"
 # @title Solution
@@ -100,7 +101,7 @@ with torch.no_grad():
 print("greatest difference, as a part of the peak:", np.abs(closed - by_hand).max() / np.abs(by_hand).max())
 
 # %% [markdown]
-# What densight gives is the same, at the resolution of the cells (`.cells`) and in the image's own pixels (`.map`):
+# densight returns the same maps, at the resolution of the cells (`.cells`) and in the image's own pixels (`.map`):
 
 # %%
 explanation = model.explain(image)
@@ -110,8 +111,8 @@ print("cells", explanation.cells.shape, "-> image", explanation.map("C").shape)
 # %% [markdown]
 # ## 3. All classes
 #
-# The tutorial draws the map of the *predicted* class. But the classes compete: what speaks for C may speak for D even
-# louder. A map keeps its sign here, red for the class and blue against it, on one scale for all four.
+# The tutorial draws the map of the *predicted* class. But the classes compete: evidence for C may be even stronger
+# evidence for D. Here a map keeps its sign, red for the class and blue against it, on one scale for all four.
 
 
 # %%
@@ -130,9 +131,9 @@ for one, values, label, probability in zip(axes, maps, "ABCD", explanation.proba
 plt.show()
 
 # %% [markdown]
-# `starter` has one score behind all classes, so its four maps are one map with four weights: what speaks against A
-# speaks for D. One map is then enough, that of the **expected class** $E = \sum_k k\, p_k$ (0 for A to 3 for D):
-# positive where the image makes the answer denser, negative where fattier.
+# `starter` has one score behind all classes, so its four maps are one map with four weights: evidence against A is
+# evidence for D. One map is then enough, that of the **expected class** $E = \sum_k k\, p_k$ (0 for A to 3 for D):
+# positive where the image makes the result denser, negative where it makes it fattier.
 
 # %%
 expected = explanation.map("expected class")
@@ -148,12 +149,12 @@ for one in axes:
 plt.show()
 
 # %% [markdown]
-# They look alike. *How* alike, and whether looking alike is enough, is the question of notebook 5.
+# They look similar. *How* similar they are, and whether similarity is enough, is the question of notebook 5.
 #
 # ## 4. The tutorial's pictures
 #
-# `densight explain` writes for each image the tutorial's four: what the network saw, the map, the overlay, the
-# contours, with its names (`C_..._overlay.png` begins with the predicted class).
+# `densight explain` writes the tutorial's four pictures of each image, with its file names: the network's input, the
+# map, the overlay and the contours (`C_..._overlay.png` starts with the predicted class).
 
 # %% language="sh"
 # densight phantom -n 1 --seed 21 --mix 0,0,100,0 --size 384x312 -o exams
@@ -171,16 +172,17 @@ for one, part in zip(axes, ("650", "map", "overlay", "contours"), strict=True):
 plt.show()
 
 # %% [markdown]
-# Three things happen on the way from numbers to such pictures, and each can deceive:
+# Three steps lead from numbers to such pictures, and each can mislead:
 #
-# - **The negative part is thrown away.** What speaks *against* the class cannot be seen.
-# - **The rest is stretched to its own maximum.** A map of strong evidence and one of nearly none come out equally red.
-#   densight keeps the raw map (`.npy`, `.tif`) and one scale an exam, and says so where there is no positive evidence.
-# - **Cells are smoothed to pixels.** The tutorial's map has 21 × 21 cells, 31 pixels of the network's frame each: a
-#   contour around one calcification would be a fiction.
+# - **The negative part is discarded.** Evidence *against* the class is not visible.
+# - **The rest is stretched to its own maximum.** A map of strong evidence and a map of almost none look equally red.
+#   densight keeps the raw map (`.npy`, `.tif`), uses one scale per exam, and reports where there is no positive
+#   evidence.
+# - **Cells are interpolated to pixels.** The tutorial's map has 21 × 21 cells of 31 pixels each in the network's
+#   frame. A contour around a single calcification would have no basis.
 #
-# **Exercise 2.** Show the second point: the share of the map's peak in this image, and in the same woman's image with
-# half of her gland turned to fat, drawn first each on its own scale and then on one.
+# **Exercise 2.** Demonstrate the second point. Compare the map of this image with the map of the same patient's image
+# after half of the gland is replaced by fat. Draw each first on its own scale and then both on one scale.
 
 # %% tags=["hide-cell"] jupyter={"source_hidden": true, "outputs_hidden": true} cellView="form"
 # @title Solution
@@ -199,7 +201,7 @@ print("peaks:", [round(float(np.abs(values).max()), 3) for values in pair])
 # %% [markdown]
 # ## Other methods
 #
-# Grad-CAM is one of many ways to ask. They need not agree.
+# Grad-CAM is one of many methods. They need not agree.
 
 # %%
 methods = ("grad-cam", "integrated-gradients", "occlusion", "kernel-shap")
@@ -211,10 +213,10 @@ for one, method in zip(axes, methods, strict=True):
 plt.show()
 
 # %% [markdown]
-# ## What to take along
+# ## Summary
 #
 # - Grad-CAM of a network with a linear head costs nothing beyond the assessment, for every class.
 # - Keep the sign, and keep the scale.
-# - A map has as many facts as cells.
+# - A map has no more information than its cells.
 #
 # Next: [is the map true?](5_is_the_map_true.ipynb)

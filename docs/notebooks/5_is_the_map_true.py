@@ -14,11 +14,11 @@
 # # 5 · Is the map true?
 #
 # The tutorial concludes from its maps that "the network looks at the dense regions". A map over a mammogram looks
-# convincing whatever it shows. This notebook puts maps on trial:
+# convincing whatever it shows. This notebook tests maps:
 #
-# 1. a network of which you *know* what it looks at: a planted short cut;
+# 1. a network with a *known* rule: a planted shortcut;
 # 2. why overlap with dense tissue proves little;
-# 3. cause: change the tissue, watch the answer;
+# 3. cause: change the tissue, measure the change of the result;
 # 4. all trials of densight with one command.
 
 # %%
@@ -45,11 +45,11 @@ plt.rcParams.update({"figure.dpi": 80, "image.cmap": "gray", "axes.spines.top": 
 os.chdir(tempfile.mkdtemp())
 
 # %% [markdown]
-# ## 1. A planted short cut
+# ## 1. A planted shortcut
 #
-# Two networks, built by hand. One answers by how much bright tissue there is. The other reads the lead letters beside
-# the breast, as a network may that has learnt from a hospital where dense breasts were imaged in one room and others
-# in another. Give them the same phantom.
+# These two networks are built by hand. One responds to the amount of bright tissue. The other reads the lead letters
+# beside the breast. A trained network might do the same if its hospital imaged dense breasts in one room and others
+# in another. Give both the same phantom.
 
 # %%
 exam = densight.phantom.exam(seed=8, density="C", shape=(384, 312))
@@ -90,13 +90,13 @@ for name, values in found.items():
     print(f"{name:<17} evidence inside the breast: {map_measures.mass_in(values, truth.breast, everywhere):.2f}")
 
 # %% [markdown]
-# Both maps tell the truth of their networks, that the first takes the pectoral muscle for gland included. It is the
-# *network* that is convicted. That is what explanations are for.
+# Both maps are true for their networks; the first also shows that its network takes the pectoral muscle for gland.
+# The fault is in the *network*. Finding such faults is the purpose of explanations.
 #
 # ## 2. Overlap is not enough
 #
-# Now ask how well a map finds the dense tissue: the area under the ROC curve of its values, among the pixels of the
-# breast. .5 is chance. But who else would score well?
+# Now measure how well a map finds the dense tissue: the area under the ROC curve of its values, among the pixels of
+# the breast. .5 is chance. Which other images would also score well?
 
 # %%
 model = densight.load_model("starter")
@@ -115,12 +115,13 @@ for name, values in candidates.items():
     print(f"{name:<32} {map_measures.area_under_curve(values, truth.dense, truth.breast):.2f}")
 
 # %% [markdown]
-# The image itself knows nothing of the network and finds the dense tissue, for dense tissue is bright. Even the middle
-# of the breast does. **A map that overlaps with dense tissue has shown that it is a picture of the breast, no more.**
+# The image itself does not depend on the network and finds the dense tissue, because dense tissue is bright. Even the
+# distance to the breast's centre does. **A map that overlaps with dense tissue is shown to be a picture of the
+# breast, and no more.**
 #
 # **Exercise 1.** Shuffle the weights of the network and draw its Grad-CAM again
-# (`densight.trials.sanity.randomise(network, stages, images)`; stage 0 is the head). How alike are the two
-# maps (`map_measures.rank_correlation(first, second)`)? What would it mean if they were the same?
+# (`densight.trials.sanity.randomise(network, stages, images)`; stage 0 is the head). How similar are the two maps
+# (`map_measures.rank_correlation(first, second)`)? What would it mean if they were the same?
 
 # %% tags=["hide-cell"] jupyter={"source_hidden": true, "outputs_hidden": true} cellView="form"
 # @title Solution
@@ -140,10 +141,10 @@ with torch.no_grad():
 # %% [markdown]
 # ## 3. Cause
 #
-# Of a patient one can never know what the answer would have been with less tissue. Of a phantom one can: `intervene`
-# images the same woman again with fat where gland was. Turn the dense tissue of one quarter of the breast after
-# another to fat; the *effect* of a quarter is how far the expected class falls. The map's weight in it should go
-# along.
+# For a patient it is unknown what the result would have been with less tissue. For a phantom it can be computed:
+# `intervene` images the same patient again with fat in place of gland. Replace the dense tissue of one quarter of the
+# breast after another by fat. The *effect* of a quarter is the decrease of the expected class. The map's weight in
+# each quarter should correlate with the effect.
 
 
 # %%
@@ -174,10 +175,10 @@ alike = map_measures.rank_correlation(weights, effects)
 print(f"rank correlation of weight and effect: {alike:+.2f}, of four parts of one woman")
 
 # %% [markdown]
-# Four parts of one woman prove nothing: that is what the next section is for.
+# Four parts of one patient prove nothing: the next section uses more.
 #
-# **Exercise 2.** Delete from the top: turn the tenth of the dense pixels to fat where the map is highest, then the
-# tenth where it is lowest. Which changes the answer more? (This is one point of a *deletion curve*.)
+# **Exercise 2.** Delete from the top: replace the tenth of the dense pixels where the map is highest by fat, then the
+# tenth where it is lowest. Which change has the greater effect? (This is one point of a *deletion curve*.)
 
 # %% tags=["hide-cell"] jupyter={"source_hidden": true, "outputs_hidden": true} cellView="form"
 # @title Solution
@@ -193,9 +194,9 @@ for name, part in {
 # %% [markdown]
 # ## 4. The trials
 #
-# `densight trial` asks all of this of many images and women, against chance, with intervals, and beside three
-# *baselines* that know nothing of the network. Five women and one image each here, so that it is done in a minute;
-# take forty for a paper. A catalogue is a table: keep the rows that you want.
+# `densight trial` runs all these tests on many images and patients, against chance, with intervals, and compares them
+# with three *reference maps* that do not depend on the network. Here there are five patients with one image each, so
+# that it takes a minute; use forty for a paper. A catalogue is a table: keep the rows that you want.
 
 # %% language="sh"
 # densight phantom -n 5 --seed 30 --mix 25,25,25,25 --size 192x156 -o exams --quiet
@@ -205,19 +206,19 @@ for name, part in {
 # densight trial run --methods grad-cam --images 5
 
 # %% [markdown]
-# A **+** is better than chance, **~** no better, **−** worse. Read them one by one; they are never added up.
-# `run/report.html` has them with intervals, and a map that fails is drawn with a warning.
+# A **+** is better than chance, **~** no better, **−** worse. Read the trials one by one; they are never summed.
+# `run/report.html` shows them with intervals, and a map that fails is drawn with a warning.
 #
-# A method cannot be trusted once and for all: of one network Grad-CAM failed seven of eight trials, of another two
-# ([the whole comparison](../explanations.md)). Try it on the model that you use.
+# No method can be trusted in general: with one network Grad-CAM failed seven of eight trials, with another two ([the
+# whole comparison](../explanations.md)). Test it on the model that you use.
 #
-# **Exercise 3 (no solution, for an afternoon).** Plant a short cut of your own: burn a cross into the images of class
-# D, train a network on them (notebook 2), and find it with `densight trial`. How small may the cross be until neither
-# the network nor you find it?
+# **Exercise 3 (no solution, for an afternoon).** Plant a shortcut of your own: burn a cross into the images of class
+# D, train a network on them (notebook 2), and find it with `densight trial`. How small can the cross be before
+# neither the network nor you can find it?
 #
-# ## What to take along
+# ## Summary
 #
-# - First ask whether the network is right for the right reason, then whether the map tells so. Those are two
+# - First test whether the network is right for the right reason, then whether the map shows it. These are two
 #   questions.
-# - Compare every figure with what a map without a network reaches.
+# - Compare every figure with that of a map that does not depend on the network.
 # - Where you can change the cause, change it.

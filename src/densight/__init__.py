@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from densight.intake.image import read_mammogram
     from densight.intake.mammogram import Exam, Mammogram
     from densight.model import Model, load_model, run
-    from densight.runs.run import RunResult
+    from densight.runs.result import RunResult
     from densight.vocabulary import BIRADS, PROJECTIONS, DensightError, Laterality, Projection, View
 
 __all__ = [
@@ -62,7 +62,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
         "intake.image": ["read_mammogram"],
         "intake.mammogram": ["Exam", "Mammogram"],
         "model": ["Model", "load_model", "run"],
-        "runs.run": ["RunResult"],
+        "runs.result": ["RunResult"],
         "vocabulary": ["BIRADS", "PROJECTIONS", "DensightError", "Laterality", "Projection", "View"],
     },
 )

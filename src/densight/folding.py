@@ -51,7 +51,7 @@ def fold_batch_norm(network: Network, channels: int) -> Network:
 
 def _pairs(network: nn.Module, channels: int) -> list[tuple[str, str]]:
     """Names of each convolution and of the batch norm that takes what it gives, found by one pass of a small image."""
-    # Holds the tensors, lest another one gets the number of one that is gone.
+    # Holds the tensors, so that no new tensor gets the number of an old one.
     given: dict[int, tuple[str, Tensor]] = {}
     pairs = []
     hooks = []

@@ -149,13 +149,13 @@ class Geometry:
         grid : ndarray of float32, shape (rows, columns)
             A map whose cell ``(i, j)`` is centred on the frame's position ``origin + step * (i, j)``.
         origin, step : (float, float)
-            In frame pixels. The defaults are those of a map with one value a frame pixel.
+            In frame pixels. The defaults are those of a map with one value per frame pixel.
 
         Returns
         -------
         ndarray of float32, shape ``image_shape``
             Bilinear between cells, the nearest cell's value beyond the outermost; zero where the image lies outside
-            the frame's box, for there the network saw nothing.
+            the frame's box, because there the network saw nothing.
         """
         grid = np.asarray(grid, np.float32)
         rows, columns = (

@@ -13,9 +13,10 @@ from densight.explanation.methods.methods import choose_methods
 from densight.intake.mammogram import Exam, Mammogram
 from densight.network.engine import Computing
 from densight.network.shipped import DEFAULT
-from densight.runs.outputs import OutputFlags, choose_outputs
+from densight.runs.output_table import OutputFlags, choose_outputs
 from densight.runs.request import RunRequest
-from densight.runs.run import Progress, RunResult, prepare_run
+from densight.runs.result import RunResult
+from densight.runs.run import Progress, prepare_run
 from densight.vocabulary import ByProjection, Projection
 
 if TYPE_CHECKING:
@@ -41,10 +42,11 @@ class Model:
 
     >>> from densight.intake.image import read_mammogram
     >>> from densight.network.architecture import Architecture, build_network
-    >>> from densight.network.bundle import BundleFacts, write_bundle
+    >>> from densight.network.bundle import write_bundle
+    from densight.network.facts import BundleFacts
     >>> from densight.preparation.prepare import Preparation
     >>> from densight.storage import write_bytes
-    >>> architecture = Architecture("mobilenetv2-035", classes=4, channels=3)
+    >>> architecture = Architecture("mobilenetv2-035", n_classes=4, channels=3)
     >>> facts = BundleFacts(architecture, Preparation("tutorial", (64, 64)), ("A", "B", "C", "D"), (Projection.CC_R,))
     >>> write_bundle("build/CC_R", build_network(architecture).state_dict(), facts)
     >>> write_bytes("build/ramp.pgm", b"P5 96 64 255\n" + bytes(range(96)) * 64)
@@ -208,7 +210,7 @@ def run(
         Called with the number of images that are done and of all images.
     **outputs : bool
         Further outputs, by the names of the command line's options, such as ``dicom=True``; see
-        `densight.runs.outputs.choose_outputs`.
+        `densight.runs.output_table.choose_outputs`.
 
     Returns
     -------
@@ -224,11 +226,11 @@ def run(
     Examples
     --------
     >>> import densight
-    >>> from densight.storage import write_bytes
-    >>> write_bytes("build/exams/E1/CC_R.pgm", b"P5 96 64 255\n" + bytes(range(96)) * 64)
-    >>> result = densight.run("build/exams", "build/run", model="starter")
-    >>> result
-    <RunResult build/run: 1 images assessed, 0 failures>
+    >>> from densight.phantom.exams import write_exams
+    >>> from densight.phantom.settings import Settings
+    >>> _ = write_exams(1, 21, Path("build/exams"), Settings(shape=(256, 208)), jobs=1)
+    >>> densight.run("build/exams", "build/run")
+    <RunResult build/run: 4 images assessed, 0 failures>
     """
     loaded = model.models if isinstance(model, Model) else None
     sources = model.models.sources if isinstance(model, Model) else _as_sources(model)

@@ -7,8 +7,7 @@ import csv
 import hashlib
 import json
 import logging
-import os
-import tempfile
+import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from math import isfinite
@@ -56,11 +55,10 @@ def replacing(path: str | Path) -> Iterator[Path]:
     temporary: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
-        os.close(handle)
-        temporary = Path(name)
+        temporary = path.with_name(f".{path.stem}-{secrets.token_hex(4)}{path.suffix}")
+        # Gets the permissions that every new file gets, unlike those of the module tempfile.
+        temporary.touch(exist_ok=False)
         yield temporary
-        temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
         _LOG.info("wrote %s", path)
     except (FileExistsError, NotADirectoryError):
@@ -114,13 +112,8 @@ def delete(path: str | Path) -> None:
 
 
 def _no_folder(path: Path) -> DensightError:
-    return DensightError("cannot be written, for a file stands where a folder is needed", path, "choose another folder")
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+    fault = "cannot be written, because a file stands where a folder is needed"
+    return DensightError(fault, path, "choose another folder")
 
 
 def write_bytes(path: str | Path, content: bytes) -> None:
@@ -135,7 +128,7 @@ def write_text(path: str | Path, content: str) -> None:
 
 
 def write_json(path: str | Path, content: Any) -> None:
-    """Write indented JSON atomically, keys in the order given; NaN is refused, for it is not JSON."""
+    """Write indented JSON atomically, keys in the order given; NaN is refused, because it is not JSON."""
     write_text(path, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
@@ -189,7 +182,7 @@ def append_csv(path: str | Path, columns: Sequence[str], rows: Iterable[Mapping[
 
 
 def cannot_append(path: Path, error: OSError) -> DensightError:
-    """What is said where a line cannot be added to what a run has done."""
+    """The error where a line cannot be added to what a run has done."""
     why = f"cannot be written ({error.strerror})"
     return DensightError(why, path, "free some space; the same command then goes on")
 

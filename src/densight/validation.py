@@ -21,6 +21,10 @@ MOST = 3
 LONGEST = 80
 """How many characters of a wrong value a message shows."""
 
+_FIELDS_ALIKE = {
+    "missing": ("is missing", "are missing"),
+    "extra_forbidden": ("is not a known field", "are not known fields"),
+}
 _TABLES = {"dataclass_type", "dict_type", "mapping_type", "model_attributes_type", "model_type"}
 """pydantic's error types where a table was expected; its messages name Python classes there."""
 
@@ -45,7 +49,7 @@ def validate(
         The file, for the message.
     remedy : str or callable
         How to fix the file. A callable gets pydantic's details of the first problem and returns what to write instead;
-        the message then does not repeat what was expected.
+        the message then describes that problem alone, without what was expected.
     prefix : str
         Text before the problems, for instance ``"model.json is damaged: "``.
 
@@ -77,15 +81,19 @@ def validate(
     try:
         return adapter.validate_python(content)
     except ValidationError as error:
-        details = error.errors(include_url=False)
-    inner = _inner(details[0])
-    problems = [_describe(problem, expectation=isinstance(remedy, str)) for problem in details[:MOST]]
-    if len(details) > MOST:
-        problems.append(f"{len(details) - MOST} more")
+        # Fields that are missing or unknown come first: they explain the others.
+        details = sorted(error.errors(include_url=False), key=lambda problem: problem["type"] not in _FIELDS_ALIKE)
+    first = details[0]
+    inner = _inner(first)
     if isinstance(remedy, str):
         fix: str | None = remedy
     else:
-        fix = remedy(details[0]) if inner is None else inner.remedy
+        fix = remedy(first) if inner is None else inner.remedy
+        # One remedy fits the first problem only; all fields that are missing, or unknown, are one problem.
+        details = [problem for problem in details if problem["type"] == first["type"] in _FIELDS_ALIKE] or [first]
+    problems = _describe_all(details, expectations=isinstance(remedy, str))
+    if len(problems) > MOST:
+        problems[MOST:] = [f"{len(problems) - MOST} more"]
     raise DensightError(prefix + "; ".join(problems), path, fix)
 
 
@@ -95,25 +103,31 @@ def _inner(problem: ErrorDetails) -> DensightError | None:
     return error if isinstance(error, DensightError) else None
 
 
+def _describe_all(details: list[ErrorDetails], *, expectations: bool) -> list[str]:
+    """One text per problem; one for all missing fields and one for all unknown fields."""
+    texts = []
+    for kind, (singular, plural) in _FIELDS_ALIKE.items():
+        names = [_field(problem["loc"]) for problem in details if problem["type"] == kind]
+        if names:
+            texts.append(f"{', '.join(names)} {singular if len(names) == 1 else plural}")
+    others = (problem for problem in details if problem["type"] not in _FIELDS_ALIKE)
+    return texts + [_describe(problem, expectation=expectations) for problem in others]
+
+
 def _describe(problem: ErrorDetails, *, expectation: bool) -> str:
     inner = _inner(problem)
     if inner is not None:
         return inner.fault
-    field = _field(problem["loc"])
-    if problem["type"] in {"missing", "missing_argument"}:
-        return f"{field} is missing"
-    if problem["type"] in {"extra_forbidden", "unexpected_keyword_argument"}:
-        return f"{field} is not a known field"
     value = repr(problem["input"])
     if len(value) > LONGEST:
         value = value[: LONGEST - 1] + "…"
-    return f"{field} is {value}" + (_expectation(problem) if expectation else "")
+    return f"{_field(problem['loc'])} is {value}" + (_expectation(problem) if expectation else "")
 
 
 def _expectation(problem: ErrorDetails) -> str:
     if problem["type"] in _TABLES:
         return " but should be a table of keys and values"
-    message = problem["msg"]
+    message = problem["msg"].removeprefix("Value error, ")
     return f" but {message.removeprefix('Input ')}" if message.startswith("Input should") else f" ({message})"
 
 

@@ -45,7 +45,7 @@ SPLITS: tuple[str, ...] = ("train", "validation", "test")
 
 
 class DensightError(ValueError):
-    """A fault that the user can mend: which file, what is wrong with it, what to do next.
+    """A fault that the user can fix: which file, what is wrong with it, what to do next.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ class DensightError(ValueError):
     Examples
     --------
     >>> print(DensightError("the file is empty (0 bytes)", "exam/a.png", "export the image again"))
-    exam/a.png: the file is empty (0 bytes). To mend it: export the image again.
+    exam/a.png: the file is empty (0 bytes). Fix: export the image again.
     """
 
     def __init__(self, fault: str, path: str | Path | None = None, remedy: str | None = None) -> None:
@@ -67,11 +67,11 @@ class DensightError(ValueError):
         self.path = None if path is None else Path(path)
         self.remedy = remedy
         where = "" if path is None else f"{path}: "
-        then = "" if remedy is None else f". To mend it: {remedy}"
+        then = "" if remedy is None else f". Fix: {remedy}"
         super().__init__(f"{where}{fault}{then}.")
 
     def __reduce__(self) -> tuple[type[DensightError], tuple[object, ...]]:
-        # Exceptions are pickled with their message as the only argument, which here would be taken as the fault.
+        # Exceptions are pickled with their message as the only argument, which here would become the fault.
         return type(self), (self.fault, self.path, self.remedy)
 
 
@@ -164,10 +164,10 @@ def find_projection(text: str) -> Projection | None:
     >>> find_projection("holiday") is None
     True
     """
-    found = list(PROJECTION_WORDS.finditer(text))
-    if not found:
+    matches = list(PROJECTION_WORDS.finditer(text))
+    if not matches:
         return None
-    words = found[-1].groupdict()
+    words = matches[-1].groupdict()
     return Projection.of(words["view"] or words["view2"], (words["side"] or words["side2"])[0])
 
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
-from densight.memory import keep_freed_memory
+from densight.process import keep_freed_memory
 
 __all__ = ["Workers", "workers_for"]
 
@@ -18,7 +18,7 @@ MOST = 4
 
 
 AHEAD = 2
-"""Images a worker that are taken up before the one that is waited for: so many are in memory at most."""
+"""Images per worker that are begun before the one that is waited for: so many are in memory at most."""
 
 Item = TypeVar("Item")
 Made = TypeVar("Made")
@@ -51,11 +51,11 @@ class Workers:
 
 @contextmanager
 def workers_for(images: int) -> Iterator[Workers]:
-    """Workers for a number of images, among whom PyTorch's threads are shared while they are at work.
+    """Workers for a number of images, among whom the threads of PyTorch and OpenCV are shared while they work.
 
-    A core that does an image of its own is used better than one that does its share of every layer, for it need not
-    wait for the others at each. Memory that is freed is kept, see `keep_freed_memory`. What is not begun when the block
-    is left by an exception is not done.
+    A core that does an image of its own is used better than one that does its share of every layer, because it need not
+    wait for the others at each. In the end the libraries' threads are as before. Memory that is freed may be kept, see
+    `keep_freed_memory`. What is not begun when the block is left by an exception is not done.
     """
     import cv2
     import torch

@@ -11,8 +11,9 @@ Examples
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+import lazy_loader
 
 if TYPE_CHECKING:
     from densight.anatomy.reading import Anatomy, read
@@ -20,14 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Anatomy", "Verdict", "read"]
 
-_HOMES = {"Anatomy": "reading", "Verdict": "verdict", "read": "reading"}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'densight.anatomy' has no attribute {name!r}")
-    return getattr(import_module(f"densight.anatomy.{_HOMES[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+# The type checker reads the imports above; these names are loaded at their first use.
+__getattr__, __dir__, _ = lazy_loader.attach(
+    __name__, submod_attrs={"reading": ["Anatomy", "read"], "verdict": ["Verdict"]}
+)

@@ -12,17 +12,17 @@ import numpy.typing as npt
 from densight.intake.mammogram import Mammogram
 from densight.shapes import (
     connected_components,
+    dilate,
     distance_to,
     enlarge,
-    filled,
-    grown,
+    erode,
+    fill_holes,
+    gradient_magnitude,
     histogram,
-    middle,
-    narrowed,
-    opened,
+    median,
+    opening,
     quantiles,
     solidity,
-    steepness,
 )
 from densight.vocabulary import DensightError
 
@@ -58,7 +58,7 @@ WORKING_SIZE = 512
 """The longer side, in pixels, at which the breast is sought: 0.4 mm or so, finer than the skin."""
 
 BRIGHTEST = 0.95
-"""Quantile of the grey values beyond which they are taken as equal, lest labels decide what is bright."""
+"""Quantile of the grey values beyond which they are taken as equal, so that labels do not decide what is bright."""
 
 AIR_SHARE = 0.02
 """Part of the image that shares one grey value, of 64 below Otsu's threshold, only if it is air or no film at all."""
@@ -155,7 +155,7 @@ class Located:
     def air(self) -> float:
         """The grey value beside the breast; the darkest if nothing is beside it."""
         beside = self.grey[~self.breast]
-        return middle(beside) if beside.size else float(self.grey.min())
+        return median(beside) if beside.size else float(self.grey.min())
 
 
 def locate(mammogram: Mammogram) -> Located:
@@ -194,7 +194,7 @@ def find(mammogram: Mammogram) -> Located | None:
     small = _smaller(mammogram)
     if min(small.shape) < NARROWEST:
         return None
-    found: list[Located] = []
+    candidates: list[Located] = []
     for inverted in (False, True):
         grey = _without_frame(small.max() - small if inverted else small)
         sought = _seek(grey)
@@ -202,12 +202,12 @@ def find(mammogram: Mammogram) -> Located | None:
             continue
         located = Located(grey, sought[0], chest_wall(sought[0]), inverted, raw=False, rival=sought[1])
         if located.texture:
-            found.append(located)
+            candidates.append(located)
         if located.likely > SURELY:
             break
-    if not found:
+    if not candidates:
         return None
-    located = max(found, key=lambda one: (one.likely, not one.inverted))
+    located = max(candidates, key=lambda candidate: (candidate.likely, not candidate.inverted))
     inside = small[located.breast]
     if located.inverted and np.median(inside) < RAW * np.percentile(small, 99):
         return replace(located, grey=np.asarray(on_film(small, inside), np.float32), raw=True)
@@ -301,9 +301,9 @@ def _without_frame(grey: Image) -> Image:
 def _seek(grey: Image) -> tuple[Mask, float] | None:
     """The largest bright thing, and how large the second is beside it.
 
-    Air has the brightest of the dark grey values that a good part of the image shares, for what lies outside a film is
-    darker; the skin line is where the smoothed image rises clearly above it. What is brighter is cut along sharp edges
-    and at thin bridges, the largest piece is kept, and its holes are filled.
+    Air has the brightest of the dark grey values that a good part of the image shares, because what lies outside a film
+    is darker; the skin line is where the smoothed image rises clearly above it. What is brighter is cut along sharp
+    edges and at thin bridges, the largest piece is kept, and its holes are filled.
     """
     import cv2
 
@@ -314,16 +314,16 @@ def _seek(grey: Image) -> tuple[Mask, float] | None:
     air, tissue = _air_and_tissue(smooth)
     skin = air + SKIN * (tissue - air)
     bright = smooth > skin
-    edges = steepness(small, 1.0) > EDGE * (tissue - air)
+    edges = gradient_magnitude(small, 1.0) > EDGE * (tissue - air)
     edges &= cv2.erode(small, np.ones((2 * EDGE_WIDTH + 1,) * 2, np.uint8)) < air + RIM * (tissue - air)
-    pieces = opened(np.pad(bright & ~edges, 8, mode="edge"), 4)[8:-8, 8:-8]
+    pieces = opening(np.pad(bright & ~edges, 8, mode="edge"), 4)[8:-8, 8:-8]
     labels, sizes = connected_components(pieces, connectivity=4)
     if not sizes.size or sizes.max() < SMALLEST * pieces.size:
         return None
     piece = labels == 1 + int(np.argmax(sizes))
-    rim = grown(piece, EDGE_WIDTH) & bright & (small > skin)
+    rim = dilate(piece, EDGE_WIDTH) & bright & (small > skin)
     second = float(np.sort(sizes)[-2] / sizes.max()) if sizes.size > 1 else 0.0
-    return filled(piece | rim), second
+    return fill_holes(piece | rim), second
 
 
 def texture(grey: Image, piece: Mask) -> float:
@@ -332,12 +332,12 @@ def texture(grey: Image, piece: Mask) -> float:
     0 too if the piece is not brighter than what is near it.
     """
     away = distance_to(piece)
-    inside, outside = narrowed(piece, BESIDE), away > BESIDE
+    inside, outside = erode(piece, BESIDE), away > BESIDE
     near = outside & (away <= NEAR)
-    if not inside.any() or not near.any() or middle(grey[inside]) <= middle(grey[near]):
+    if not inside.any() or not near.any() or median(grey[inside]) <= median(grey[near]):
         return 0.0
-    steep = steepness(grey, 1.5)
-    within, beside = middle(steep[inside]), middle(steep[near])
+    steep = gradient_magnitude(grey, 1.5)
+    within, beside = median(steep[inside]), median(steep[near])
     return (within + 1e-6) / (within + beside + 2e-6) * min(1.0, float(outside.mean()) / LITTLE)
 
 
@@ -349,13 +349,13 @@ def _air_and_tissue(smooth: Image) -> tuple[float, float]:
     counts, centres = histogram(smooth, 64, otsu)
     shared = np.flatnonzero(counts >= min(AIR_SHARE * smooth.size, counts.max()))
     highest = centres[shared[-1]] + (centres[1] - centres[0]) / 2
-    return float(highest), middle(smooth[smooth > otsu])
+    return float(highest), median(smooth[smooth > otsu])
 
 
 def chest_wall(breast: Mask) -> Side:
     """The side of the image at which the chest wall is: the side of its box that the breast covers most.
 
-    Where the sides do not tell clearly, it is along the box's longer side.
+    Where the sides do not decide clearly, it is along the box's longer side.
 
     Parameters
     ----------

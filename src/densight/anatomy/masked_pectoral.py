@@ -9,9 +9,9 @@ import numpy.typing as npt
 from densight.anatomy.breast import UPRIGHT, Located
 from densight.geometry import set_upright
 from densight.intake.mammogram import Mammogram
-from densight.shapes import largest_piece
+from densight.shapes import largest_component
 
-__all__ = ["painted_muscle"]
+__all__ = ["masked_pectoral"]
 
 Mask = npt.NDArray[np.bool_]
 
@@ -22,7 +22,7 @@ AT_WALL = 0.03
 """Part of the columns within which it reaches the chest wall."""
 
 
-def painted_muscle(mammogram: Mammogram, located: Located) -> Mask:
+def masked_pectoral(mammogram: Mammogram, located: Located) -> Mask:
     """Where a muscle is painted over, of working size; nothing where it is not.
 
     Painted pixels share one grey value exactly, hang together and reach the chest wall. The greatest grey value is not
@@ -37,7 +37,7 @@ def painted_muscle(mammogram: Mammogram, located: Located) -> Mask:
     >>> pixels[20:90, :60] = 150
     >>> pixels[50, 100] = 255
     >>> mammogram = Mammogram(pixels)
-    >>> bool(painted_muscle(mammogram, locate(mammogram))[50, 20])
+    >>> bool(masked_pectoral(mammogram, locate(mammogram))[50, 20])
     True
     """
     rows, columns = located.breast.shape
@@ -48,7 +48,7 @@ def painted_muscle(mammogram: Mammogram, located: Located) -> Mask:
     if counts[most] < SHARE * counts.sum() or most in (mammogram.pixels.max(), mammogram.pixels.min()):
         return nothing
     flat = cv2.morphologyEx((pixels == most).astype(np.uint8), cv2.MORPH_OPEN, np.ones((5, 5), np.uint8))
-    largest = largest_piece(flat > 0)
+    largest = largest_component(flat > 0)
     if not largest.any():
         return nothing
     turns, mirrored = UPRIGHT[located.side]

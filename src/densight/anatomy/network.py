@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from densight.folding import fold_batch_norm
-from densight.shapes import RANKS, grey_levels, middle
+from densight.shapes import RANKS, grey_levels, median
 from densight.vocabulary import DensightError
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def network_input(grey: Image, breast: Mask) -> Image:
     (3, 4, 4)
     """
     levels = grey_levels(grey[breast])
-    air = middle(grey[~breast]) if not breast.all() else float(levels[0])
+    air = median(grey[~breast]) if not breast.all() else float(levels[0])
     span = max(float(levels[-2]) - air, 1e-6)
     linear = np.clip((grey - air) / span, -0.25, 1.25)
     # Equal levels would make ranks depend on which of them is found first.

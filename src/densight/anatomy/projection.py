@@ -1,4 +1,4 @@
-"""The projection of a mammogram as its picture tells it, where nothing else does."""
+"""The projection of a mammogram, read from its picture where nothing else names it."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from densight.intake.mammogram import Entry
 from densight.intake.naming import is_picture
 from densight.vocabulary import DensightError, Projection
 
-__all__ = ["SAID", "projection_in_picture", "told_by_pictures"]
+__all__ = ["NOTE", "projection_from_picture", "projections_from_pictures"]
 
-SAID = "projection told by the picture: the view by the pectoral muscle, the side by where the chest wall is"
-"""What is recorded of an image whose projection was told so."""
+NOTE = "projection read from the picture: the view by the pectoral muscle, the side by where the chest wall is"
+"""What is recorded of an image whose projection was read so."""
 
 
-def projection_in_picture(anatomy: Anatomy) -> Projection | None:
+def projection_from_picture(anatomy: Anatomy) -> Projection | None:
     """The projection of an image that is hung as mammograms are: chest wall of a right breast at the right.
 
     Where the pectoral muscle is seen the view is taken as MLO, else as CC; which holds for 16 of 16 images of the INFN
@@ -37,7 +37,7 @@ def projection_in_picture(anatomy: Anatomy) -> Projection | None:
     --------
     >>> import densight
     >>> image = densight.phantom.exam(seed=3, density="C", shape=(256, 208)).mammograms[2]
-    >>> image.projection, projection_in_picture(densight.anatomy.read(image))
+    >>> image.projection, projection_from_picture(densight.anatomy.read(image))
     (<Projection.MLO_R: 'MLO_R'>, <Projection.MLO_R: 'MLO_R'>)
     """
     sides = {"left": "L", "right": "R"}
@@ -46,17 +46,20 @@ def projection_in_picture(anatomy: Anatomy) -> Projection | None:
     return Projection.of("MLO" if anatomy.pectoral.any() else "CC", sides[anatomy.side])
 
 
-def told_by_pictures(entries: Sequence[Entry]) -> list[Entry]:
-    """The entries, those of DICOM files that name no projection with the one that their picture tells.
+def projections_from_pictures(entries: Sequence[Entry]) -> list[Entry]:
+    """The entries; those of DICOM files that name no projection get the one that is read from their picture.
 
-    A file that cannot be read stays as it is; what is wrong with it is said when it is read again.
+    A file that cannot be read stays as it is; its fault is reported when it is read again.
     """
-    return [_told(entry) if entry.projection is None and not is_picture(entry.path) else entry for entry in entries]
+    return [
+        _with_projection(entry) if entry.projection is None and not is_picture(entry.path) else entry
+        for entry in entries
+    ]
 
 
-def _told(entry: Entry) -> Entry:
+def _with_projection(entry: Entry) -> Entry:
     try:
-        projection = projection_in_picture(read(read_entry(entry)))
+        projection = projection_from_picture(read(read_entry(entry)))
     except DensightError:
         return entry
-    return entry if projection is None else replace(entry, projection=projection, assumed=(*entry.assumed, SAID))
+    return entry if projection is None else replace(entry, projection=projection, assumed=(*entry.assumed, NOTE))

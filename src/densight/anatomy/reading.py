@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from densight.anatomy.breast import UPRIGHT, Located, Side, box_around, chest_wall, find
-from densight.anatomy.masked_pectoral import painted_muscle
+from densight.anatomy.masked_pectoral import masked_pectoral
 from densight.anatomy.verdict import Verdict, judge
 from densight.geometry import Geometry, set_back, set_upright
 from densight.intake.mammogram import Mammogram
-from densight.shapes import connected_components, filled, largest_piece
+from densight.shapes import connected_components, fill_holes, largest_component
 from densight.vocabulary import View
 
 if TYPE_CHECKING:
@@ -50,8 +50,8 @@ class Anatomy:
         The pectoral muscle; nothing where none is seen.
     dense : ndarray of bool, shape (rows, columns)
         Fibroglandular tissue, within the breast and outside the muscle.
-    found : ndarray of float32, shape (rows, columns)
-        How sure that is, 0 to 1, on the image made smaller.
+    small_probability : ndarray of float32, shape (rows, columns)
+        Probability of fibroglandular tissue, 0 to 1, on the image made smaller; see `dense_probability`.
     nipple : (float, float) or None
         Row and column of the nipple, where it is seen.
     side : {"left", "right", "top", "bottom"}
@@ -73,7 +73,7 @@ class Anatomy:
     breast: Mask
     pectoral: Mask
     dense: Mask
-    found: Image
+    small_probability: Image
     nipple: tuple[float, float] | None
     side: Side
     inverted: bool
@@ -86,7 +86,7 @@ class Anatomy:
     @property
     def dense_probability(self) -> Image:
         """How sure it is that a pixel shows fibroglandular tissue: float32, shape (rows, columns), 0 to 1."""
-        whole = cv2.resize(self.found, self.dense.shape[::-1], interpolation=cv2.INTER_LINEAR)
+        whole = cv2.resize(self.small_probability, self.dense.shape[::-1], interpolation=cv2.INTER_LINEAR)
         return np.asarray(whole * (self.breast & ~self.pectoral), np.float32)
 
     @property
@@ -129,8 +129,8 @@ def read(mammogram: Mammogram, weights: str = "free") -> Anatomy:
     --------
     >>> import densight
     >>> made = densight.phantom.exam(seed=3, density="C", shape=(256, 208))
-    >>> found = read(made.mammograms[2])
-    >>> found.verdict.good, 10 < found.percent_density < 90
+    >>> anatomy = read(made.mammograms[2])
+    >>> anatomy.verdict.good, 10 < anatomy.percent_density < 90
     (True, True)
     """
     from densight.anatomy.network import load_network
@@ -144,21 +144,21 @@ def read_with(network: TissueNetwork, mammogram: Mammogram, weights: str) -> Ana
     if located is None:
         return _nothing(mammogram, weights)
     framed = _Framed.of(located)
-    found = framed.run(network)
-    refined = _refined(located, framed.set_back(found[0]))
+    parts = framed.run(network)
+    refined = _refined(located, framed.set_back(parts[0]))
     if refined is not located:
         located = refined
         framed = _Framed.of(located)
-        found = framed.run(network)
-    whole, muscle, dense, nipple = found
+        parts = framed.run(network)
+    whole, muscle, dense, nipple = parts
     if mammogram.projection is not None and mammogram.projection.view == View.CC:
         muscle[:] = 0
-    painted = painted_muscle(mammogram, located)
-    muscle = np.maximum(_main_muscle(muscle, framed.upright_breast), framed.set_upright(painted))
+    masked = masked_pectoral(mammogram, located)
+    muscle = np.maximum(_main_muscle(muscle, framed.upright_breast), framed.set_upright(masked))
     dense = _outlined(np.where(muscle > 0.5, 0, dense))
     whole = _in_one_piece(np.minimum(whole, framed.upright_breast))
     agreed = np.count_nonzero(whole > 0.5) / np.count_nonzero(located.breast)
-    verdict = judge(mammogram, located, agreed, muscle > 0.5, painted)
+    verdict = judge(mammogram, located, agreed, muscle > 0.5, masked)
     breast, pectoral, tissue = (
         _likelier_than_not(framed.set_back(part), mammogram.shape) for part in (whole, muscle, dense)
     )
@@ -262,7 +262,7 @@ def _likelier_than_not(probability: Image, shape: tuple[int, int]) -> Mask:
     if not (probability > 0.5).any():
         return np.zeros(shape, np.bool_)
     whole = cv2.resize(_in_steps(probability), shape[::-1], interpolation=cv2.INTER_LINEAR)
-    # In place, for new memory of an image's size costs more than what is done in it.
+    # In place, because new memory of an image's size costs more than what is done in it.
     cv2.threshold(whole, 127, 1, cv2.THRESH_BINARY, dst=whole)
     return whole.view(np.bool_)
 
@@ -275,7 +275,7 @@ def _in_steps(probability: Image) -> npt.NDArray[np.uint8]:
 def _refined(located: Located, probability: Image) -> Located:
     """Without what the network is sure is no breast, a film's edges for instance, if that is a good part of it."""
     kept = located.breast & (cv2.GaussianBlur(probability, (0, 0), 2.0) > SURELY_NONE)
-    largest = largest_piece(kept, connectivity=4)
+    largest = largest_component(kept, connectivity=4)
     if not largest.any() or largest.sum() > (1 - CUT) * located.breast.sum():
         return located
     return replace(located, breast=largest, side=chest_wall(largest))
@@ -290,10 +290,10 @@ def _outlined(dense: Image) -> Image:
 
 def _in_one_piece(probability: Image) -> Image:
     """The largest piece of what is likelier than not, its holes filled."""
-    largest = largest_piece(probability > 0.5, connectivity=4)
+    largest = largest_component(probability > 0.5, connectivity=4)
     if not largest.any():
         return probability
-    holes = filled(largest) & ~largest
+    holes = fill_holes(largest) & ~largest
     return np.where(holes, 1, np.where(_with_rim(largest), probability, 0)).astype(np.float32)
 
 
@@ -320,6 +320,6 @@ def _main_muscle(probability: Image, breast: Mask) -> Image:
     piece = labels == largest
     ends = np.where(piece.any(axis=1), piece.shape[1] - np.argmax(piece[:, ::-1], axis=1), 0)
     widths = np.maximum.accumulate(ends[::-1])[::-1]
-    filled = breast & (np.arange(piece.shape[1]) < widths[:, None])
-    own = np.where(_with_rim(piece), probability, 0)
-    return np.where(filled & (own <= 0.5), 1, own).astype(np.float32)
+    below = breast & (np.arange(piece.shape[1]) < widths[:, None])
+    of_piece = np.where(_with_rim(piece), probability, 0)
+    return np.where(below & (of_piece <= 0.5), 1, of_piece).astype(np.float32)

@@ -110,12 +110,14 @@ def anatomy_run(
     table = folder / ANATOMY
     write_csv(table, COLUMNS, known.values())
     with workers_for(len(waiting)) as workers:
-        for one in workers.in_order(lambda entry: _look(folder, _key(entry, base), entry, network, weights), waiting):
-            if isinstance(one, Failure):
-                failures.append(one)
+        for result in workers.in_order(
+            lambda entry: _look(folder, _key(entry, base), entry, network, weights), waiting
+        ):
+            if isinstance(result, Failure):
+                failures.append(result)
             else:
-                append_csv(table, COLUMNS, [one])
-                known[str(one["path"])] = one
+                append_csv(table, COLUMNS, [result])
+                known[str(result["path"])] = result
             done += 1
             progress(done, len(entries))
     rows = [known[key] for entry in entries if (key := _key(entry, base)) in known]

@@ -1,4 +1,4 @@
-"""Whether the anatomy that was read can be trusted: what is wrong with an image, and what is only worth saying."""
+"""Whether the anatomy that was read can be trusted: what is wrong with an image, and what is only worth noting."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from scipy import ndimage
 from densight.anatomy.breast import UPRIGHT, Located
 from densight.geometry import set_upright
 from densight.intake.mammogram import Mammogram
-from densight.shapes import filled, largest_piece, quantiles, solidity, steepness
+from densight.shapes import fill_holes, gradient_magnitude, largest_component, quantiles, solidity
 from densight.vocabulary import View
 
 __all__ = ["Verdict", "judge"]
@@ -50,7 +50,7 @@ WAIST = 1.05
 BRIGHT, EVEN, IMPLANT, BULGING, RIM = 0.85, 0.01, 0.12, 0.9, 0.02
 """An implant's least grey value from air to the brightest, its greatest change a pixel in that unit, its least part of
 the breast, its least area in that of its convex hull, and the least change a pixel at its rim. Chosen
-on drawn implants, for no images of real ones were there.
+on drawn implants, because no images of real ones were there.
 """
 
 
@@ -63,7 +63,7 @@ class Verdict:
     faults : tuple of str
         Why it cannot; then no percent density is given.
     notes : tuple of str
-        What is worth saying and forbids nothing.
+        What is worth noting and forbids nothing.
 
     Examples
     --------
@@ -85,7 +85,7 @@ class Verdict:
         return "; ".join((*self.faults, *self.notes)) or "good"
 
 
-def judge(mammogram: Mammogram, located: Located, agreed: float, muscle: Mask, painted: Mask) -> Verdict:
+def judge(mammogram: Mammogram, located: Located, agreed: float, muscle: Mask, masked: Mask) -> Verdict:
     """Judge what was read.
 
     Parameters
@@ -96,7 +96,7 @@ def judge(mammogram: Mammogram, located: Located, agreed: float, muscle: Mask, p
         The part of what was located that the network calls breast.
     muscle : ndarray of bool, shape (rows, columns)
         The pectoral muscle, upright and of working size.
-    painted : ndarray of bool, shape (rows, columns)
+    masked : ndarray of bool, shape (rows, columns)
         Where a muscle is painted over, of working size.
     """
     way = UPRIGHT[located.side]
@@ -117,15 +117,15 @@ def judge(mammogram: Mammogram, located: Located, agreed: float, muscle: Mask, p
         faults.append(f"turned by 90°: the chest wall is at the {located.side}")
     if _has_implant(grey, upright, muscle, located.air):
         faults.append("implant?")
-    return Verdict(tuple(faults), tuple(_notes(mammogram, located, muscle, painted)))
+    return Verdict(tuple(faults), tuple(_notes(mammogram, located, muscle, masked)))
 
 
-def _notes(mammogram: Mammogram, located: Located, muscle: Mask, painted: Mask) -> Iterator[str]:
+def _notes(mammogram: Mammogram, located: Located, muscle: Mask, masked: Mask) -> Iterator[str]:
     if located.raw:
         yield "a detector's image before processing: logarithm of grey values taken"
     elif located.inverted:
         yield "a negative: grey values taken as inverted"
-    if painted.any():
+    if masked.any():
         yield "pectoral muscle painted over"
     elif not muscle.any() and mammogram.projection is not None and mammogram.projection.view == View.MLO:
         yield "pectoral muscle not found"
@@ -195,12 +195,12 @@ def _has_implant(grey: Image, breast: Mask, muscle: Mask, air: float) -> bool:
     bright = (smooth > air + BRIGHT * (most - air)) & tissue
     if bright.sum() < IMPLANT * breast.sum():
         return False
-    steep = steepness(grey, 1.0) / max(most - air, 1e-6)
+    steep = gradient_magnitude(grey, 1.0) / max(most - air, 1e-6)
     even = cv2.morphologyEx((bright & (steep < EVEN)).astype(np.uint8), cv2.MORPH_OPEN, np.ones((7, 7), np.uint8))
-    piece = largest_piece(even > 0)
+    piece = largest_component(even > 0)
     if piece.sum() < IMPLANT * breast.sum():
         return False
-    whole = filled(piece)
+    whole = fill_holes(piece)
     edge = (cv2.dilate(whole.astype(np.uint8), np.ones((9, 9), np.uint8)) > whole) & tissue
     bulging = solidity(whole) > BULGING
     return bool(bulging and edge.any() and np.median(steep[edge]) > RIM)

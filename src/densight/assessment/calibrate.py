@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from densight.assessment.calibration import Calibration, Fusion
 from densight.assessment.conformal import fit_sets
-from densight.assessment.folds import crossed
+from densight.assessment.folds import cross_fit
 from densight.assessment.fusion import (
     by_projection,
     class_indices,
@@ -88,9 +88,9 @@ def fit_calibration(
                 bundle.folder,
                 "give images of every projection that the models have learnt",
             )
-        said, truth, patients = _cases(labelled[rows], models.classes)
-        scalings[bundle.checksum] = fit_scaling(said, truth, method, len(set(patients)))
-        scaled.loc[rows, columns] = scalings[bundle.checksum].apply(said)
+        y_prob, y_true, patients = _cases(labelled[rows], models.classes)
+        scalings[bundle.checksum] = fit_scaling(y_prob, y_true, method, len(set(patients)))
+        scaled.loc[rows, columns] = scalings[bundle.checksum].apply(y_prob)
     scaled["predicted"] = predicted_class(scaled[columns].to_numpy(), models.classes)
     fusion = _fit_fusion(scaled, models.classes, method, coverage, by_class, rule)
     checksums = tuple(sorted(scalings))
@@ -121,31 +121,31 @@ def _fit_fusion(
         cube = by_projection(images, classes)[1]
         exams = fuse_exams(images, classes)
         known = (exams["density"] != "").to_numpy()
-        truth = class_indices(exams["density"][known].tolist(), classes)
-        fusion = replace(fusion, weights=fit_weights(cube[known], truth))
+        y_true = class_indices(exams["density"][known].tolist(), classes)
+        fusion = replace(fusion, weights=fit_weights(cube[known], y_true))
     breasts, exams = (
         table[table["density"] != ""]
         for table in (fuse_breasts(images, classes, fusion), fuse_exams(images, classes, fusion))
     )
     if exams.empty:
         raise DensightError("no exam has one reference density, so there is nothing to calibrate on")
-    said, truth, patients = _cases(exams, classes)
+    y_prob, y_true, patients = _cases(exams, classes)
     if len(set(patients)) < 2:
         raise DensightError(
             "all exams are of one patient", remedy=f"calibrate on {FEWEST} patients or more, better on hundreds"
         )
     # Each exam's set score comes from a scaling fitted on other patients, so that sets keep what they promise.
-    scaled = crossed(
+    scaled = cross_fit(
         patients,
-        said.shape,
-        lambda fitted, inside: fit_scaling(said[fitted], truth[fitted], method).apply(said[inside]),
+        y_prob.shape,
+        lambda fitted, inside: fit_scaling(y_prob[fitted], y_true[fitted], method).apply(y_prob[inside]),
     )
-    of_breasts, truth_of_breasts, owners = _cases(breasts, classes)
+    of_breasts, y_true_of_breasts, breast_patients = _cases(breasts, classes)
     return replace(
         fusion,
-        breast=fit_scaling(of_breasts, truth_of_breasts, method, len(set(owners))),
-        exam=fit_scaling(said, truth, method, len(set(patients))),
-        sets=fit_sets(scaled, truth, patients, coverage, by_class=by_class),
+        breast=fit_scaling(of_breasts, y_true_of_breasts, method, len(set(breast_patients))),
+        exam=fit_scaling(y_prob, y_true, method, len(set(patients))),
+        sets=fit_sets(scaled, y_true, patients, coverage, by_class=by_class),
     )
 
 
@@ -157,5 +157,5 @@ def _of_bundle(images: pd.DataFrame, bundle: Bundle) -> npt.NDArray[np.bool_]:
 
 def _cases(table: pd.DataFrame, classes: Sequence[str]) -> tuple[Floats, npt.NDArray[np.int64], list[str]]:
     """Probabilities, true classes and patients; an exam stands in for an unknown patient."""
-    said = table[probability_columns(classes)].to_numpy(dtype=np.float64)
-    return said, class_indices(table["density"].tolist(), classes), patients_of(table)
+    y_prob = table[probability_columns(classes)].to_numpy(dtype=np.float64)
+    return y_prob, class_indices(table["density"].tolist(), classes), patients_of(table)

@@ -71,9 +71,9 @@ class Fusion:
         >>> Fusion().of_views({Projection.CC_R: [0.25, 0.75], Projection.MLO_R: [0.75, 0.25]})
         array([0.5, 0.5])
         """
-        said = {projection: np.asarray(values, dtype=np.float64) for projection, values in views.items()}
-        cube = np.full((1, len(PROJECTIONS), len(next(iter(said.values())))), np.nan)
-        for projection, values in said.items():
+        y_prob = {projection: np.asarray(values, dtype=np.float64) for projection, values in views.items()}
+        cube = np.full((1, len(PROJECTIONS), len(next(iter(y_prob.values())))), np.nan)
+        for projection, values in y_prob.items():
             cube[0, PROJECTIONS.index(projection)] = values
         fused: Floats = (self.of_exams if whole else self.of_breasts)(cube)[0]
         return fused
@@ -81,17 +81,17 @@ class Fusion:
     @property
     def words(self) -> list[str]:
         """What it does beyond the mean, in words."""
-        said = [] if self.rule == "mean" else [f"projections fused by the rule {self.rule}: {RULES[self.rule]}"]
+        notes = [] if self.rule == "mean" else [f"projections fused by the rule {self.rule}: {RULES[self.rule]}"]
         for name, scaling in (("breasts", self.breast), ("exams", self.exam)):
             if scaling is not None:
-                said.append(f"{name}: {scaling.words}")
+                notes.append(f"{name}: {scaling.words}")
         if self.sets is not None:
             whose = "of each class" if self.sets.by_class else "of all exams"
-            said.append(
+            notes.append(
                 f"sets of classes that hold the true one in {100 * self.sets.coverage:g} % {whose}, fitted on "
                 f"{self.sets.cases} exams of {self.sets.patients} patients"
             )
-        return said
+        return notes
 
 
 @dataclass(frozen=True)

@@ -83,7 +83,7 @@ def check_coverage(coverage: float) -> None:
     --------
     >>> check_coverage(90)
     Traceback (most recent call last):
-    densight.vocabulary.DensightError: the coverage 90 is no share between 0 and 1. To mend it: give one such as 0.9.
+    densight.vocabulary.DensightError: the coverage 90 is no share between 0 and 1. Fix: give one such as 0.9.
     """
     if not 0 < coverage < 1:
         raise DensightError(f"the coverage {coverage:g} is no share between 0 and 1", remedy="give one such as 0.9")
@@ -113,26 +113,26 @@ def mass_before(probabilities: npt.ArrayLike) -> Floats:
     >>> mass_before([[0.25, 0.5, 0.125, 0.125]])
     array([[0.5  , 0.   , 0.75 , 0.875]])
     """
-    said = np.asarray(probabilities, dtype=np.float64)
-    n, k = said.shape
+    y_prob = np.asarray(probabilities, dtype=np.float64)
+    n, k = y_prob.shape
     rows = np.arange(n)
-    left = said.argmax(axis=1)
+    left = y_prob.argmax(axis=1)
     right = left.copy()
     before = np.zeros((n, k))
-    mass = said[rows, left].copy()
-    edged = np.pad(said, ((0, 0), (1, 1)), constant_values=-1.0)
+    mass = y_prob[rows, left].copy()
+    edged = np.pad(y_prob, ((0, 0), (1, 1)), constant_values=-1.0)
     for _ in range(k - 1):
         down = edged[rows, left] >= edged[rows, right + 2]
         chosen = np.where(down, left - 1, right + 1)
         before[rows, chosen] = np.minimum(mass, 1.0)
-        mass += said[rows, chosen]
+        mass += y_prob[rows, chosen]
         left, right = np.where(down, chosen, left), np.where(down, right, chosen)
     return before
 
 
 def fit_sets(
     probabilities: npt.ArrayLike,
-    truth: npt.ArrayLike,
+    y_true: npt.ArrayLike,
     patients: Sequence[str],
     coverage: float = 0.9,
     *,
@@ -143,7 +143,7 @@ def fit_sets(
     Parameters
     ----------
     probabilities : array-like of float, shape (n, k)
-    truth : array-like of int, shape (n,)
+    y_true : array-like of int, shape (n,)
     patients : sequence of str, length n
         Whose each case is; a patient counts once, however many cases she has.
     coverage : float
@@ -168,19 +168,19 @@ def fit_sets(
     Nine cases of nine patients, and the mass before the true class was 0 in eight and .6 in one: to promise .8 the
     likeliest class is enough, for 8 / (9 + 1) is no less; to promise .9 it is not.
 
-    >>> said = [[0.6, 0.4]] * 9
-    >>> fit_sets(said, [0] * 8 + [1], list("abcdefghi"), 0.8).thresholds
+    >>> y_prob = [[0.6, 0.4]] * 9
+    >>> fit_sets(y_prob, [0] * 8 + [1], list("abcdefghi"), 0.8).thresholds
     (0.0, 0.0)
-    >>> fit_sets(said, [0] * 8 + [1], list("abcdefghi"), 0.9).thresholds
+    >>> fit_sets(y_prob, [0] * 8 + [1], list("abcdefghi"), 0.9).thresholds
     (0.6, 0.6)
     """
-    said, labels = np.asarray(probabilities, dtype=np.float64), np.asarray(truth, dtype=np.int64)
+    y_prob, labels = np.asarray(probabilities, dtype=np.float64), np.asarray(y_true, dtype=np.int64)
     check_coverage(coverage)
     if not len(labels):
         raise DensightError("there is no case to fit sets on")
-    before = mass_before(said)[np.arange(len(labels)), labels]
+    before = mass_before(y_prob)[np.arange(len(labels)), labels]
     names = np.asarray(patients, dtype=object)
-    k = said.shape[1]
+    k = y_prob.shape[1]
     if by_class:
         thresholds = tuple(_quantile(before[labels == place], names[labels == place], coverage) for place in range(k))
     else:
@@ -190,8 +190,8 @@ def fit_sets(
 
 def _quantile(scores: Floats, patients: npt.NDArray[np.object_], coverage: float) -> float:
     """The least score that covers enough patients, one more than there are; 1, which takes every class in, if none."""
-    _, owners, times = np.unique(patients, return_inverse=True, return_counts=True)
+    _, groups, times = np.unique(patients, return_inverse=True, return_counts=True)
     order = np.argsort(scores, kind="stable")
-    mass = np.cumsum((1 / times[owners])[order]) / (len(times) + 1)
+    mass = np.cumsum((1 / times[groups])[order]) / (len(times) + 1)
     reached = np.flatnonzero(mass >= coverage - 1e-9)
     return float(scores[order][reached[0]]) if len(reached) else 1.0

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["crossed", "group_folds"]
+__all__ = ["cross_fit", "group_folds"]
 
 FOLDS, FOLDS_OF_MANY, MANY = 10, 3, 10_000
 """Parts of a cross-validation, and from how many patients on fewer will do."""
@@ -40,7 +40,7 @@ def group_folds(patients: Sequence[str], folds: int | None = None, seed: int = 0
     return np.asarray((order % min(folds, len(names)))[numbers], dtype=np.int64)
 
 
-def crossed(
+def cross_fit(
     patients: Sequence[str],
     shape: tuple[int, ...],
     made: Callable[[npt.NDArray[np.bool_], npt.NDArray[np.bool_]], npt.ArrayLike],
@@ -59,7 +59,7 @@ def crossed(
     Examples
     --------
     >>> values = np.array([1.0, 2.0, 6.0])
-    >>> crossed(["a", "b", "c"], (3,), lambda fitted, inside: values[fitted].mean())
+    >>> cross_fit(["a", "b", "c"], (3,), lambda fitted, inside: values[fitted].mean())
     array([4. , 3.5, 1.5])
     """
     folds = group_folds(patients)

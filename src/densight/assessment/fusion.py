@@ -167,7 +167,7 @@ def mean_of(probabilities: npt.ArrayLike) -> Probabilities:
     Parameters
     ----------
     probabilities : array-like of float, shape (n, k)
-        A row a projection.
+        One row per projection.
 
     Returns
     -------
@@ -189,12 +189,12 @@ def mean_of(probabilities: npt.ArrayLike) -> Probabilities:
 
 
 def fuse_breasts(images: pd.DataFrame, classes: Sequence[str], fusion: Fusion = MEAN) -> pd.DataFrame:
-    """One row a breast: its CC and its MLO.
+    """One row per breast: its CC and its MLO.
 
     Parameters
     ----------
     images : DataFrame
-        One row an image, with the columns ``patient_id``, ``exam_id``, ``laterality``, ``view``, ``density`` (empty
+        One row per image, with the columns ``patient_id``, ``exam_id``, ``laterality``, ``view``, ``density`` (empty
         where unknown) and ``p_<class>`` for every class.
     classes : sequence of str
         The labels in order.
@@ -229,9 +229,9 @@ def fuse_breasts(images: pd.DataFrame, classes: Sequence[str], fusion: Fusion = 
 
 
 def fuse_exams(images: pd.DataFrame, classes: Sequence[str], fusion: Fusion = MEAN) -> pd.DataFrame:
-    """One row an exam: the projections there are.
+    """One row per exam: the projections there are.
 
-    An exam is told by ``patient_id`` and ``exam_id`` together, so that visits may be numbered for each patient anew.
+    ``patient_id`` and ``exam_id`` together identify an exam, so that visits may be numbered from 1 for each patient.
 
     Parameters
     ----------
@@ -276,7 +276,7 @@ def by_projection(
     classes : sequence of str
         The labels in order.
     keys : sequence of str
-        The columns that tell a row of the result.
+        The columns that identify a row of the result.
 
     Returns
     -------
@@ -370,10 +370,10 @@ def _places(images: pd.DataFrame, keys: Sequence[str]) -> tuple[npt.NDArray[np.i
 
 def _assumed(counts: npt.NDArray[np.int64], labels: Sequence[str]) -> str:
     """What was assumed of a breast or exam with so many images of each projection, and these labels."""
-    said = [f"{n} images of {p} averaged" for p, n in zip(PROJECTIONS, counts, strict=True) if n > 1]
+    notes = [f"{n} images of {p} averaged" for p, n in zip(PROJECTIONS, counts, strict=True) if n > 1]
     if len(labels) > 1:
-        said.append(f"no reference, for the images carry different densities, {' and '.join(labels)}")
-    return "; ".join(said)
+        notes.append(f"no reference, for the images carry different densities, {' and '.join(labels)}")
+    return "; ".join(notes)
 
 
 def _labels(images: pd.DataFrame, units: npt.NDArray[np.int64], count: int, classes: Sequence[str]) -> list[list[str]]:

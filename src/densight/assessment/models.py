@@ -1,4 +1,4 @@
-"""Which model assesses which projection: one bundle for all, or one a projection as in the tutorial."""
+"""Which model assesses which projection: one bundle for all, or one per projection as in the tutorial."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ DEVICES = ("cpu", "cuda", "mps")
 
 @dataclass(frozen=True, eq=False)
 class Models:
-    """One to four bundles that share their classes, at most one a projection.
+    """One to four bundles that share their classes, at most one per projection.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ class Models:
                     raise DensightError(
                         f"it has learnt {projection}, and so has {of[projection].folder}",
                         bundle.folder,
-                        "give one model a projection, or one for all",
+                        "give one model per projection, or one for all",
                     )
                 of[projection] = bundle
         # Reads the calibrations of all, so that a damaged one is told before anything is done.
@@ -115,7 +115,7 @@ class Models:
     def not_calibrated(self) -> str:
         """What of the models' calibration is not used, and why; nothing if all of it is, or if there is none."""
         if self._calibrations and self.fusion == Fusion():
-            return "breasts and exams are not calibrated, for that was fitted with other models together"
+            return "breasts and exams are not calibrated, because that was fitted with other models together"
         return ""
 
     @property
@@ -189,8 +189,8 @@ def load_models(
         for bundle in models.bundles:
             bundle.network.to(torch.device(device))
     except (RuntimeError, AssertionError) as error:
-        said = str(error).splitlines()[0]
-        raise DensightError(f"the device {device!r} cannot be used ({said})", remedy="use --device cpu") from error
+        reason = str(error).splitlines()[0]
+        raise DensightError(f"the device {device!r} cannot be used ({reason})", remedy="use --device cpu") from error
     return models
 
 

@@ -80,14 +80,14 @@ def pool(cube: npt.ArrayLike, rule: str = "mean", weights: Sequence[float] | Non
     return _POOLS[rule](values)
 
 
-def fit_weights(cube: npt.ArrayLike, truth: npt.ArrayLike) -> tuple[float, ...]:
+def fit_weights(cube: npt.ArrayLike, y_true: npt.ArrayLike) -> tuple[float, ...]:
     """The weights of the rule ``learned`` under which the true classes are likeliest.
 
     Parameters
     ----------
     cube : array-like of float, shape (n, 4, k)
         As for `pool`, of exams that the networks have not learnt from.
-    truth : array-like of int, shape (n,)
+    y_true : array-like of int, shape (n,)
 
     Returns
     -------
@@ -106,7 +106,7 @@ def fit_weights(cube: npt.ArrayLike, truth: npt.ArrayLike) -> tuple[float, ...]:
     """
     from scipy.optimize import minimize
 
-    values, labels = np.asarray(cube, dtype=np.float64), np.asarray(truth)
+    values, labels = np.asarray(cube, dtype=np.float64), np.asarray(y_true)
     if len(labels) > _ENOUGH:
         chosen = np.random.default_rng(0).permutation(len(labels))[:_ENOUGH]
         values, labels = values[chosen], labels[chosen]

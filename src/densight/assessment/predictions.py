@@ -21,7 +21,7 @@ __all__ = ["identify", "read_classified", "read_labels", "read_predictions", "wr
 
 
 def read_predictions(path: str | Path, classes: Sequence[str] = BIRADS) -> npt.NDArray[np.float64]:
-    """Read the tutorial's ``predictions_<projection>.txt``: a row an exam, a column a class, no header.
+    """Read the tutorial's ``predictions_<projection>.txt``: one row per exam, a column a class, no header.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def read_predictions(path: str | Path, classes: Sequence[str] = BIRADS) -> npt.N
     ...     read_predictions(path)
     array([[0.1, 0.2, 0.3, 0.4]])
     """
-    remedy = "give a text file with a row an exam and a column a class, separated by spaces, without a header"
+    remedy = "give a text file with one row per exam and a column a class, separated by spaces, without a header"
     try:
         lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeError) as error:
@@ -121,14 +121,14 @@ def read_labels(path: str | Path, classes: Sequence[str] = BIRADS) -> pd.DataFra
     ['1', '2']
     """
     path = Path(path)
-    table = read_table(path, ["density"], "write a comma-separated table with the column density, a row an exam")
+    table = read_table(path, ["density"], "write a comma-separated table with the column density, one row per exam")
     unknown = ~table["density"].isin(list(classes)).to_numpy()
     if unknown.any():
         row = int(unknown.argmax())
         raise DensightError(
             f"row {row + 1}: the density {table['density'].iloc[row]!r} is not one of {', '.join(classes)}",
             path,
-            "mend the label, or name the classes in order",
+            "correct the label, or name the classes in order",
         )
     return identify(table, path)
 

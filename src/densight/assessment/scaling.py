@@ -78,7 +78,7 @@ class Scaling:
 
 
 def fit_scaling(
-    probabilities: npt.ArrayLike, truth: npt.ArrayLike, method: str = "temperature", patients: int | None = None
+    probabilities: npt.ArrayLike, y_true: npt.ArrayLike, method: str = "temperature", patients: int | None = None
 ) -> Scaling:
     """The scaling under which the true classes are likeliest.
 
@@ -86,7 +86,7 @@ def fit_scaling(
     ----------
     probabilities : array-like of float, shape (n, k)
         Of cases that the network has not learnt from.
-    truth : array-like of int, shape (n,)
+    y_true : array-like of int, shape (n,)
     method : str
         A key of `SCALINGS`.
     patients : int, optional
@@ -110,20 +110,20 @@ def fit_scaling(
     >>> fit_scaling([[0.9, 0.1]] * 4, [0, 0, 0, 1]).parameters[0].__round__(3)
     2.0
     """
-    said, labels = np.asarray(probabilities, dtype=np.float64), np.asarray(truth, dtype=np.int64)
+    y_prob, labels = np.asarray(probabilities, dtype=np.float64), np.asarray(y_true, dtype=np.int64)
     if method not in SCALINGS:
         raise DensightError(f"unknown scaling {method!r}", remedy=f"use one of {', '.join(SCALINGS)}")
     if not len(labels):
         raise DensightError("there is no case to fit a scaling on")
-    fitted = _fit_ordinal(said, labels) if method == "ordinal" else _fit_softmax(said, labels, method)
+    fitted = _fit_ordinal(y_prob, labels) if method == "ordinal" else _fit_softmax(y_prob, labels, method)
     return Scaling(method, fitted, len(labels), len(labels) if patients is None else patients)
 
 
-def _fit_softmax(said: Floats, labels: npt.NDArray[np.int64], method: str) -> tuple[float, ...]:
+def _fit_softmax(y_prob: Floats, labels: npt.NDArray[np.int64], method: str) -> tuple[float, ...]:
     """Temperature or vector scaling: logits are the logarithms times factors plus shifts."""
     from scipy.optimize import minimize
 
-    logs, k, n = np.ascontiguousarray(_logs(said).T), said.shape[1], len(labels)
+    logs, k, n = np.ascontiguousarray(_logs(y_prob).T), y_prob.shape[1], len(labels)
     cases = np.arange(n)
 
     def loss(parameters: Floats) -> tuple[float, Floats]:
@@ -146,10 +146,10 @@ def _fit_softmax(said: Floats, labels: npt.NDArray[np.int64], method: str) -> tu
     return (float(1 / found[0]),)
 
 
-def _fit_ordinal(said: Floats, labels: npt.NDArray[np.int64]) -> tuple[float, ...]:
+def _fit_ordinal(y_prob: Floats, labels: npt.NDArray[np.int64]) -> tuple[float, ...]:
     from scipy.optimize import minimize
 
-    odds, n = np.ascontiguousarray(_log_odds(said).T), len(labels)
+    odds, n = np.ascontiguousarray(_log_odds(y_prob).T), len(labels)
     cases = np.arange(n)
     edges = np.concatenate([np.zeros((1, n)), odds, np.ones((1, n))])
 
@@ -162,31 +162,31 @@ def _fit_ordinal(said: Floats, labels: npt.NDArray[np.int64]) -> tuple[float, ..
     return tuple(minimize(loss, np.array([1.0, 0.0]), method="L-BFGS-B", bounds=bounds).x.tolist())
 
 
-def _temperature(said: Floats, parameters: Floats) -> Floats:
-    return _softmax(_logs(said) / parameters[0])
+def _temperature(y_prob: Floats, parameters: Floats) -> Floats:
+    return _softmax(_logs(y_prob) / parameters[0])
 
 
-def _vector(said: Floats, parameters: Floats) -> Floats:
+def _vector(y_prob: Floats, parameters: Floats) -> Floats:
     factors, shifts = np.split(parameters, 2)
-    return _softmax(_logs(said) * factors + shifts)
+    return _softmax(_logs(y_prob) * factors + shifts)
 
 
-def _ordinal(said: Floats, parameters: Floats) -> Floats:
+def _ordinal(y_prob: Floats, parameters: Floats) -> Floats:
     slope, shift = parameters
-    cumulative = 1 / (1 + np.exp(shift - slope * _log_odds(said)))
-    ends = np.zeros((len(said), 1)), np.ones((len(said), 1))
+    cumulative = 1 / (1 + np.exp(shift - slope * _log_odds(y_prob)))
+    ends = np.zeros((len(y_prob), 1)), np.ones((len(y_prob), 1))
     return np.diff(np.concatenate([ends[0], cumulative, ends[1]], axis=1), axis=1)
 
 
-def _log_odds(said: Floats) -> Floats:
+def _log_odds(y_prob: Floats) -> Floats:
     """The log-odds of being at most each class but the last, shape (n, k - 1)."""
-    below = np.cumsum(said, axis=1)[:, :-1]
-    above = np.cumsum(said[:, ::-1], axis=1)[:, -2::-1]
+    below = np.cumsum(y_prob, axis=1)[:, :-1]
+    above = np.cumsum(y_prob[:, ::-1], axis=1)[:, -2::-1]
     return np.asarray(np.log(np.maximum(below, _LEAST)) - np.log(np.maximum(above, _LEAST)))
 
 
-def _logs(said: Floats) -> Floats:
-    return np.asarray(np.log(np.maximum(said, _LEAST)))
+def _logs(y_prob: Floats) -> Floats:
+    return np.asarray(np.log(np.maximum(y_prob, _LEAST)))
 
 
 def _softmax(logits: Floats) -> Floats:

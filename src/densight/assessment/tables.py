@@ -34,11 +34,11 @@ __all__ = [
 ]
 
 ASSESSMENTS = "assessments.csv"
-"""One row an image."""
+"""One row per image."""
 BREASTS = "breasts.csv"
-"""One row a breast."""
+"""One row per breast."""
 EXAMS = "exams.csv"
-"""One row an exam."""
+"""One row per exam."""
 
 _BEFORE = ("path", "patient_id", "exam_id", "laterality", "view", "density")
 _AFTER = ("predicted", "percent_density", "preparation", "warnings", "model")
@@ -66,7 +66,7 @@ def check_probabilities(probabilities: npt.NDArray[np.float64], path: str | Path
     --------
     >>> check_probabilities(np.array([[0.5, 0.5], [0.9, 0.2]]), "predictions_ccr.txt")
     Traceback (most recent call last):
-    densight.vocabulary.DensightError: predictions_ccr.txt: row 2: the probabilities sum to 1.1, not to 1. To mend ...
+    densight.vocabulary.DensightError: predictions_ccr.txt: row 2: the probabilities sum to 1.1, not to 1. Fix: ...
     """
     finite = np.asarray(np.isfinite(probabilities).all(axis=1))
     within = np.asarray(((probabilities >= 0) & (probabilities <= 1)).all(axis=1))
@@ -81,7 +81,7 @@ def check_probabilities(probabilities: npt.NDArray[np.float64], path: str | Path
         fault = f"a probability lies outside 0 to 1: {', '.join(f'{value:g}' for value in probabilities[row])}"
     else:
         fault = f"the probabilities sum to {sums[row]:.6g}, not to 1"
-    raise DensightError(f"row {row + 1}: {fault}", path, "assess these images again, or mend the row")
+    raise DensightError(f"row {row + 1}: {fault}", path, "assess these images again, or correct the row")
 
 
 def read_table(path: str | Path, required: Sequence[str], remedy: str) -> pd.DataFrame:
@@ -146,7 +146,7 @@ def write_assessments(
     run : path-like
         The run folder.
     images : DataFrame
-        One row an image: ``path, patient_id, exam_id, laterality, view, density, p_<class>…, predicted,
+        One row per image: ``path, patient_id, exam_id, laterality, view, density, p_<class>…, predicted,
         percent_density, preparation, warnings, model``. Percent density is 0 to 100, or missing. Further columns are
         kept after these.
     classes : sequence of str
@@ -264,7 +264,7 @@ def _numbers(
         raise DensightError(
             f"row {row + 1}: {columns[column]} is {text.iloc[row, column]!r}, not a number",
             path,
-            "assess this image again, or mend the row",
+            "assess this image again, or correct the row",
         )
     return np.asarray(numbers, dtype=np.float64)
 
@@ -278,7 +278,7 @@ def check_words(table: pd.DataFrame, allowed: dict[str, Sequence[str]], path: Pa
                 f"row {row + 1}: {column} is {table[column].iloc[row]!r}, not one of "
                 f"{', '.join(str(word) or '(empty)' for word in words)}",
                 path,
-                "mend the row",
+                "correct the row",
             )
 
 
@@ -292,21 +292,21 @@ def _check_images(images: pd.DataFrame, classes: tuple[str, ...], path: Path) ->
     check_words(images, words, path)
     probabilities = images[probability_columns(classes)].to_numpy(dtype=np.float64)
     check_probabilities(probabilities, path)
-    told = np.array([classes.index(label) for label in images["predicted"]])
-    behind = probabilities.max(axis=1) - probabilities[np.arange(len(told)), told] > _TIE_TOLERANCE
+    y_pred = np.array([classes.index(label) for label in images["predicted"]])
+    behind = probabilities.max(axis=1) - probabilities[np.arange(len(y_pred)), y_pred] > _TIE_TOLERANCE
     if behind.any():
         row = int(behind.argmax())
         likelier = predicted_class(probabilities[row : row + 1], classes)[0]
         raise DensightError(
-            f"row {row + 1}: predicted is {classes[told[row]]}, but {likelier} has the greatest probability",
+            f"row {row + 1}: predicted is {classes[y_pred[row]]}, but {likelier} has the greatest probability",
             path,
-            "assess this image again, or mend the row",
+            "assess this image again, or correct the row",
         )
     percent = _percent(images)
     if (outside := (percent < 0) | (percent > 100)).any():
         row = int(outside.argmax())
         raise DensightError(
-            f"row {row + 1}: the percent density is {percent[row]:g}, not 0 to 100", path, "mend the row"
+            f"row {row + 1}: the percent density is {percent[row]:g}, not 0 to 100", path, "correct the row"
         )
     again = (images["path"].duplicated() & images["path"].ne("")).to_numpy()
     if again.any():

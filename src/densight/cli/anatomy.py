@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from densight.cli.common_options import reply
+from densight.cli.common_options import add_to_json
 from densight.cli.options import InputArgument, RunOption
 from densight.cli.terminal import (
     INTERRUPTED,
@@ -72,7 +72,7 @@ def anatomy(
         except KeyboardInterrupt:
             print_line(console, "Stopped. The same command goes on with the images that are left.")
             raise typer.Exit(INTERRUPTED) from None
-    reply(run=output, images=rows, failures=failures)
+    add_to_json(run=output, images=rows, failures=failures)
     _tell(console, rows, output)
     keep_left_out(console, inputs.left_out, output)
     if failures:
@@ -93,8 +93,8 @@ def _tell(console: Console, rows: list[dict[str, object]], output: Path) -> None
     table.add_column("percent density", justify="right")
     table.add_column("verdict", overflow="fold")
     for row in rows[:SHOWN_IMAGES]:
-        said = "; ".join(filter(None, (str(row["faults"]), str(row["notes"])))) or "good"
-        table.add_row(str(row["path"]), str(row["percent_density"]) or "–", said)
+        verdict = "; ".join(filter(None, (str(row["faults"]), str(row["notes"])))) or "good"
+        table.add_row(str(row["path"]), str(row["percent_density"]) or "–", verdict)
     console.print(table)
     if len(rows) > SHOWN_IMAGES:
         print_line(console, f"… and {len(rows) - SHOWN_IMAGES} more images in {output / ANATOMY}")

@@ -1,4 +1,4 @@
-"""``densight assess``: what a model says of images, breasts and exams."""
+"""``densight assess``: a model's probabilities for images, breasts and exams."""
 
 from __future__ import annotations
 
@@ -38,20 +38,22 @@ def assess(
 
     INPUT is an image (DICOM, PNG, JPEG, TIFF, PGM), a folder or zip archive of
     exams, a DICOMDIR, a data set's folder, or a catalogue.
-    Gives the probability of every class. A breast is the mean of its CC and MLO,
-    an exam the mean of the projections there are, but for a model that densight
-    calibrate has taught otherwise; which were missing is said. Writes
-    assessments.csv, breasts.csv, exams.csv and report.html into the run folder.
-    Images that cannot be assessed are listed in failures.csv, and the exit
-    status is then 1; DICOM files that show other views in not_assessed.csv. A
-    run that was stopped goes on when the same command is given again.
+
+    Computes the probability of every class. A breast is the mean of its CC and
+    MLO; an exam is the mean of its projections. A model calibrated with densight
+    calibrate may use another rule. Missing projections are reported.
+
+    Writes assessments.csv, breasts.csv, exams.csv and report.html into the run
+    folder. Lists images that cannot be assessed in failures.csv; the exit status
+    is then 1. Lists DICOM files of other views in not_assessed.csv. A run that
+    was stopped resumes when the same command is given again.
 
     densight assess exams/ -o run/
     """
     from densight.cli.runs import exit_status, run_request
     from densight.network.engine import Computing
     from densight.network.shipped import DEFAULT
-    from densight.runs.outputs import choose_outputs
+    from densight.runs.output_table import choose_outputs
     from densight.runs.request import RunRequest
 
     request = RunRequest(

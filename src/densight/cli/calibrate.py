@@ -1,4 +1,4 @@
-"""``densight calibrate``: make a model's probabilities worth their word, on exams that it has not learnt from."""
+"""``densight calibrate``: calibrate a model's probabilities on exams that were not used to train it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from densight.cli.common_options import reply
+from densight.cli.common_options import add_to_json
 from densight.cli.options import DeviceOption, InputArgument, OwnModelOption, RunOption
 from densight.cli.terminal import count, open_console, print_line
 from densight.vocabulary import DensightError
@@ -25,32 +25,34 @@ def calibrate(
     model: OwnModelOption,
     output: RunOption = Path("calibration"),
     split: Annotated[
-        str, typer.Option(metavar="NAME", help="The split whose exams it is fitted on: never one learnt from.")
+        str, typer.Option(metavar="NAME", help="The split to fit on. It must not have been used for training.")
     ] = "validation",
     method: Annotated[
-        str, typer.Option(metavar="NAME", help="How probabilities are scaled: temperature, ordinal or vector.")
+        str, typer.Option(metavar="NAME", help="How to scale probabilities: temperature, ordinal or vector.")
     ] = "temperature",
     fusion: Annotated[
         str,
         typer.Option(
             metavar="NAME",
-            help="How projections become an exam: mean, logit-mean, median, denser-breast or learned.",
+            help="How to combine projections into an exam: mean, logit-mean, median, denser-breast or learned.",
         ),
     ] = "mean",
     coverage: Annotated[
-        float, typer.Option(metavar="SHARE", help="How often sets of classes shall hold the true one.")
+        float, typer.Option(metavar="SHARE", help="How often a set of classes must contain the true class.")
     ] = 0.9,
-    each: Annotated[bool, typer.Option("--each", help="Promise the coverage for each true class.")] = False,
+    each: Annotated[
+        bool, typer.Option("--each", help="Guarantee the coverage for each true class separately.")
+    ] = False,
     device: DeviceOption = "cpu",
 ) -> None:
-    """Calibrate a model on exams it has not learnt from.
+    """Calibrate a model on exams that it was not trained on.
 
-    Assesses the exams of the split validation, fits on them how the network's
-    probabilities and those of breasts and exams are scaled, and how far sets of
-    classes must reach to hold the true one as often as promised. All is stored
-    in the model's bundle, and used by assess and explain from then on.
+    Assesses the exams of the split validation. Fits on them a scaling of the
+    probabilities of images, breasts and exams, and the size of the sets of
+    classes that contain the true class as often as --coverage requires. Stores
+    both in the model bundle. From then on assess and explain use them.
 
-    Folders of single models are calibrated together, for an exam is of all.
+    Several models are calibrated together, because an exam combines them all.
 
     densight calibrate catalogue.csv --model models/ -o calibration/
     """
@@ -66,15 +68,17 @@ def calibrate(
     from densight.network.shipped import is_shipped, model_folder
     from densight.runs.request import RunRequest
 
-    for name, known, words in ((method, SCALINGS, "scaling"), (fusion, RULES, "rule of fusion")):
+    for name, known, noun in ((method, SCALINGS, "scaling"), (fusion, RULES, "rule of fusion")):
         if name not in known:
-            raise DensightError(f"unknown {words} {name!r}", remedy=f"use one of {', '.join(known)}")
+            raise DensightError(f"unknown {noun} {name!r}", remedy=f"use one of {', '.join(known)}")
     check_coverage(coverage)
-    for one in filter(is_shipped, model):
-        remedy = f"copy its folder, {model_folder(one)}, and calibrate the copy"
-        raise DensightError("the models that come with densight are not changed", one, remedy)
+    for shipped in filter(is_shipped, model):
+        remedy = f"copy its folder, {model_folder(shipped)}, and calibrate the copy"
+        raise DensightError("a model that comes with densight cannot be changed", shipped, remedy)
     if split == "train":
-        raise DensightError("a model is not calibrated on what it has learnt from", remedy="use --split validation")
+        raise DensightError(
+            "a model cannot be calibrated on the split that trained it", remedy="use --split validation"
+        )
     request = RunRequest(source, output, tuple(model), split=split, device=device, calibrated=False)
     status = exit_status(run_request(request))
     models = load_models(model, device, calibrated=False)
@@ -85,13 +89,15 @@ def calibrate(
     )
     calibrated = store_calibration(models, fitted)
     console = open_console()
-    reply(bundles=[bundle.folder for bundle in calibrated.bundles], calibration=calibrated.calibration_notes)
-    _tell_change(images, calibrated)
-    for words in calibrated.calibration_notes:
-        print_line(console, words)
+    add_to_json(bundles=[bundle.folder for bundle in calibrated.bundles], calibration=calibrated.calibration_notes)
+    _show_change(images, calibrated)
+    for note in calibrated.calibration_notes:
+        print_line(console, note)
     sets = calibrated.fusion.sets
     if sets is not None and sets.patients < FEWEST:
-        print_line(console, f"note: {count(sets.patients, 'patient')} are too few to believe it; take hundreds")
+        print_line(
+            console, f"note: {count(sets.patients, 'patient')} are too few for a reliable calibration; use hundreds"
+        )
     print_line(
         console,
         f"Written into {', '.join(str(bundle.folder) for bundle in calibrated.bundles)}; assess uses it from now on.",
@@ -99,13 +105,13 @@ def calibrate(
     raise typer.Exit(status)
 
 
-def _tell_change(images: pd.DataFrame, models: Models) -> None:
-    """Show what scaling changes for exams, each scaled as the others tell."""
+def _show_change(images: pd.DataFrame, models: Models) -> None:
+    """Show what scaling changes for exams; each exam's scaling is fitted on other patients."""
     from densight.assessment.fusion import fuse_exams, patients_of
     from densight.cli.figures_shown import show_scalings
     from densight.figures.alternatives import compare_scalings
+    from densight.figures.data import cases_of
     from densight.figures.dense import find_dense
-    from densight.figures.rows import cases_of
     from densight.storage import plain
 
     exams = fuse_exams(images, models.classes)

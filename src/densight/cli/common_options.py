@@ -1,4 +1,4 @@
-"""What every command can do besides its work: answer machines, be silent, tell what it reads and writes."""
+"""The options that every command has: ``--json``, ``--quiet`` and ``--verbose``."""
 
 from __future__ import annotations
 
@@ -20,119 +20,122 @@ import typer
 from densight.vocabulary import DensightError
 
 __all__ = [
+    "COMMON_OPTIONS",
     "FAULT",
-    "HABITS",
     "JsonOption",
     "OutputMode",
     "QuietOption",
     "VerboseOption",
-    "is_silent",
-    "reply",
+    "add_to_json",
+    "is_quiet",
     "set_global",
-    "with_habits",
+    "with_common_options",
 ]
 
 FAULT = 2
-"""The exit status of a command that could not do its work; 1 is that of one that could but for some images."""
+"""The exit status of a command that could not do its work; 1 means that it could, except for some images."""
 
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object, and nothing else.")]
-QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but faults.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
 VerboseOption = Annotated[
-    bool, typer.Option("--verbose", "-v", help="Tell each file that is read and written, and where a fault arose.")
+    bool, typer.Option("--verbose", "-v", help="Show each file that is read or written, and where an error occurred.")
 ]
-HABITS: dict[str, Any] = {"as_json": JsonOption, "quiet": QuietOption, "verbose": VerboseOption}
-"""The options that every command has, by the names of its parameters."""
+COMMON_OPTIONS: dict[str, Any] = {"as_json": JsonOption, "quiet": QuietOption, "verbose": VerboseOption}
+"""The options by the names of the commands' parameters."""
 
 
 @dataclass(frozen=True)
 class OutputMode:
-    """How a command speaks, and what it has to say to a machine.
+    """What a command prints, and the content of its JSON object.
 
     Parameters
     ----------
     as_json, quiet, verbose : bool
-    answers : dict
-        What the command has found so far.
+        The options of the same names.
+    facts : dict
+        What the JSON object will hold, as collected so far.
     """
 
     as_json: bool = False
     quiet: bool = False
     verbose: bool = False
-    answers: dict[str, Any] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
 
 
-_WISHED: ContextVar[OutputMode] = ContextVar("wished", default=OutputMode())  # noqa: B039 - never changed, only replaced
-_SPOKEN: ContextVar[OutputMode | None] = ContextVar("spoken", default=None)
+_GLOBAL_MODE: ContextVar[OutputMode] = ContextVar("global_mode", default=OutputMode())  # noqa: B039 - replaced, never changed
+_CURRENT_MODE: ContextVar[OutputMode | None] = ContextVar("current_mode", default=None)
 
 
-def set_global(speech: OutputMode) -> None:
-    """Take note of what was asked for before the command's name."""
-    _WISHED.set(speech)
+def set_global(mode: OutputMode) -> None:
+    """Store the options that stand before the command's name."""
+    _GLOBAL_MODE.set(mode)
 
 
-def is_silent() -> bool:
-    """Whether nothing but an answer to a machine, or nothing at all, is to be printed."""
-    speech = _SPOKEN.get()
-    return speech is not None and (speech.as_json or speech.quiet)
+def is_quiet() -> bool:
+    """Whether nothing is printed for people: with ``--quiet``, and with ``--json``."""
+    mode = _CURRENT_MODE.get()
+    return mode is not None and (mode.as_json or mode.quiet)
 
 
-def reply(**facts: Any) -> None:
-    """Add to what ``--json`` prints; paths become text, tables of dataclasses dictionaries, NaN null."""
-    speech = _SPOKEN.get()
-    if speech is not None:
-        speech.answers.update(facts)
+def add_to_json(**facts: Any) -> None:
+    """Add to the JSON object of ``--json``; paths become text, dataclasses become dictionaries, NaN becomes null."""
+    mode = _CURRENT_MODE.get()
+    if mode is not None:
+        mode.facts.update(facts)
 
 
-def with_habits(command: Callable[..., None]) -> Callable[..., None]:
-    """The command, with the options `HABITS` added to its own."""
+def with_common_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add `COMMON_OPTIONS` to the options of a command."""
     hints = get_type_hints(command, include_extras=True)
     signature = inspect.signature(command)
 
     @functools.wraps(command)
-    def spoken(*, as_json: bool, quiet: bool, verbose: bool, **given: Any) -> None:
-        with _speaking(command.__name__, OutputMode(as_json, quiet, verbose)):
-            command(**given)
+    def wrapped(*, as_json: bool, quiet: bool, verbose: bool, **arguments: Any) -> None:
+        with _output_mode(command.__name__, OutputMode(as_json, quiet, verbose)):
+            command(**arguments)
 
-    parameters = [one.replace(annotation=hints[name]) for name, one in signature.parameters.items()]
+    parameters = [parameter.replace(annotation=hints[name]) for name, parameter in signature.parameters.items()]
     parameters += [
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=False, annotation=option)
-        for name, option in HABITS.items()
+        for name, option in COMMON_OPTIONS.items()
     ]
-    spoken.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
-    spoken.__annotations__ = {one.name: one.annotation for one in parameters}
-    return spoken
+    wrapped.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    wrapped.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return wrapped
 
 
 @contextmanager
-def _speaking(command: str, asked: OutputMode) -> Iterator[None]:
-    """Speak as asked while a command works; a command within another, as demo's are, as that one does."""
-    outer, wished = _SPOKEN.get(), _WISHED.get()
+def _output_mode(command: str, options: OutputMode) -> Iterator[None]:
+    """Set the output mode while a command runs; a command within another, as in demo, has the mode of the outer one."""
+    outer, before = _CURRENT_MODE.get(), _GLOBAL_MODE.get()
     if outer is not None:
-        asked = wished = outer
-    speech = OutputMode(asked.as_json or wished.as_json, asked.quiet or wished.quiet, asked.verbose or wished.verbose)
-    token = _SPOKEN.set(speech)
+        options = before = outer
+    mode = OutputMode(
+        options.as_json or before.as_json, options.quiet or before.quiet, options.verbose or before.verbose
+    )
+    token = _CURRENT_MODE.set(mode)
     status = 0
     try:
-        with _telling(on=speech.verbose and outer is None):
+        with _log_to_stderr(on=mode.verbose and outer is None):
             yield
     except typer.Exit as stop:
         status = stop.exit_code
         raise
     except DensightError as error:
         status = FAULT
-        reply(error={"fault": error.fault, "path": error.path, "remedy": error.remedy})
-        if speech.verbose:
+        add_to_json(error={"fault": error.fault, "path": error.path, "remedy": error.remedy})
+        if mode.verbose:
             traceback.print_exc()
         raise
     finally:
-        _SPOKEN.reset(token)
-        if speech.as_json and outer is None:
-            _print_json({"command": command, "status": status, **speech.answers})
+        _CURRENT_MODE.reset(token)
+        if mode.as_json and outer is None:
+            _print_json({"command": command, "status": status, **mode.facts})
 
 
 @contextmanager
-def _telling(*, on: bool) -> Iterator[None]:
-    """Log what the package does to the standard error output."""
+def _log_to_stderr(*, on: bool) -> Iterator[None]:
+    """Write the package's log to the standard error output."""
     if not on:
         yield
         return
@@ -150,7 +153,7 @@ def _telling(*, on: bool) -> Iterator[None]:
         logger.setLevel(before)
 
 
-def _print_json(answers: dict[str, Any]) -> None:
+def _print_json(facts: dict[str, Any]) -> None:
     from densight.storage import plain
 
-    print(json.dumps(plain(answers), indent=2, ensure_ascii=False, default=str))  # noqa: T201
+    print(json.dumps(plain(facts), indent=2, ensure_ascii=False, default=str))  # noqa: T201

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from densight.cli.common_options import reply
+from densight.cli.common_options import add_to_json
 from densight.cli.options import read_classes
 from densight.cli.terminal import open_console, print_line
 from densight.vocabulary import PROJECTIONS, DensightError, Projection, find_projection
@@ -39,8 +39,8 @@ def convert(
         str | None,
         typer.Option(
             metavar="NAME",
-            help="What the Keras network was trained for: CC_R, CC_L, MLO_R, MLO_L, or all. By default what the name "
-            "of the file tells, or of its folder.",
+            help="What the Keras network was trained for: CC_R, CC_L, MLO_R, MLO_L, or all. By default it is read "
+            "from the name of the file or of its folder.",
             show_default=False,
         ),
     ] = None,
@@ -49,7 +49,7 @@ def convert(
         typer.Option(
             metavar="LIST",
             help="The class labels from the least to the most dense, such as F,G,D. The Keras network's outputs are "
-            "taken to be in alphabetical order of them, as Keras reads folders. By default A,B,C,D.",
+            "assumed to be in their alphabetical order, as Keras reads folders. By default A,B,C,D.",
             show_default=False,
         ),
     ] = None,
@@ -79,7 +79,7 @@ def convert(
         from densight.network.bundle import write_bundle
 
         write_bundle(output, bundle.network.state_dict(), bundle.facts)
-    reply(written=output, form="onnx" if to_onnx else "bundle", said=_describe(bundle))
+    add_to_json(written=output, form="onnx" if to_onnx else "bundle", description=_describe(bundle))
     print_line(console, f"{'ONNX' if to_onnx else 'Model bundle'}: {output}")
 
 
@@ -90,7 +90,7 @@ def _read(model: Path, projection: str | None, classes: str | None) -> Bundle:
     if not model.is_dir():
         return read_keras_bundle(model, classes=read_classes(classes), projections=_projections(projection))
     if projection or classes:
-        raise DensightError("a model bundle knows its projections and classes", model, "leave these options out")
+        raise DensightError("a model bundle stores its projections and classes", model, "leave these options out")
     return read_bundle(model)
 
 
@@ -99,14 +99,14 @@ def _projections(text: str | None) -> tuple[Projection, ...]:
         return ()
     if text.strip().lower() == "all":
         return PROJECTIONS
-    found = find_projection(text)
-    if found is None:
+    named = find_projection(text)
+    if named is None:
         raise DensightError(f"unknown projection {text!r}", remedy=f"use one of {', '.join(PROJECTIONS)}, or all")
-    return (found,)
+    return (named,)
 
 
 def _describe(bundle: Bundle) -> list[str]:
-    """What a model is, in lines for the terminal."""
+    """Lines for the terminal that describe a model."""
     facts = bundle.facts
     rows, columns = facts.preparation.shape
     parameters = sum(value.numel() for value in bundle.network.state_dict().values() if value.is_floating_point())
@@ -116,8 +116,8 @@ def _describe(bundle: Bundle) -> list[str]:
         f"Classes: {', '.join(facts.classes)}. Projections: {', '.join(facts.projections)}",
     ]
     if "converted_from" in facts.training:
-        told = facts.training
-        lines[0] += f" ({told['converted_from']['form']}, Keras version {told['converted_from']['keras_version']})"
-        lines[1] += f" ({told['input_shape']})"
-        lines[2] += f" ({told['projections']}); outputs {told['outputs']}"
+        record = facts.training
+        lines[0] += f" ({record['converted_from']['form']}, Keras version {record['converted_from']['keras_version']})"
+        lines[1] += f" ({record['input_shape']})"
+        lines[2] += f" ({record['projections']}); outputs {record['outputs']}"
     return lines

@@ -1,4 +1,4 @@
-"""``densight demo``: the whole job on phantom exams, in a few minutes, with nothing but the package."""
+"""``densight demo``: every step on phantom exams, in a few minutes, without further data."""
 
 from __future__ import annotations
 
@@ -9,8 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from densight.cli.common_options import reply
+from densight.cli.common_options import add_to_json, with_common_options
+from densight.cli.explain import explain
+from densight.cli.figures import figures
+from densight.cli.phantom import phantom
 from densight.cli.terminal import count, open_console, print_line
+from densight.cli.train import train
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -20,28 +24,33 @@ if TYPE_CHECKING:
 __all__ = ["demo", "run_demo"]
 
 EXAMS = 160
-"""So many are made in about a minute on two cores, and a quarter of them are held out."""
+"""Two cores make that many in about a minute; a quarter of them are held out."""
 
 MIX = "25,25,25,25"
-"""Every class alike: of a screening population's 10 % of A and of D, too few would be there to learn from."""
+"""All classes equally often: at the 10 % that A and D have in screening, there would be too few to learn from."""
 
 SIZE = "384x312"
-"""Twice the network's frame."""
+"""Twice the size of the network's input."""
+
+STEPS = typer.Typer()
+"""The commands that the demonstration runs: not those of `densight.cli.main`, which imports this module."""
+for command in (phantom, train, explain, figures):
+    STEPS.command()(with_common_options(command))
 
 
 def demo(
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="DIR", help="The folder of the demonstration, new or its own.")
+        Path, typer.Option("--output", "-o", metavar="DIR", help="The demonstration's folder: a new one, or its own.")
     ] = Path("demo"),
 ) -> None:
-    """Show the whole job on phantom exams, in a few minutes.
+    """Show every step on phantom exams, in a few minutes.
 
-    Makes phantom exams, trains a small network on some, lets it assess and
-    explain the exams of the split test, which it has never seen, and computes
-    the figures. Each step is shown as the command that does it. Takes about
-    six minutes on two cores and needs nothing but densight.
+    Makes phantom exams, trains a small network on some of them, assesses and
+    explains the exams of the split test, which the network has never seen, and
+    computes the figures. Prints the command of each step. Takes about six
+    minutes on two cores and needs no data.
 
-    A demonstration that was stopped goes on when it is given again.
+    A demonstration that was stopped resumes when the command is given again.
 
     densight demo -o demo/
     """
@@ -49,67 +58,65 @@ def demo(
 
 
 def run_demo(folder: Path, *, exams: int = EXAMS, size: str = SIZE, epochs: int | None = None) -> None:
-    """Run every step of the demonstration as the command line does, and tell what came of it.
+    """Run every step of the demonstration as the command line does, and print the result.
 
     Parameters
     ----------
     folder : Path
-        New, or that of the same demonstration.
+        A new folder, or that of the same demonstration.
     exams : int
-        How many are made.
+        How many to make.
     size : str
-        Rows and columns of their images, as ``densight phantom --size`` has it.
+        Rows and columns of their images, in the form of ``densight phantom --size``.
     epochs : int, optional
-        Epochs instead of the recipe's.
+        Replaces the recipe's epochs.
 
     Raises
     ------
     DensightError
-        If a step cannot do its work.
+        If a step fails.
     typer.Exit
         If a step was stopped, or could not use an image.
     """
     console = open_console()
     phantoms, models, run = folder / "exams", folder / "models", folder / "run"
     catalogue = phantoms / "catalogue.csv"
-    few = [] if epochs is None else ["--epochs", epochs]
+    epochs_option = [] if epochs is None else ["--epochs", epochs]
 
-    print_line(console, "1. Exams of women who never were, of whom everything is known.")
+    print_line(console, "1. Make exams of synthetic patients, whose tissue is known.")
     _step(console, "phantom", "-n", exams, "--mix", MIX, "--size", size, "-o", phantoms)
-    print_line(console, "\n2. A small network learns from the exams of the split train.")
-    _step(console, "train", catalogue, "--recipe", "demo", *few, "--projection", "all", "-o", models)
-    print_line(console, "\n3. It assesses the exams of the split test, which it has never seen, and explains itself.")
+    print_line(console, "\n2. Train a small network on the exams of the split train.")
+    _step(console, "train", catalogue, "--recipe", "demo", *epochs_option, "--projection", "all", "-o", models)
+    print_line(console, "\n3. Assess and explain the exams of the split test, which the network has never seen.")
     _step(console, "explain", catalogue, "--split", "test", "--model", models, "-o", run)
-    print_line(console, "\n4. How good it is.")
+    print_line(console, "\n4. Compute the figures of merit.")
     _step(console, "figures", run)
 
-    agreement, held_out = _agreement(run)
-    reply(kappa_linear=agreement, held_out=held_out, run=run, report=run / "report.html")
-    print_line(console, f"\nLinear κ of {count(held_out, 'held-out exam')}: {_words(agreement)}")
+    kappa, held_out = _kappa(run)
+    add_to_json(kappa_linear=kappa, held_out=held_out, run=run, report=run / "report.html")
+    print_line(console, f"\nLinear κ of {count(held_out, 'held-out exam')}: {_describe(kappa)}")
     print_line(console, f"The report: {run / 'report.html'}")
 
 
 def _step(console: Console, *arguments: object) -> None:
-    """Show a command and run it."""
-    from densight.cli.main import app
-
+    """Print a command and run it."""
     words = [str(argument) for argument in arguments]
     print_line(console, f"$ densight {shlex.join(words)}")
-    if status := app(words, standalone_mode=False):
+    if status := STEPS(words, standalone_mode=False):
         raise typer.Exit(status)
 
 
-def _agreement(run: Path) -> tuple[Estimate, int]:
-    """How far the network's classes of a run's exams agree with their own, and of how many exams."""
-    from densight.figures.levels import figures_of_run
+def _kappa(run: Path) -> tuple[Estimate, int]:
+    """Linear κ between predicted and true classes of a run's exams, and the number of exams."""
+    from densight.figures.evaluate import figures_of_run
 
     merit = figures_of_run(run).levels["exam"]
     return merit["kappa_linear"], merit.n
 
 
-def _words(kappa: Estimate) -> str:
+def _describe(kappa: Estimate) -> str:
     if isnan(kappa.value):
-        return "undefined, for there is one class alone"
+        return "undefined, because all exams have one class"
     if kappa.interval is None:
         return f"{kappa.value:.2f}"
     low, high = kappa.interval

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from densight.cli.common_options import reply
+from densight.cli.common_options import add_to_json
 from densight.cli.options import DeviceOption, ModelOption
 from densight.cli.terminal import open_console, print_line
 from densight.vocabulary import PROJECTIONS, DensightError, find_projection
@@ -55,6 +55,8 @@ def doctor(
         if step.fault:
             print_line(console, f"     {step.fault}")
     page = write_page(output, shown_name(file), steps)
-    reply(page=page, steps=[{"title": step.title, "facts": dict(step.facts), "fault": step.fault} for step in steps])
+    add_to_json(
+        page=page, steps=[{"title": step.title, "facts": dict(step.facts), "fault": step.fault} for step in steps]
+    )
     print_line(console, f"With pictures: {page}")
     raise typer.Exit(1 if steps[-1].fault else 0)

@@ -1,4 +1,4 @@
-"""``densight explain``: which tissue speaks for and against each class of a model."""
+"""``densight explain``: assess exams and map the evidence for each class."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ def explain(
         typer.Option(
             metavar="NAME",
             autocompletion=complete_methods,
-            help="A method, several separated by commas, or all. See below.  [default: grad-cam]",
+            help="A method, several separated by commas, or all; see above.  [default: grad-cam]",
             show_default=False,
         ),
     ] = None,
     layer: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="The layer that is mapped.  [default: the last]", show_default=False),
+        typer.Option(metavar="NAME", help="The layer to map.  [default: the last]", show_default=False),
     ] = None,
     split: SplitOption = None,
     device: DeviceOption = "cpu",
@@ -50,26 +50,27 @@ def explain(
     identified: IdentifiedOption = False,
     redcap: RedcapOption = False,
 ) -> None:
-    """Assess exams and show which tissue speaks for each class.
+    """Assess exams and map the evidence for each class.
 
-    Does what assess does, and maps for every image what speaks for each class,
-    and what for denser and what for fattier (the expected class). Under maps/
-    in the run folder: the tutorial's four pictures of each image, all classes
-    side by side, each exam as radiologists hang it, and the raw signed maps
-    (.npy, .tif). The report shows them.
+    Does what assess does. For every image it also maps the evidence for each
+    class, and the evidence for denser and for fattier (the expected class).
+    Writes into maps/ of the run folder: the tutorial's four pictures of each
+    image, all classes side by side, each exam as radiologists hang it, and the
+    raw signed maps (.npy, .tif). The report shows them.
 
-    Methods at no cost, from the same pass of the network: grad-cam,
-    expected-class, grad-cam++, layer-cam, hires-cam, ablation-cam, eigen-cam.
-    Up to some seconds per image: score-cam, integrated-gradients, gradient-x-input,
-    smooth-grad, guided-backpropagation, deep-lift, occlusion, rise,
-    kernel-shap. densight trial shows which of them to trust.
+    Methods without extra cost, computed in the same pass: grad-cam, grad-cam++,
+    expected-class, layer-cam, hires-cam, ablation-cam, eigen-cam.
+
+    Methods with up to a few seconds per image: score-cam, integrated-gradients,
+    gradient-x-input, smooth-grad, guided-backpropagation, deep-lift, occlusion,
+    rise, kernel-shap. densight trial tests which methods can be trusted.
 
     densight explain exams/ --method grad-cam,deep-lift
     """
     from densight.cli.runs import exit_status, run_request
     from densight.network.engine import Computing
     from densight.network.shipped import DEFAULT
-    from densight.runs.outputs import choose_outputs
+    from densight.runs.output_table import choose_outputs
     from densight.runs.request import RunRequest
 
     request = RunRequest(

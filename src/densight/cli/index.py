@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from densight.cli.common_options import reply
+from densight.cli.common_options import add_to_json
 from densight.cli.options import complete_datasets, read_classes
 from densight.cli.terminal import TABLE, count, keep_left_out, open_bar, open_console, print_failures, print_line
 from densight.vocabulary import SPLITS, DensightError
@@ -99,7 +99,7 @@ def index(
         print_line(console, "No catalogue was written: no image can be used.")
     write_failures(listed, failures)
     keep_left_out(console, left_out, output.parent)
-    reply(
+    add_to_json(
         catalogue=output if len(catalogue) else None,
         layout=layout,
         classes=catalogue.classes,

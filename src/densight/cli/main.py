@@ -1,4 +1,4 @@
-"""The command ``densight``: one verb a room."""
+"""The command ``densight``: its commands, its global options and its entry point."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from densight.cli.common_options import (
     QuietOption,
     VerboseOption,
     set_global,
-    with_habits,
+    with_common_options,
 )
 from densight.cli.convert import convert
 from densight.cli.demo import demo
@@ -33,12 +33,13 @@ from densight.cli.plan import plan
 from densight.cli.train import train
 from densight.cli.trial import trial
 from densight.cli.tutorial import tutorial
+from densight.process import own_process
 from densight.vocabulary import DensightError
 
 __all__ = ["app", "run"]
 
 STATUSES = (
-    "Exit status: 0 done; 1 done but for some images, which failures.csv lists; 2 not done; 130 stopped by Ctrl-C."
+    "Exit status: 0 done; 1 done, except for some images, which failures.csv lists; 2 not done; 130 stopped by Ctrl-C."
 )
 
 app = typer.Typer(
@@ -66,12 +67,12 @@ for command in (
     tutorial,
     doctor,
 ):
-    app.command()(with_habits(command))
+    app.command()(with_common_options(command))
 app.add_typer(pacs, name="pacs")
 
 
-def _show_version(asked: bool) -> None:
-    if asked:
+def _show_version(requested: bool) -> None:
+    if requested:
         from importlib.metadata import version
 
         typer.echo(f"densight {version('densight')}")
@@ -89,7 +90,7 @@ def densight(
 ) -> None:
     """Breast density from mammograms, with explanations.
 
-    The usual way: index a folder of images into a catalogue, train a model on
+    The usual order: index a folder of images into a catalogue, train a model on
     it, assess and explain images with the model, and compute the figures of
     merit. Research software: not a medical device.
     """
@@ -97,8 +98,9 @@ def densight(
 
 
 def run() -> None:
-    """Run the command line; faults that the user can mend are one message, not a traceback."""
-    # What is odd in a DICOM file is told in densight's own words.
+    """Run the command line; a fault that the user can fix is one message, not a traceback."""
+    own_process()
+    # densight reports itself what is unusual in a DICOM file.
     for module in ("pydicom", "highdicom"):
         warnings.filterwarnings("ignore", module=module)
     try:

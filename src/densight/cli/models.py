@@ -1,4 +1,4 @@
-"""``densight models`` and ``densight card``: which models come with densight, and what is known of them."""
+"""``densight models`` and ``densight card``: the models that come with densight, and their cards."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from densight.cli.common_options import reply
+from densight.cli.common_options import add_to_json
 from densight.cli.terminal import TABLE, open_console, print_line
 
 __all__ = ["card", "models"]
@@ -16,7 +16,7 @@ def models() -> None:
     """List the models that come with densight.
 
     Give a name as --model, or to densight.load_model. densight card NAME shows
-    what a model has learnt from, its terms, and how well it does on what.
+    a model's training data, terms and figures of merit.
 
     densight models
     """
@@ -28,19 +28,19 @@ def models() -> None:
     table = Table(title="Models that come with densight", **TABLE)
     for heading in ("name", "classes", "projections", "terms"):
         table.add_column(heading, overflow="fold")
-    found = {name: read_bundle(model_folder(name)).facts for name in shipped_models()}
-    for name, facts in found.items():
+    facts_of = {name: read_bundle(model_folder(name)).facts for name in shipped_models()}
+    for name, facts in facts_of.items():
         table.add_row(name, " ".join(facts.classes), " ".join(facts.projections), facts.licence)
-    reply(
+    add_to_json(
         default=DEFAULT,
         models=[
             {"name": name, "classes": facts.classes, "projections": facts.projections, "terms": facts.licence}
-            for name, facts in found.items()
+            for name, facts in facts_of.items()
         ],
     )
     console = open_console()
     console.print(table)
-    print_line(console, f"{DEFAULT} is used where no model is named. densight card NAME tells more.")
+    print_line(console, f"{DEFAULT} is used where no model is given. densight card NAME shows details.")
 
 
 def card(
@@ -55,5 +55,5 @@ def card(
     from densight.network.shipped import read_card
 
     text = read_card(name).rstrip()
-    reply(name=name, card=text)
+    add_to_json(name=name, card=text)
     print_line(open_console(), text)

@@ -34,7 +34,7 @@ __all__ = [
 
 
 def complete(names: Callable[[], Iterable[str]]) -> Callable[[str], list[str]]:
-    """What the shell offers where one of these names is begun; they are asked for when Tab is pressed."""
+    """A completer that offers the names with the prefix typed so far; the names are computed when Tab is pressed."""
 
     def offer(incomplete: str) -> list[str]:
         return [name for name in names() if name.startswith(incomplete)]
@@ -88,7 +88,7 @@ ModelOption = Annotated[
         metavar="DIR",
         autocompletion=complete(_models),
         help="A model that comes with densight (see densight models), a model bundle, a folder of bundles, or Keras "
-        "weights (.h5). Give the option once a projection where each has its own.  [default: starter]",
+        "weights (.h5). Repeat the option where each projection has its own model.  [default: starter]",
         show_default=False,
     ),
 ]
@@ -98,21 +98,21 @@ OwnModelOption = Annotated[
         "--model",
         "-m",
         metavar="DIR",
-        help="A model bundle or a folder of bundles. Give the option once a projection where each has its own.",
+        help="A model bundle or a folder of bundles. Repeat the option where each projection has its own model.",
         show_default=False,
     ),
 ]
 RunOption = Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="The run folder.")]
 DicomOption = Annotated[
     bool,
-    typer.Option("--dicom", help="Write results as DICOM objects, too, into the studies of the exams, and as FHIR."),
+    typer.Option("--dicom", help="Also write the results as DICOM objects of the exams' studies, and as FHIR."),
 ]
 IdentifiedOption = Annotated[
     bool,
     typer.Option(
         "--identified",
-        help="With --dicom: take over the patient's name and id and the exam's dates, as a PACS needs them. Otherwise "
-        "a pseudonym stands for them.",
+        help="With --dicom: copy the patient's name and id and the exam's dates, as a PACS needs them. Without it, a "
+        "pseudonym replaces them.",
     ),
 ]
 RedcapOption = Annotated[
@@ -127,19 +127,19 @@ SplitOption = Annotated[
         autocompletion=complete(lambda: SPLITS),
     ),
 ]
-DeviceOption = Annotated[str, typer.Option(metavar="NAME", help="Where the network runs: cpu, cuda or mps.")]
+DeviceOption = Annotated[str, typer.Option(metavar="NAME", help="Device on which the network runs: cpu, cuda or mps.")]
 
 EngineOption = Annotated[
-    str, typer.Option(metavar="NAME", help="What runs the network's convolutions: torch or openvino.")
+    str, typer.Option(metavar="NAME", help="Engine that computes the network's convolutions: torch or openvino.")
 ]
 PrecisionOption = Annotated[
     str,
-    typer.Option(metavar="NAME", help="In which precision: fp32, bf16, or auto, bf16 where the processor has it."),
+    typer.Option(metavar="NAME", help="Precision: fp32, bf16, or auto (bf16 where the processor supports it)."),
 ]
 
 
 def read_names(texts: list[str] | None) -> list[str]:
-    """The names that an option gives, which may be given several times and hold several, separated by commas.
+    """Names from an option that may be repeated; each value may hold several names, separated by commas.
 
     Examples
     --------
@@ -150,7 +150,7 @@ def read_names(texts: list[str] | None) -> list[str]:
 
 
 def read_classes(text: str | None) -> list[str] | None:
-    """The labels that ``--classes`` names, in its order; None where it is not given.
+    """The labels of ``--classes`` in their order; None where the option is not given.
 
     Examples
     --------

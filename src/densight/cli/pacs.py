@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from densight.cli.common_options import reply, with_habits
+from densight.cli.common_options import add_to_json, with_common_options
 from densight.cli.options import DeviceOption, ModelOption
 from densight.cli.terminal import INTERRUPTED, count, open_bar, open_console, print_line
 from densight.vocabulary import DensightError
@@ -50,10 +50,10 @@ ModalityOption = Annotated[str, typer.Option(metavar="NAME", help="The modality 
 
 
 @pacs.command("pull")
-@with_habits
+@with_common_options
 def pull(
     source: PacsArgument,
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Gets a folder an exam.")] = Path(
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Gets one folder per exam.")] = Path(
         "exams"
     ),
     date: Annotated[
@@ -80,7 +80,7 @@ def pull(
     from densight.pacs.transfer import pull as pull_exams
 
     if not (date or patient or study):
-        raise DensightError("nothing says which exams are meant", remedy="give --date, --patient or --study")
+        raise DensightError("no exams are selected", remedy="give --date, --patient or --study")
     archive = _connect(source, title, _security(tls, authority, certificate, key, user))
     console = open_console()
     with open_bar(console) as bar:
@@ -91,12 +91,12 @@ def pull(
             output,
             lambda done, total: bar.update(task, completed=done, total=total),
         )
-    reply(folder=output, exams=studies, images=images)
+    add_to_json(folder=output, exams=studies, images=images)
     print_line(console, f"{count(images, 'image')} of {count(studies, 'exam')} retrieved: {output}")
 
 
 @pacs.command("push")
-@with_habits
+@with_common_options
 def push(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="The run folder.", show_default=False)],
     target: PacsArgument,
@@ -136,12 +136,12 @@ def push(
     if commit:
         request_commitment(address, security, title, files, bind=bind, port=listen)
         print_line(console, "The PACS has committed itself to all of them.")
-    reply(objects=len(files), committed=commit)
+    add_to_json(objects=len(files), committed=commit)
     print_line(console, f"{count(len(files), 'object')} stored: {address}")
 
 
 @pacs.command("watch")
-@with_habits
+@with_common_options
 def watch(
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="DIR", help="Queue, waiting images and results.")
@@ -185,7 +185,7 @@ def watch(
     Exams are sent (--listen) or asked for (--poll). Each is assessed when nothing
     more of it comes, and answered once; when more images of it come later, once
     more. All is noted on disk: whatever is killed, the same command goes on, and
-    where the PACS is away it is tried again.
+    where the PACS is away it is asked again.
 
     densight pacs watch --poll http://localhost:8042/dicom-web --answer ORTHANC@localhost:4242
     """
@@ -200,7 +200,7 @@ def watch(
     from densight.pacs.watch import QUEUE, Watch
 
     if poll is None and listen is None:
-        raise DensightError("nothing says how exams come", remedy="give --poll PACS, or --listen PORT, or both")
+        raise DensightError("no source of exams is given", remedy="give --poll PACS, or --listen PORT, or both")
     security, title = _security(tls, authority, certificate, key, user), check_title(title)
     models = load_models(model or [Path(DEFAULT)], device)
     console = open_console()
@@ -232,7 +232,7 @@ def watch(
         finally:
             if server is not None:
                 server.shutdown()
-        reply(folder=output, exams=queue.states())
+        add_to_json(folder=output, exams=queue.states())
         for state, exams in queue.states().items():
             print_line(console, f"{count(exams, 'exam')} {state}")
     if stop.is_set():
@@ -248,6 +248,6 @@ def _security(tls: bool, authority: Path | None, certificate: Path | None, key: 
 
 def _connect(text: str, title: str, security: Security) -> Pacs:
     from densight.pacs.address import check_title, read_address
-    from densight.pacs.protocol import connect
+    from densight.pacs.connect import connect
 
     return connect(read_address(text), security, check_title(title))

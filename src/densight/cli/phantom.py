@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from densight.cli.common_options import reply
+from densight.cli.common_options import add_to_json
 from densight.cli.terminal import INTERRUPTED, TABLE, count, draws_bars, open_bar, open_console, print_line
 from densight.vocabulary import SPLITS, DensightError
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 __all__ = ["phantom"]
 
 SHOWN_LINES = 10
-"""How often it is said, where there is no terminal, how many exams are there."""
+"""How often the number of exams made is printed, where there is no terminal."""
 
 
 def phantom(
     number: Annotated[int, typer.Option("--number", "-n", metavar="N", help="How many exams.")] = 20,
-    seed: Annotated[int, typer.Option(metavar="N", help="The seed of all that is drawn.")] = 0,
+    seed: Annotated[int, typer.Option(metavar="N", help="The random seed.")] = 0,
     mix: Annotated[
         str | None,
         typer.Option(
@@ -42,14 +42,14 @@ def phantom(
     thickness: Annotated[
         float | None,
         typer.Option(
-            metavar="MM", help="Compressed thickness of all images in mm. By default drawn.", show_default=False
+            metavar="MM", help="Compressed thickness of all images in mm. Random by default.", show_default=False
         ),
     ] = None,
     vendor: Annotated[
         str | None,
         typer.Option(
             metavar="NAME",
-            help="The unit: hologic-like, ge-like or siemens-like. By default drawn for each exam.",
+            help="The unit: hologic-like, ge-like or siemens-like. Random for each exam by default.",
             show_default=False,
         ),
     ] = None,
@@ -69,7 +69,7 @@ def phantom(
     size: Annotated[str, typer.Option(metavar="SIZE", help="Rows and columns of every image.")] = "1024x832",
     jobs: Annotated[
         int | None,
-        typer.Option(metavar="N", help="Processes that make exams. By default one a core.", show_default=False),
+        typer.Option(metavar="N", help="Processes that make exams. By default one per core.", show_default=False),
     ] = None,
     image_format: Annotated[
         str, typer.Option("--format", metavar="NAME", help="The format of the images: png or dicom.")
@@ -80,7 +80,7 @@ def phantom(
 ) -> None:
     """Make phantom exams whose truth is known.
 
-    Each exam is the CC and MLO of both breasts of a woman drawn from the
+    Each exam is the CC and MLO of both breasts of a patient drawn from the
     population. Writes the images, beside each its masks and its map of glandular
     thickness (.npz), the numbers of each exam (truth.json), and catalogue.csv
     with the classes, two simulated readers and a split.
@@ -115,7 +115,7 @@ def phantom(
     exams = catalogue.table.drop_duplicates("exam_id")
     print_line(console, _agreement(exams["reader_1"].tolist(), exams["reader_2"].tolist(), catalogue.classes))
     parts = ", ".join(f"{int((exams['split'] == split).sum())} {split}" for split in SPLITS)
-    reply(catalogue=output / CATALOGUE, images=len(catalogue), exams=exams["exam_id"].tolist())
+    add_to_json(catalogue=output / CATALOGUE, images=len(catalogue), exams=exams["exam_id"].tolist())
     images = count(len(catalogue), "image")
     print_line(console, f"Catalogue of {images} of {count(len(exams), 'exam')} ({parts}): {output / CATALOGUE}")
 
@@ -176,8 +176,8 @@ def _table(images: pd.DataFrame, classes: tuple[str, ...]) -> Table:
         table.add_column(heading, justify="right")
     exams = images.drop_duplicates("exam_id")
     for label in classes:
-        said = [str((exams[column] == label).sum()) for column in ("density", "reader_1", "reader_2")]
-        table.add_row(label, *said, *_ranges(images[images["density"] == label]))
+        counts = [str((exams[column] == label).sum()) for column in ("density", "reader_1", "reader_2")]
+        table.add_row(label, *counts, *_ranges(images[images["density"] == label]))
     table.add_row("all", *[str(len(exams))] * 3, *_ranges(images))
     return table
 
@@ -194,9 +194,9 @@ def _agreement(first: list[str], second: list[str], classes: tuple[str, ...]) ->
     """How far the two readers agree, in words."""
     from sklearn.metrics import cohen_kappa_score
 
-    same = sum(one == other for one, other in zip(first, second, strict=True)) / len(first)
+    same = sum(a == b for a, b in zip(first, second, strict=True)) / len(first)
     if len({*first, *second}) == 1:
-        kappa = "undefined, for they say one class"
+        kappa = "undefined, because they name one class"
     else:
         kappa = f"{cohen_kappa_score(first, second, labels=list(classes), weights='linear'):.3f}"
     return f"The readers agree on {100 * same:.0f} % of the exams; linear κ {kappa}"

@@ -1,4 +1,4 @@
-"""``densight plan``: how many exams a test of a model needs."""
+"""``densight plan``: the number of exams that the test of a model needs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from densight.cli.common_options import reply
+from densight.cli.common_options import add_to_json
 from densight.cli.terminal import open_console, print_line
 from densight.vocabulary import DensightError
 
@@ -19,11 +19,9 @@ __all__ = ["plan"]
 
 
 def plan(
-    width: Annotated[
-        float, typer.Option(metavar="W", help="The width that the 95 % interval of κ shall have, such as 0.1.")
-    ],
+    width: Annotated[float, typer.Option(metavar="W", help="The wanted width of the 95 % interval of κ, such as 0.1.")],
     kappa: Annotated[
-        float | None, typer.Option(metavar="K", help="The κ that is expected, such as 0.8.", show_default=False)
+        float | None, typer.Option(metavar="K", help="The expected κ, such as 0.8.", show_default=False)
     ] = None,
     mix: Annotated[
         str, typer.Option(metavar="LIST", help="The mix of classes, from the least to the most dense.")
@@ -32,16 +30,16 @@ def plan(
         Path | None,
         typer.Option(
             metavar="RUN",
-            help="A run, or a table of exams, whose confusion matrix tells κ and mix instead.",
+            help="A run, or a table of exams, whose confusion matrix gives κ and mix instead.",
             show_default=False,
         ),
     ] = None,
     weights: Annotated[str, typer.Option(metavar="NAME", help="κ's weights: none, linear or quadratic.")] = "quadratic",
 ) -> None:
-    """Tell how many exams an interval of κ takes.
+    """Compute how many exams an interval of κ needs.
 
-    From an expected κ and mix of classes, or from a pilot run. The number is of
-    exams of as many patients; where patients have several, count patients.
+    From an expected κ and mix of classes, or from a pilot run. The number
+    assumes one exam per patient; if patients have several, count patients.
 
     densight plan --width 0.1 --kappa 0.8 --mix 10,40,40,10
     """
@@ -53,15 +51,15 @@ def plan(
     table = _of_pilot(pilot) if pilot is not None else _expected(mix, kappa or 0.0, weights)
     exams = exams_for_width(table, width, weights)
     value = float(cohen_kappa(table, weights))
-    words = f"κ ({weights} weights) of {value:.3f} with a 95 % interval of {width:g} from end to end: {exams} exams"
-    reply(exams=exams, kappa=value, weights=weights, width=width)
-    print_line(open_console(), words)
+    result = f"κ ({weights} weights) of {value:.3f} with a 95 % interval of width {width:g}: {exams} exams"
+    add_to_json(exams=exams, kappa=value, weights=weights, width=width)
+    print_line(open_console(), result)
 
 
 def _of_pilot(pilot: Path) -> npt.NDArray[np.float64]:
     import numpy as np
 
-    from densight.figures.levels import figures_of_run
+    from densight.figures.evaluate import figures_of_run
 
     levels = figures_of_run(pilot).levels
     if "exam" not in levels:
@@ -75,5 +73,7 @@ def _expected(mix: str, kappa: float, weights: str) -> npt.NDArray[np.float64]:
     try:
         shares = [float(share) for share in mix.replace(",", " ").split()]
     except ValueError as error:
-        raise DensightError(f"the mix {mix!r} is no list of numbers", remedy="give one such as 10,40,40,10") from error
+        raise DensightError(
+            f"the mix {mix!r} is not a list of numbers", remedy="give one such as 10,40,40,10"
+        ) from error
     return expected_table(shares, kappa, weights)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from densight.cli.common_options import reply
+from densight.cli.common_options import add_to_json
 from densight.cli.terminal import INTERRUPTED, count, open_bar, open_console, print_failures, print_left_out, print_line
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from densight.runs.request import RunRequest
-    from densight.runs.run import RunResult
+    from densight.runs.result import RunResult
 
 __all__ = ["exit_status", "run_request"]
 
@@ -40,7 +40,7 @@ def run_request(request: RunRequest) -> RunResult:
             raise typer.Exit(INTERRUPTED) from None
     _print_result(console, result)
     exams = [] if result.exams is None else result.exams.to_dict("records")
-    reply(
+    add_to_json(
         run=result.folder,
         failures=result.failures,
         exams=exams,

@@ -1,4 +1,4 @@
-"""How every verb speaks on the terminal."""
+"""What every command prints on the terminal: lines, tables, bars, failures."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.box import SIMPLE_HEAD
 
-from densight.cli.common_options import is_silent, reply
+from densight.cli.common_options import add_to_json, is_quiet
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -40,14 +40,14 @@ SHOWN_FAILURES = 10
 
 
 def open_console() -> Console:
-    """A console that shows words as they are: in ids and paths, ``[b]`` is no markup and ``:x:`` no pictograph."""
+    """A console that shows text unchanged: in ids and paths, ``[b]`` is not markup and ``:x:`` is not an emoji."""
     from rich.console import Console
 
-    return Console(markup=False, emoji=False, highlight=False, quiet=is_silent())
+    return Console(markup=False, emoji=False, highlight=False, quiet=is_quiet())
 
 
 def open_bar(console: Console) -> Progress:
-    """A bar of how many are done, of how many, and for how long still; nothing where the output is no terminal."""
+    """A progress bar with counts and the time left; it shows nothing where the output is not a terminal."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
@@ -55,28 +55,28 @@ def open_bar(console: Console) -> Progress:
 
 
 def draws_bars(console: Console) -> bool:
-    """Whether lines can be drawn over: in a terminal, and not where one is only said to be, as in a notebook's cell."""
+    """Whether lines can be overwritten: in a real terminal, but not in a notebook's cell, which claims to be one."""
     return console.is_terminal and console.file.isatty() and not console.quiet
 
 
 def print_line(console: Console, text: str) -> None:
-    """A line that is not broken, for it may hold a path."""
+    """Print a line without breaking it, because it may hold a path."""
     console.print(text, soft_wrap=True)
 
 
 def print_failures(console: Console, failures: Sequence[Failure], listed: Path) -> None:
-    """The images that cannot be used, why, what to do, and where all of them are listed.
+    """Print the images that cannot be used, why, what to do, and where all of them are listed.
 
-    Of images with one fault the first is named.
+    Of images with the same fault only the first is named.
     """
     print_line(console, f"{count(len(failures), 'image')} cannot be used:")
     alike: dict[tuple[str, str], list[Failure]] = {}
     for failure in failures:
         alike.setdefault((failure.fault, failure.remedy), []).append(failure)
-    for (fault, remedy), ones in list(alike.items())[:SHOWN_FAILURES]:
-        others = f" and {count(len(ones) - 1, 'other')}" if len(ones) > 1 else ""
-        then = f" To mend it: {remedy}." if remedy else ""
-        print_line(console, f"  {ones[0].path}{others}: {fault}.{then}")
+    for (fault, remedy), same in list(alike.items())[:SHOWN_FAILURES]:
+        others = f" and {count(len(same) - 1, 'other')}" if len(same) > 1 else ""
+        then = f" Fix: {remedy}." if remedy else ""
+        print_line(console, f"  {same[0].path}{others}: {fault}.{then}")
     if len(alike) > SHOWN_FAILURES:
         print_line(console, f"  … and {len(alike) - SHOWN_FAILURES} more faults")
     print_line(console, f"All of them, with what to do: {listed}")
@@ -88,7 +88,7 @@ def keep_left_out(console: Console, left_out: Sequence[LeftOut], folder: Path) -
 
     listed = folder / NOT_ASSESSED
     write_left_out(listed, left_out)
-    reply(not_assessed=left_out)
+    add_to_json(not_assessed=left_out)
     print_left_out(console, left_out, listed)
 
 
@@ -97,7 +97,7 @@ def print_left_out(console: Console, left_out: Sequence[LeftOut], listed: Path) 
     if not left_out:
         return
     print_line(console, f"{count(len(left_out), 'file')} not assessed:")
-    reasons = Counter(one.reason for one in left_out).most_common()
+    reasons = Counter(file.reason for file in left_out).most_common()
     for reason, times in reasons[:SHOWN_FAILURES]:
         print_line(console, f"  {times}: {reason}")
     if len(reasons) > SHOWN_FAILURES:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from densight.cli.common_options import reply
+from densight.cli.common_options import add_to_json
 from densight.cli.options import complete_devices, complete_recipes, complete_trainings
 from densight.cli.terminal import INTERRUPTED, TABLE, count, draws_bars, open_console, print_failures, print_line
 
@@ -21,9 +22,8 @@ if TYPE_CHECKING:
 
     from densight.intake.catalogue import Catalogue
     from densight.intake.failures import Failure
-    from densight.training.checkpoint import State
     from densight.training.recipe import Recipe
-    from densight.training.train import Job, TrainingStatus, Watcher
+    from densight.training.train import BatchTrained, EpochTrained, ImageRead, Job, ProgressCallback, TrainingStatus
 
 __all__ = ["train"]
 
@@ -37,7 +37,7 @@ def train(
         str,
         typer.Option(
             metavar="NAME",
-            help="tutorial, default, demo, or the path of a YAML file of one's own.",
+            help="tutorial, default, demo, or the path of your own YAML file.",
             autocompletion=complete_recipes,
         ),
     ] = "default",
@@ -46,21 +46,21 @@ def train(
         typer.Option(
             metavar="NAME",
             autocompletion=complete_trainings,
-            help="CC_R, CC_L, MLO_R or MLO_L: a network for that projection. each: one for each that there is. "
-            "all: one network for all of them together.",
+            help="CC_R, CC_L, MLO_R or MLO_L: one network for that projection. each: one network per projection in the "
+            "catalogue. all: one network for all projections together.",
         ),
     ] = "each",
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="DIR", help="The folder of the bundles, one in it a network.")
+        Path, typer.Option("--output", "-o", metavar="DIR", help="The folder for the bundles, one folder per network.")
     ] = Path("models"),
     seed: Annotated[
-        int, typer.Option(min=0, metavar="N", help="The seed of first weights, shuffling, augmentation and dropout.")
+        int, typer.Option(min=0, metavar="N", help="Seed of the first weights, shuffling, augmentation and dropout.")
     ] = 0,
     device: Annotated[
         str,
         typer.Option(
             metavar="NAME",
-            help="Where to train: cpu, cuda, mps, or auto for the best there is.",
+            help="Device to train on: cpu, cuda, mps, or auto for the best available.",
             autocompletion=complete_devices,
         ),
     ] = "cpu",
@@ -70,15 +70,14 @@ def train(
 ) -> None:
     """Train networks and write them as model bundles.
 
-    Learns from the catalogue's images of the split train, watches those of the
-    split validation, and never looks at the others; the recipe says which epoch
-    is kept. Each bundle holds the weights, the whole record and the learning
+    Trains on the images of the split train, measures each epoch on the split
+    validation, and uses no other images. The recipe decides which epoch's weights
+    are kept. Each bundle holds the weights, the training record and the learning
     curves.
 
-    A training that was stopped, even killed, goes on when the same
-    command is given again and ends in the same weights. Images that cannot be
-    read are left out and listed in failures.csv in the output folder, and the
-    exit status is then 1.
+    A training that was stopped, even killed, goes on when the same command is
+    given again, and ends in the same weights. Images that cannot be read are left
+    out and listed in failures.csv in the output folder; the exit status is then 1.
 
     densight train catalogue.csv --recipe tutorial --projection CC_R -o models/
     """
@@ -96,20 +95,21 @@ def train(
     failures: list[Failure] = []
     trainings = [_Training(images, job, chosen, output / job.name, seed) for job in plan(images, projection)]
     for training in trainings:
-        training.standing()
+        training.status()
     try:
         for training in trainings:
             failures += _train_one(console, training, name, device)
     except KeyboardInterrupt:
-        done = training.standing().epochs
+        done = training.status().epochs
         print_line(console, f"Stopped. The same command goes on with epoch {done + 1} of {training.job.name}.")
         raise typer.Exit(INTERRUPTED) from None
     finally:
         write_failures(listed, failures)
     console.print(_table(trainings))
-    reply(
+    add_to_json(
         networks=[
-            {"network": one.job.name, "bundle": one.folder, "training": one.standing().record} for one in trainings
+            {"network": training.job.name, "bundle": training.folder, "training": training.status().record}
+            for training in trainings
         ],
         failures=failures,
     )
@@ -128,7 +128,7 @@ class _Training:
     folder: Path
     seed: int
 
-    def standing(self) -> TrainingStatus:
+    def status(self) -> TrainingStatus:
         from densight.training.train import training_status
 
         return training_status(self.catalogue, self.job, self.recipe, self.folder, seed=self.seed)
@@ -137,56 +137,47 @@ class _Training:
 def _train_one(console: Console, training: _Training, recipe_name: str, device: str) -> list[Failure]:
     from densight.training.train import train as train_network
 
-    job, epochs, standing = training.job, training.recipe.epochs, training.standing()
-    if standing.record is not None:
+    job, epochs, status = training.job, training.recipe.epochs, training.status()
+    if status.record is not None:
         print_line(console, f"{job.name}: finished already")
-    elif standing.epochs:
-        print_line(console, f"{job.name}: goes on after epoch {standing.epochs} of {epochs}")
+    elif status.epochs:
+        print_line(console, f"{job.name}: goes on after epoch {status.epochs} of {epochs}")
     else:
         print_line(console, f"{job.name}: recipe {recipe_name}, {count(epochs, 'epoch')}")
-    with _watching(console, job.name, epochs) as watcher:
+    with _progress(console, job.name, epochs) as progress:
         return train_network(
             training.catalogue,
-            job,
-            training.recipe,
             training.folder,
+            recipe=training.recipe,
+            projection=job.name,
             recipe_name=recipe_name,
             seed=training.seed,
             device=device,
-            watcher=watcher,
+            progress=progress,
         )
 
 
 @contextmanager
-def _watching(console: Console, name: str, epochs: int) -> Iterator[Watcher]:
-    """A progress bar on a terminal, a line an epoch elsewhere."""
+def _progress(console: Console, name: str, epochs: int) -> Iterator[ProgressCallback]:
+    """A progress bar on a terminal, one line per epoch elsewhere."""
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     if not draws_bars(console):
-        yield _Lines(console, name, epochs)
+        yield partial(_print_epoch, console, name, epochs)
         return
     columns = (TextColumn("{task.description}"), BarColumn(bar_width=10), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True) as progress:
         yield _Bar(progress, name, epochs)
 
 
-class _Lines:
-    """Tells of each epoch in a line of its own."""
+def _print_epoch(console: Console, name: str, epochs: int, event: ImageRead | BatchTrained | EpochTrained) -> None:
+    from densight.training.train import EpochTrained
 
-    def __init__(self, console: Console, name: str, epochs: int) -> None:
-        self.console, self.name, self.epochs = console, name, epochs
-
-    def reading(self, done: int, total: int) -> None:
-        pass
-
-    def batch(self, epoch: int, batch: int, batches: int, loss: float) -> None:
-        pass
-
-    def epoch(self, state: State) -> None:
-        now = state.history[-1]
+    if isinstance(event, EpochTrained):
+        now = event.measured
         print_line(
-            self.console,
-            f"{self.name} epoch {now.epoch}/{self.epochs}: loss {now.train_loss:.4f}, accuracy "
+            console,
+            f"{name} epoch {now.epoch}/{epochs}: loss {now.train_loss:.4f}, accuracy "
             f"{now.train_accuracy:.3f}; validation loss {now.validation_loss:.4f}, accuracy "
             f"{now.validation_accuracy:.3f}",
         )
@@ -201,20 +192,25 @@ class _Bar:
         self.accuracy = ""
         self.training = False
 
-    def reading(self, done: int, total: int) -> None:
-        self.progress.update(self.task, completed=done, total=total)
+    def __call__(self, event: ImageRead | BatchTrained | EpochTrained) -> None:
+        from densight.training.train import BatchTrained, EpochTrained
 
-    def batch(self, epoch: int, batch: int, batches: int, loss: float) -> None:
-        completed = (epoch - 1) * batches + batch
+        if isinstance(event, BatchTrained):
+            self.show_batch(event)
+        elif isinstance(event, EpochTrained):
+            self.accuracy = f" val. accuracy {event.measured.validation_accuracy:.3f}"
+        else:
+            self.progress.update(self.task, completed=event.done, total=event.total)
+
+    def show_batch(self, event: BatchTrained) -> None:
+        completed = (event.epoch - 1) * event.batches + event.batch
         if not self.training:
-            # Begun anew, so that neither reading nor epochs of an earlier run count in the time that is left.
-            self.progress.reset(self.task, total=self.epochs * batches, completed=completed)
+            # Started again, so that neither reading nor epochs of an earlier run count in the remaining time.
+            self.progress.reset(self.task, total=self.epochs * event.batches, completed=completed)
             self.training = True
-        text = f"{self.name} epoch {epoch}/{self.epochs} batch {batch}/{batches} loss {loss:.3f}{self.accuracy}"
+        place = f"epoch {event.epoch}/{self.epochs} batch {event.batch}/{event.batches}"
+        text = f"{self.name} {place} loss {event.loss:.3f}{self.accuracy}"
         self.progress.update(self.task, completed=completed, description=text)
-
-    def epoch(self, state: State) -> None:
-        self.accuracy = f" val. accuracy {state.history[-1].validation_accuracy:.3f}"
 
 
 def _table(trainings: list[_Training]) -> Table:
@@ -226,7 +222,7 @@ def _table(trainings: list[_Training]) -> Table:
         table.add_column(heading, justify="right")
     table.add_column("bundle", overflow="fold")
     for training in trainings:
-        record = training.standing().record
+        record = training.status().record
         assert record is not None
         table.add_row(
             training.job.name,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from densight.cli.common_options import reply
+from densight.cli.common_options import add_to_json
 from densight.cli.options import DeviceOption, complete_methods, read_names
 from densight.cli.terminal import INTERRUPTED, TABLE, count, open_bar, open_console, print_line
 
@@ -116,7 +116,7 @@ def _print_result(console: Console, result: TrialRun, run: Path) -> None:
         console, f"{count(len(result.trials[0].values), 'image')} tested: {run / 'trials.csv'}, {run / 'trials.json'}"
     )
     report = write_report(run)
-    reply(run=run, methods=result.summaries, failures=result.failures, report=report)
+    add_to_json(run=run, methods=result.summaries, failures=result.failures, report=report)
     print_line(console, f"Report: {report}")
 
 

@@ -1,10 +1,10 @@
-"""``densight tutorial``: the way from the INFN tutorial's scripts and notebooks to densight's commands."""
+"""``densight tutorial``: which command replaces which script or notebook of the INFN tutorial."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from densight.cli.common_options import reply
+from densight.cli.common_options import add_to_json
 from densight.cli.terminal import open_console, print_line
 
 __all__ = ["tutorial"]
@@ -12,7 +12,7 @@ __all__ = ["tutorial"]
 
 @dataclass(frozen=True)
 class _Step:
-    """A file of the tutorial, the command in its place, and what is to be known."""
+    """A file of the tutorial, the command that replaces it, and a note."""
 
     file: str
     command: str
@@ -23,27 +23,27 @@ STEPS = (
     _Step(
         "TrainingSet/, ValidationSet/, TestSet/",
         "densight index TestSet -o catalogue.csv",
-        "Folders <PROJECTION>/train|validation|test/<CLASS> are read as they stand.",
+        "Reads folders <PROJECTION>/train|validation|test/<CLASS> unchanged.",
     ),
     _Step(
         "Train_ResNet.py",
         "densight train catalogue.csv --recipe tutorial --projection each -o models",
-        "Number for number, once a projection; --recipe default is for few images.",
+        "The same settings, one network per projection; --recipe default suits few images.",
     ),
     _Step(
         "CC_R_model/*.h5",
         "densight convert CC_R_model/weights-improvement-46-0.80.h5 -o models/CC_R",
-        "Weights that Keras has trained; or give the file itself as --model.",
+        "Weights trained with Keras; --model also accepts the .h5 file itself.",
     ),
     _Step(
         "Prediction_ResNet.py",
         "densight assess catalogue.csv --split test --model models -o run",
-        "Writes predictions_ccr.txt and the like. Without --model: the model in the box.",
+        "Also writes predictions_ccr.txt etc. Without --model it uses starter.",
     ),
     _Step(
         "Figure_merit.ipynb",
         "densight figures run",
-        "With intervals; or of prediction files: figures *.txt --labels labels.csv -o out.",
+        "With intervals. From prediction files: figures *.txt --labels labels.csv -o out.",
     ),
     _Step(
         "ClassActivationMaps.ipynb",
@@ -53,22 +53,22 @@ STEPS = (
     _Step(
         "its conclusion",
         "densight trial maps",
-        "Whether the maps tell the truth: in dense tissue, and where it is the cause.",
+        "Tests whether the maps lie in dense tissue, and where tissue causes the answer.",
     ),
 )
 
 
 LAST = """\
 The tutorial is Scapicchio, Lizzi, Fantacci: Explainability of a CNN classifier
-for breast density assessment. densight demo does all of it on phantom exams."""
+for breast density assessment. densight demo runs all of it on phantom exams."""
 
 
 def tutorial() -> None:
-    """Show the way from the INFN tutorial to densight.
+    """Show which command replaces which part of the INFN tutorial.
 
-    Each of its scripts and notebooks, and the command in its place. Folders,
-    weights and prediction files of the tutorial work as they are. The page
-    "Moving from the tutorial" of the documentation goes line by line.
+    Lists each script and notebook of the tutorial with its command. Folders,
+    weights and prediction files of the tutorial work unchanged. The page
+    "Moving from the tutorial" of the documentation compares line by line.
 
     densight tutorial
     """
@@ -78,4 +78,4 @@ def tutorial() -> None:
         print_line(console, f"  $ {step.command}")
         print_line(console, f"    {step.note}\n")
     print_line(console, LAST)
-    reply(steps=STEPS)
+    add_to_json(steps=STEPS)

@@ -1,6 +1,6 @@
 """Agreement beyond chance between two classifications of the same cases: Cohen's κ and Gwet's AC.
 
-Both take one confusion matrix or a stack of them, and weights that say how far a step beside the true class agrees.
+Both take one confusion matrix or a stack of them, and weights: the partial agreement of different classes.
 """
 
 from __future__ import annotations
@@ -15,20 +15,19 @@ __all__ = ["WEIGHTS", "cohen_kappa", "gwet_ac"]
 Floats = npt.NDArray[np.float64]
 
 WEIGHTS = ("none", "linear", "quadratic")
-"""How agreement falls with the classes between two: at once, evenly, or slowly first."""
+"""How agreement falls with the distance of two classes: to 0 at once, linearly, or quadratically."""
 
 
 def cohen_kappa(confusion: npt.ArrayLike, weights: str = "none") -> Floats:
-    """Cohen's κ: one minus the disagreement that is there over that of the same totals by chance.
+    """Cohen's κ: 1 minus the observed disagreement divided by the disagreement expected by chance.
 
-    NaN where one class is all that occurs, for then nothing can disagree.
+    NaN if only one class occurs, because then no disagreement is possible.
 
     Parameters
     ----------
     confusion : array-like of int, shape (..., k, k)
     weights : {"none", "linear", "quadratic"}
-        A class beside the true one disagrees as much as any other, once, or once; the next one as much, twice, or
-        four times; and so on.
+        The disagreement of classes d apart is 1, d, or d².
 
     Returns
     -------
@@ -38,7 +37,7 @@ def cohen_kappa(confusion: npt.ArrayLike, weights: str = "none") -> Floats:
     Raises
     ------
     DensightError
-        If there are no such weights.
+        If the weights are unknown.
 
     References
     ----------
@@ -51,17 +50,17 @@ def cohen_kappa(confusion: npt.ArrayLike, weights: str = "none") -> Floats:
     0.5
     """
     counts = np.asarray(confusion, dtype=np.float64)
-    apart = 1 - _agreement(counts.shape[-1], weights)
+    disagreement = 1 - _agreement(counts.shape[-1], weights)
     chance = counts.sum(axis=-1)[..., :, None] * counts.sum(axis=-2)[..., None, :]
-    there = (apart * counts).sum(axis=(-2, -1)) * counts.sum(axis=(-2, -1))
-    expected = (apart * chance).sum(axis=(-2, -1))
-    return np.asarray(1 - np.divide(there, expected, out=np.full(expected.shape, np.nan), where=expected > 0))
+    observed = (disagreement * counts).sum(axis=(-2, -1)) * counts.sum(axis=(-2, -1))
+    expected = (disagreement * chance).sum(axis=(-2, -1))
+    return np.asarray(1 - np.divide(observed, expected, out=np.full(expected.shape, np.nan), where=expected > 0))
 
 
 def gwet_ac(confusion: npt.ArrayLike, weights: str = "quadratic") -> Floats:
-    """Gwet's AC: as κ, but with a chance that does not rise to 1 where one class is most of the cases.
+    """Gwet's AC: as κ, but its chance agreement does not approach 1 if most cases have one class.
 
-    AC1 without weights, AC2 with them.
+    AC1 without weights, AC2 with weights.
 
     Parameters
     ----------
@@ -76,17 +75,18 @@ def gwet_ac(confusion: npt.ArrayLike, weights: str = "quadratic") -> Floats:
     Raises
     ------
     DensightError
-        If there are no such weights.
+        If the weights are unknown.
 
     References
     ----------
     Gwet, "Computing inter-rater reliability and its variance in the presence of high agreement", Br. J. Math. Stat.
-    Psychol. 61:29-48, 2008, AC1; "Handbook of inter-rater reliability", 4th edition, 2014, chapter 3, AC2: chance is
-    the sum of all weights over k (k - 1), times the sum of π (1 - π), π a class's mean share over both raters.
+    Psychol. 61:29-48, 2008, AC1; "Handbook of inter-rater reliability", 4th edition, 2014, chapter 3, AC2: the chance
+    agreement is the sum of all weights over k (k - 1), times the sum of π (1 - π), where π is a class's mean share over
+    both raters.
 
     Examples
     --------
-    Nine of ten agree, and nearly all are of one class: κ is below chance, AC1 is not.
+    The raters agree on nine of ten cases, nearly all of one class: κ is below 0, AC1 is not.
 
     >>> cohen_kappa([[18, 1], [1, 0]]).round(3).item(), gwet_ac([[18, 1], [1, 0]], "none").round(3).item()
     (-0.053, 0.89)
@@ -95,18 +95,18 @@ def gwet_ac(confusion: npt.ArrayLike, weights: str = "quadratic") -> Floats:
     k = counts.shape[-1]
     agree = _agreement(k, weights)
     n = counts.sum(axis=(-2, -1))
-    there = (agree * counts).sum(axis=(-2, -1)) / n
+    observed = (agree * counts).sum(axis=(-2, -1)) / n
     share = (counts.sum(axis=-1) + counts.sum(axis=-2)) / (2 * n[..., None])
     chance = agree.sum() / (k * (k - 1)) * (share * (1 - share)).sum(axis=-1)
-    return np.asarray((there - chance) / (1 - chance))
+    return np.asarray((observed - chance) / (1 - chance))
 
 
-def _agreement(classes: int, weights: str) -> Floats:
-    """How far two classes agree, 1 on the diagonal, shape (classes, classes)."""
+def _agreement(n_classes: int, weights: str) -> Floats:
+    """The agreement of every two classes, 1 on the diagonal, shape (n_classes, n_classes)."""
     if weights not in WEIGHTS:
         raise DensightError(f"unknown weights {weights!r}", remedy=f"use one of {', '.join(WEIGHTS)}")
     if weights == "none":
-        return np.eye(classes)
-    rows, columns = np.indices((classes, classes))
-    away = np.abs(rows - columns) / (classes - 1)
-    return np.asarray(1 - (away if weights == "linear" else away**2), dtype=np.float64)
+        return np.eye(n_classes)
+    rows, columns = np.indices((n_classes, n_classes))
+    distance = np.abs(rows - columns) / (n_classes - 1)
+    return np.asarray(1 - (distance if weights == "linear" else distance**2), dtype=np.float64)

@@ -1,6 +1,6 @@
-"""What could be chosen otherwise, on the same exams: the rule that fuses projections, the scaling of probabilities.
+"""Alternatives measured on the same exams: rules that fuse projections, scalings of probabilities.
 
-What is fitted is fitted on the other patients of a cross-validation, so that no exam tells how it should be judged.
+Whatever is fitted is cross-validated by patient, so that no exam is measured with what was fitted on it.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from densight.assessment.folds import crossed
+from densight.assessment.folds import cross_fit
 from densight.assessment.fusion import by_projection, class_indices, patients_of
 from densight.assessment.pooling import LEARNED, RULES, fit_weights, pool
 from densight.assessment.scaling import SCALINGS, fit_scaling
-from densight.figures.drawn import MAIN, Cases
-from densight.figures.rows import Row, measure_row
+from densight.figures.data import Cases
+from densight.figures.metrics import MAIN_METRICS, Row, measure_row
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,12 +32,12 @@ Booleans = npt.NDArray[np.bool_]
 def compare_fusions(
     images: pd.DataFrame, exams: pd.DataFrame, classes: Sequence[str], dense_from: int | None
 ) -> tuple[Row, ...]:
-    """The figures of the exams under each rule of fusion.
+    """Measure the exams under each rule of fusion.
 
     Parameters
     ----------
     images : DataFrame
-        One row an image, of labelled exams and others.
+        One row per image, including those of unlabelled exams.
     exams : DataFrame
         The labelled exams.
     classes : sequence of str
@@ -46,32 +46,32 @@ def compare_fusions(
     Returns
     -------
     tuple of Row
-        One a rule of `densight.assessment.pooling.RULES`; ``learned`` only where there are two patients or more.
+        One row per rule of `densight.assessment.pooling.RULES`; ``learned`` only with two patients or more.
     """
-    units, cube = by_projection(images, classes)
-    place = {key: row for row, key in enumerate(zip(units["patient_id"], units["exam_id"], strict=True))}
+    units, by_exam = by_projection(images, classes)
+    rows = {key: row for row, key in enumerate(zip(units["patient_id"], units["exam_id"], strict=True))}
     keys = zip(exams["patient_id"], exams["exam_id"], strict=True)
-    cube = cube[[place[key] for key in keys]]
-    truth = class_indices(exams["density"].tolist(), classes)
+    probabilities = by_exam[[rows[key] for key in keys]]
+    y_true = class_indices(exams["density"].tolist(), classes)
     patients = patients_of(exams)
     rules = [rule for rule in RULES if rule != LEARNED or len(set(patients)) > 1]
 
-    def learn(fitted: Booleans, inside: Booleans) -> Floats:
-        return pool(cube[inside], LEARNED, fit_weights(cube[fitted], truth[fitted]))
+    def learn(training: Booleans, held_out: Booleans) -> Floats:
+        return pool(probabilities[held_out], LEARNED, fit_weights(probabilities[training], y_true[training]))
 
     def measure(rule: str) -> Row:
         learned = rule == LEARNED
-        fused = crossed(patients, cube[:, 0].shape, learn) if learned else pool(cube, rule)
-        words = f"{RULES[rule]}, cross-validated by patient" if learned else RULES[rule]
-        cases = Cases.of(truth, fused.argmax(axis=1), patients, len(classes), fused)
-        return measure_row(rule, words, cases, dense_from)
+        fused = cross_fit(patients, probabilities[:, 0].shape, learn) if learned else pool(probabilities, rule)
+        description = f"{RULES[rule]}, cross-validated by patient" if learned else RULES[rule]
+        cases = Cases.of(y_true, fused.argmax(axis=1), patients, len(classes), fused)
+        return measure_row(rule, description, cases, dense_from)
 
     with ThreadPoolExecutor(max_workers=2) as threads:
         return tuple(threads.map(measure, rules))
 
 
 def compare_scalings(cases: Cases, patients: Sequence[str], dense_from: int | None) -> tuple[Row, ...]:
-    """The figures of the probabilities as they are and under each scaling, cross-validated by patient.
+    """Measure the probabilities unscaled and under each scaling, cross-validated by patient.
 
     Parameters
     ----------
@@ -83,18 +83,18 @@ def compare_scalings(cases: Cases, patients: Sequence[str], dense_from: int | No
     Returns
     -------
     tuple of Row
-        ``none`` first, then one a scaling of `densight.assessment.scaling.SCALINGS`.
+        ``none`` first, then one row per scaling of `densight.assessment.scaling.SCALINGS`.
     """
-    said, truth = cases.said, cases.truth
-    assert said is not None
-    names = (*MAIN, "brier")
+    y_prob, y_true = cases.y_prob, cases.y_true
+    assert y_prob is not None
+    names = (*MAIN_METRICS, "brier")
     rows = [measure_row("none", "as they are", cases, dense_from, names)]
-    for method, words in SCALINGS.items() if cases.patients > 1 else ():
+    for method, description in SCALINGS.items() if cases.patients > 1 else ():
 
-        def scale(fitted: Booleans, inside: Booleans, method: str = method) -> Floats:
-            return fit_scaling(said[fitted], truth[fitted], method).apply(said[inside])
+        def scale(training: Booleans, held_out: Booleans, method: str = method) -> Floats:
+            return fit_scaling(y_prob[training], y_true[training], method).apply(y_prob[held_out])
 
-        scaled = crossed(patients, said.shape, scale)
-        again = replace(cases, told=scaled.argmax(axis=1), said=scaled)
-        rows.append(measure_row(method, words, again, dense_from, names))
+        scaled = cross_fit(patients, y_prob.shape, scale)
+        scaled_cases = replace(cases, y_pred=scaled.argmax(axis=1), y_prob=scaled)
+        rows.append(measure_row(method, description, scaled_cases, dense_from, names))
     return tuple(rows)

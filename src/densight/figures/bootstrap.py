@@ -1,7 +1,7 @@
-"""The bootstrap over patients: draws of any figure of merit that is a function of sums over patients.
+"""The bootstrap over patients, for any metric that is a function of sums over patients.
 
-Images, breasts and exams of one patient are alike, so that they come and go together. A draw is a weighted sum: draws
-and leave-one-out values of any figure are made at once.
+Images, breasts and exams of one patient are correlated, so a draw takes all of them or none. A draw is a weighted sum,
+so the values of all draws and the leave-one-out values of a metric are computed at once.
 """
 
 from __future__ import annotations
@@ -28,39 +28,39 @@ __all__ = [
     "DRAWS",
     "SEED",
     "UNITS",
-    "Drawn",
-    "Resampled",
+    "BootstrapDistribution",
+    "BootstrapSums",
     "bootstrap_sums",
-    "draw_units",
+    "bootstrap_units",
     "resample",
     "sums_by_patient",
 ]
 
 DRAWS = 2000
-"""Draws of the bootstrap."""
+"""The number of bootstrap draws."""
 SEED = 0
-"""Seed of the bootstrap."""
+"""The seed of the bootstrap."""
 UNITS = 2000
-"""Of more patients than these, some are put together at random and come and go together."""
+"""With more patients than this, patients are grouped at random into this many units, which are drawn."""
 
 Floats = npt.NDArray[np.float64]
 Limits = tuple[float, float]
 
 
 @dataclass(frozen=True, eq=False)
-class Resampled:
-    """Sums over patients: of all, of each draw, and of all but one.
+class BootstrapSums:
+    """Sums over patients: over all, over each draw, and over all except one.
 
     Parameters
     ----------
     total : ndarray of float64, shape (...)
-    drawn : ndarray of float64, shape (draws, ...)
+    resampled : ndarray of float64, shape (draws, ...)
     left_out : ndarray of float64, shape (units, ...)
-        A unit is a patient, or where there are more than `UNITS` several of them.
+        A unit is a patient, or several patients if there are more than `UNITS`.
     """
 
     total: Floats
-    drawn: Floats
+    resampled: Floats
     left_out: Floats
 
     @property
@@ -68,119 +68,122 @@ class Resampled:
         """Whether there is more than one unit."""
         return len(self.left_out) > 1
 
-    def values(self, figure: Callable[[Floats], Floats], value: float | None = None) -> Drawn:
-        """A figure of merit of all patients, of each draw, and without each unit.
+    def values(self, metric: Callable[[Floats], Floats], value: float | None = None) -> BootstrapDistribution:
+        """A metric over all patients, over each draw, and without each unit.
 
         Parameters
         ----------
-        figure : callable
-            Makes a number of the sums, and an array of a stack of them.
+        metric : callable
+            Returns a number for the sums, and an array for a stack of them.
         value : float, optional
-            The figure's exact value, where the sums hold it only nearly.
+            The exact value, if the sums give it only approximately.
         """
-        near = float(figure(self.total))
-        exact = near if value is None else value
+        approximate = float(metric(self.total))
+        exact = approximate if value is None else value
         if not self.varies:
-            return Drawn(exact, np.empty(0), np.empty(0))
-        return Drawn(exact, figure(self.drawn) + (exact - near), figure(self.left_out) + (exact - near))
+            return BootstrapDistribution(exact, np.empty(0), np.empty(0))
+        shift = exact - approximate
+        return BootstrapDistribution(exact, metric(self.resampled) + shift, metric(self.left_out) + shift)
 
     def estimate(
         self,
-        figure: Callable[[Floats], Floats],
+        metric: Callable[[Floats], Floats],
         *,
         proportion: tuple[int, int] | None = None,
     ) -> Estimate:
-        """A figure of merit with its intervals: :meth:`values`, then :meth:`Drawn.estimate`."""
-        return self.values(figure).estimate(proportion=proportion)
+        """A metric with its intervals: :meth:`values`, then :meth:`BootstrapDistribution.estimate`."""
+        return self.values(metric).estimate(proportion=proportion)
 
 
 @dataclass(frozen=True, eq=False)
-class Drawn:
-    """A figure of merit with its bootstrap values; those of two figures of the same patients can be subtracted.
+class BootstrapDistribution:
+    """The value of a metric with its bootstrap values; distributions over the same patients can be subtracted.
 
     Parameters
     ----------
     value : float
         NaN where undefined.
-    drawn : ndarray of float64, shape (draws,)
-        Of each draw; NaN where undefined.
+    resampled : ndarray of float64, shape (draws,)
+        The value of each draw; NaN where undefined.
     left_out : ndarray of float64, shape (units,)
-        Without each unit.
+        The value without each unit.
     """
 
     value: float
-    drawn: Floats
+    resampled: Floats
     left_out: Floats
 
-    def __sub__(self, other: Drawn) -> Drawn:
+    def __sub__(self, other: BootstrapDistribution) -> BootstrapDistribution:
         """The difference, draw by draw."""
-        return Drawn(self.value - other.value, self.drawn - other.drawn, self.left_out - other.left_out)
+        return BootstrapDistribution(
+            self.value - other.value, self.resampled - other.resampled, self.left_out - other.left_out
+        )
 
     def estimate(self, *, proportion: tuple[int, int] | None = None, bias: bool = False) -> Estimate:
-        """The figure with its intervals.
+        """The value with its intervals.
 
         Parameters
         ----------
         proportion : tuple of int, optional
-            Successes and number of independent cases, where the figure is such a share.
+            Successes and number of independent cases, if the metric is such a share.
         bias : bool
-            Whether the figure is an error that chance makes greater and never less than 0. Its interval is then the
-            pivotal one, which takes off as much as the draws add; it may lie below the value.
+            Whether the metric is an error of at least 0 that chance makes greater. Its interval is then the pivotal
+            one, which subtracts as much as the draws add; it may lie below the value.
 
         Notes
         -----
-        Draws for which the figure is undefined are left out. Of the intervals there are, the first of Wilson's, the
-        pivotal, the BCa and the percentile interval is chosen: in simulations they hold the true figure most nearly as
-        often as they should (``docs/figures.md``).
+        Draws with an undefined value are left out. The chosen interval is the first available of Wilson's, the pivotal,
+        the BCa and the percentile interval: in simulations their coverage is closest to 95 % (``docs/figures.md``).
 
         References
         ----------
         The pivotal ("basic") interval: Davison and Hinkley, "Bootstrap methods and their application", 1997, section
         5.2.
         """
-        found: dict[str, Limits] = {}
+        intervals: dict[str, Limits] = {}
         if proportion is not None and proportion[1] > 0:
-            found |= {"wilson": wilson_interval(*proportion), "exact": exact_interval(*proportion)}
-        drawn, left_out = (values[np.isfinite(values)] for values in (self.drawn, self.left_out))
-        if np.isfinite(self.value) and drawn.size and drawn.min() < drawn.max():
-            corrected = bca_interval(self.value, drawn, left_out)
-            found |= {} if corrected is None else {"bca": corrected}
-            low, high = percentile_interval(drawn)
-            found["percentile"] = (low, high) if proportion is None else binomial_interval(*proportion)
+            intervals |= {"wilson": wilson_interval(*proportion), "exact": exact_interval(*proportion)}
+        resampled, left_out = (values[np.isfinite(values)] for values in (self.resampled, self.left_out))
+        if np.isfinite(self.value) and resampled.size and resampled.min() < resampled.max():
+            corrected = bca_interval(self.value, resampled, left_out)
+            intervals |= {} if corrected is None else {"bca": corrected}
+            low, high = percentile_interval(resampled)
+            intervals["percentile"] = (low, high) if proportion is None else binomial_interval(*proportion)
             if bias:
-                found["pivotal"] = (max(0.0, 2 * self.value - high), max(0.0, 2 * self.value - low))
-        return choose_interval(self.value, found)
+                intervals["pivotal"] = (max(0.0, 2 * self.value - high), max(0.0, 2 * self.value - low))
+        return choose_interval(self.value, intervals)
 
     def estimate_difference(self) -> Estimate:
-        """A difference of figures with its intervals; the percentile interval is chosen.
+        """A difference of metrics with its intervals; the percentile interval is chosen.
 
-        In simulations of models that do not differ the BCa interval leaves out 0 too often (``docs/figures.md``).
+        In simulations of models that do not differ, the BCa interval excludes 0 too often (``docs/figures.md``).
         """
-        found = self.estimate().intervals
-        method = "percentile" if "percentile" in found else "none"
-        return Estimate(self.value, found.get(method), method, found)
+        intervals = self.estimate().intervals
+        method = "percentile" if "percentile" in intervals else "none"
+        return Estimate(self.value, intervals.get(method), method, intervals)
 
 
-def draw_units(patients: Sequence[str], seed: int = SEED) -> tuple[npt.NDArray[np.int64], int]:
-    """The unit of each case that the bootstrap draws, and the number of patients.
+def bootstrap_units(patients: Sequence[str], seed: int = SEED) -> tuple[npt.NDArray[np.int64], int]:
+    """The bootstrap unit of each case, and the number of patients.
 
     Parameters
     ----------
     patients : sequence of str, length n
-        Whose each case is.
+        The patient of each case.
     seed : int
 
     Returns
     -------
-    owners : ndarray of int64, shape (n,)
-        In the order of the sorted patients, one unit a patient. Of more than `UNITS` patients, as many are put together
-        at random as it takes to have `UNITS` units.
+    groups : ndarray of int64, shape (n,)
+        The unit of each case. There is one unit per patient, in the order of the sorted patients; more than `UNITS`
+        patients are grouped at random into `UNITS` units.
     patients : int
+        The number of patients.
 
     Notes
     -----
-    Patients put together at random leave the variance as it is in expectation, for patients are independent of each
-    other, and bound time and memory.
+    Patients are independent of each other, so grouping them at random does not change the expected variance. It limits
+    time and memory.
 
     References
     ----------
@@ -188,7 +191,7 @@ def draw_units(patients: Sequence[str], seed: int = SEED) -> tuple[npt.NDArray[n
 
     Examples
     --------
-    >>> draw_units(["7", "3", "7"])
+    >>> bootstrap_units(["7", "3", "7"])
     (array([1, 0, 1]), 2)
     """
     import pandas as pd
@@ -199,15 +202,15 @@ def draw_units(patients: Sequence[str], seed: int = SEED) -> tuple[npt.NDArray[n
     return np.asarray(numbers, dtype=np.int64), len(names)
 
 
-def sums_by_patient(parts: npt.ArrayLike, owners: npt.ArrayLike) -> Floats:
-    """What each patient contributes: the sum over the patient's cases.
+def sums_by_patient(parts: npt.ArrayLike, groups: npt.ArrayLike) -> Floats:
+    """The sum over each patient's cases.
 
     Parameters
     ----------
     parts : array-like, shape (n, ...)
         What each case contributes.
-    owners : array-like of int, shape (n,)
-        The patient of each case, 0 to patients - 1; none may be without a case. As `draw_units` gives them.
+    groups : array-like of int, shape (n,)
+        The patient of each case, 0 to patients - 1, as `bootstrap_units` gives them; every patient has a case.
 
     Returns
     -------
@@ -218,19 +221,19 @@ def sums_by_patient(parts: npt.ArrayLike, owners: npt.ArrayLike) -> Floats:
     >>> sums_by_patient([1, 2, 4], [0, 1, 0])
     array([5., 2.])
     """
-    values, numbers = np.asarray(parts, dtype=np.float64), np.asarray(owners, dtype=np.int64)
+    values, numbers = np.asarray(parts, dtype=np.float64), np.asarray(groups, dtype=np.int64)
     order = np.argsort(numbers, kind="stable")
     starts = np.flatnonzero(np.diff(numbers[order], prepend=-1))
     return np.asarray(np.add.reduceat(values[order], starts, axis=0))
 
 
-def resample(parts: npt.ArrayLike, *, draws: int = DRAWS, seed: int = SEED) -> Resampled:
-    """Sums over all patients, over patients drawn with replacement, and over all patients but one.
+def resample(parts: npt.ArrayLike, *, draws: int = DRAWS, seed: int = SEED) -> BootstrapSums:
+    """Sums over all patients, over patients drawn with replacement, and over all patients except one.
 
     Parameters
     ----------
     parts : array-like of float, shape (patients, ...)
-        What each patient, or unit of `draw_units`, contributes, for instance to a confusion matrix.
+        What each patient, or unit of `bootstrap_units`, contributes, for example its confusion matrix.
     draws : int
     seed : int
 
@@ -245,20 +248,20 @@ def resample(parts: npt.ArrayLike, *, draws: int = DRAWS, seed: int = SEED) -> R
 
     Examples
     --------
-    >>> both = resample([1.0, 10.0], draws=50)
-    >>> both.total.item(), both.left_out.tolist(), sorted(set(both.drawn.tolist()))
+    >>> sums = resample([1.0, 10.0], draws=50)
+    >>> sums.total.item(), sums.left_out.tolist(), sorted(set(sums.resampled.tolist()))
     (11.0, [10.0, 1.0], [2.0, 11.0, 20.0])
     """
     values = np.asarray(parts, dtype=np.float64)
     if not values.ndim or not len(values):
         raise DensightError("there is no patient to draw from")
     total = values.sum(axis=0)
-    drawn = _times(len(values), draws, seed) @ values.reshape(len(values), -1)
-    return Resampled(total, drawn.reshape(draws, *values.shape[1:]), total - values)
+    resampled = _draw_counts(len(values), draws, seed) @ values.reshape(len(values), -1)
+    return BootstrapSums(total, resampled.reshape(draws, *values.shape[1:]), total - values)
 
 
 def bootstrap_sums(counts: npt.ArrayLike, *, draws: int = DRAWS, seed: int = SEED) -> Floats:
-    """Sums of counts over patients drawn with replacement, as many as there are: ``drawn`` of `resample`.
+    """Sums of counts over as many patients as there are, drawn with replacement: ``resampled`` of `resample`.
 
     Parameters
     ----------
@@ -280,15 +283,15 @@ def bootstrap_sums(counts: npt.ArrayLike, *, draws: int = DRAWS, seed: int = SEE
     >>> sorted(set(bootstrap_sums([1, 10], draws=50).tolist()))
     [2.0, 11.0, 20.0]
     """
-    return resample(counts, draws=draws, seed=seed).drawn
+    return resample(counts, draws=draws, seed=seed).resampled
 
 
 @lru_cache(maxsize=2)
-def _times(units: int, draws: int, seed: int) -> Floats:
-    """How often each draw holds each unit, shape (draws, units)."""
+def _draw_counts(units: int, draws: int, seed: int) -> Floats:
+    """How often each draw contains each unit, shape (draws, units)."""
     generator = np.random.default_rng(seed)
-    times = np.empty((draws, units))
-    for row in times:
+    counts = np.empty((draws, units))
+    for row in counts:
         row[:] = np.bincount(generator.integers(units, size=units), minlength=units)
-    times.flags.writeable = False
-    return times
+    counts.flags.writeable = False
+    return counts

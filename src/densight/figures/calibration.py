@@ -1,7 +1,7 @@
-"""How far probabilities can be taken at their word: calibration errors, the Brier score and its parts, the log score.
+"""Whether probabilities are calibrated: calibration errors, the Brier score and its parts, the log score.
 
-Calibration errors sort the cases into bins and compare in each the mean probability with the share that it came true.
-Bins are fixed beforehand, by the probabilities of all cases, so that each error is a function of sums over cases.
+Calibration errors compare, in bins of cases, the mean probability with the observed frequency. The probabilities of all
+cases fix the bins, so that each error is a function of sums over cases.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ __all__ = [
 ]
 
 BINS = 10
-"""Bins of the calibration errors and the reliability diagram."""
+"""The number of bins of the calibration errors and the reliability diagram."""
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -36,17 +36,18 @@ Integers = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class ReliabilityBin:
-    """Cases whose greatest probability lies in one bin.
+    """The cases whose greatest probability lies in one bin.
 
     Parameters
     ----------
     n : int
+        The number of cases.
     confidence : float
         Their mean greatest probability.
     accuracy : float
-        The share of them classified correctly.
+        The share classified correctly.
     interval : tuple of float
-        Wilson's 95 % interval of that share.
+        Wilson's 95 % interval of the accuracy.
     """
 
     n: int
@@ -57,16 +58,16 @@ class ReliabilityBin:
 
 @dataclass(frozen=True)
 class BrierParts:
-    """The Brier score taken apart: ``score = reliability - resolution + uncertainty``.
+    """The parts of the Brier score: ``score = reliability - resolution + uncertainty``.
 
     Parameters
     ----------
     reliability : float
-        How far the shares that came true lie from the probabilities; 0 is best.
+        The squared difference of observed frequencies and probabilities; 0 is best.
     resolution : float
-        How far they differ from bin to bin, less what varies within the bins; more is better.
+        The variance of the observed frequencies between bins, less the variation within bins; greater is better.
     uncertainty : float
-        The score of always saying each class's share.
+        The score of predicting each class's frequency for every case.
     """
 
     reliability: float
@@ -75,7 +76,7 @@ class BrierParts:
 
 
 def equal_width_bins(confidences: npt.ArrayLike, bins: int = BINS) -> Integers:
-    """The bin of each probability among bins of equal width; a probability on an edge belongs to the upper one.
+    """The bin of each probability among bins of equal width; a probability on an edge belongs to the upper bin.
 
     Parameters
     ----------
@@ -96,7 +97,7 @@ def equal_width_bins(confidences: npt.ArrayLike, bins: int = BINS) -> Integers:
 
 
 def equal_mass_bins(confidences: npt.ArrayLike, bins: int = BINS) -> Integers:
-    """The bin of each probability among bins of as many cases each; equal probabilities share a bin.
+    """The bin of each probability among bins with the same number of cases; equal probabilities share a bin.
 
     Parameters
     ----------
@@ -118,21 +119,21 @@ def equal_mass_bins(confidences: npt.ArrayLike, bins: int = BINS) -> Integers:
 
 
 def bin_gaps(outcomes: npt.ArrayLike, confidences: npt.ArrayLike, places: npt.ArrayLike, bins: int = BINS) -> Floats:
-    """What each case adds to its bin's gap between what came true and what was said.
+    """What each case adds to its bin's difference between outcomes and probabilities.
 
     Parameters
     ----------
     outcomes : array-like of float, shape (n,)
-        1 where it came true, 0 where not.
+        1 where the case has the predicted class, else 0.
     confidences : array-like of float, shape (n,)
     places : array-like of int, shape (n,)
-        The bin of each.
+        The bin of each case.
     bins : int
 
     Returns
     -------
     ndarray of float64, shape (n, bins + 1)
-        The last column is 1, so that sums over cases end with their number.
+        The last column is 1, so that sums over cases end with the number of cases.
 
     Examples
     --------
@@ -148,10 +149,10 @@ def bin_gaps(outcomes: npt.ArrayLike, confidences: npt.ArrayLike, places: npt.Ar
 
 
 def calibration_error(sums: npt.ArrayLike) -> Floats:
-    """The calibration error: the mean gap between share and mean probability, each bin weighing as many as its cases.
+    """The calibration error: the mean difference of frequency and probability, bins weighted by their number of cases.
 
-    Of the greatest probabilities in bins of equal width it is the expected calibration error (ECE), in bins of equal
-    mass the adaptive one; the classwise error is the mean over the classes of each probability's own.
+    For the greatest probability it is the expected calibration error (ECE) in bins of equal width, the adaptive one in
+    bins of equal mass. The classwise error is the mean over the classes of the error of each class's probability.
 
     Parameters
     ----------
@@ -161,7 +162,7 @@ def calibration_error(sums: npt.ArrayLike) -> Floats:
     Returns
     -------
     ndarray of float64, shape (...)
-        0 is best. It is above 0 by chance even for perfect probabilities, the more the fewer cases a bin has.
+        0 is best. It is above 0 by chance even for perfect probabilities, and more so with fewer cases per bin.
 
     References
     ----------
@@ -178,12 +179,12 @@ def calibration_error(sums: npt.ArrayLike) -> Floats:
     return np.asarray(np.abs(values[..., :-1]).sum(axis=-1) / values[..., -1])
 
 
-def brier_losses(truth: npt.ArrayLike, probabilities: npt.ArrayLike) -> Floats:
-    """The squared distance of each case's probabilities from what came true, summed over the classes.
+def brier_losses(y_true: npt.ArrayLike, probabilities: npt.ArrayLike) -> Floats:
+    """The squared difference of each case's probabilities and its true class as 0 and 1, summed over the classes.
 
     Parameters
     ----------
-    truth : array-like of int, shape (n,)
+    y_true : array-like of int, shape (n,)
     probabilities : array-like of float, shape (n, k)
 
     Returns
@@ -201,15 +202,15 @@ def brier_losses(truth: npt.ArrayLike, probabilities: npt.ArrayLike) -> Floats:
     array([0.5])
     """
     values = np.asarray(probabilities, dtype=np.float64)
-    return np.asarray(((values - np.eye(values.shape[1])[np.asarray(truth)]) ** 2).sum(axis=1))
+    return np.asarray(((values - np.eye(values.shape[1])[np.asarray(y_true)]) ** 2).sum(axis=1))
 
 
-def log_losses(truth: npt.ArrayLike, probabilities: npt.ArrayLike) -> Floats:
-    """Minus the logarithm of the probability of each case's true class; a probability of 0 is taken as 2.2e-16.
+def log_losses(y_true: npt.ArrayLike, probabilities: npt.ArrayLike) -> Floats:
+    """Minus the logarithm of the probability of each case's true class; a probability of 0 counts as 2.2e-16.
 
     Parameters
     ----------
-    truth : array-like of int, shape (n,)
+    y_true : array-like of int, shape (n,)
     probabilities : array-like of float, shape (n, k)
 
     Returns
@@ -227,16 +228,16 @@ def log_losses(truth: npt.ArrayLike, probabilities: npt.ArrayLike) -> Floats:
     array([0.6931])
     """
     values = np.asarray(probabilities, dtype=np.float64)
-    said = values[np.arange(len(values)), np.asarray(truth)]
-    return np.asarray(-np.log(np.clip(said, np.finfo(np.float64).eps, 1)))
+    of_true_class = values[np.arange(len(values)), np.asarray(y_true)]
+    return np.asarray(-np.log(np.clip(of_true_class, np.finfo(np.float64).eps, 1)))
 
 
-def brier_parts(truth: npt.ArrayLike, probabilities: npt.ArrayLike, bins: int = BINS) -> BrierParts:
-    """Take the Brier score apart, each class in bins of equal width, summed over the classes.
+def brier_parts(y_true: npt.ArrayLike, probabilities: npt.ArrayLike, bins: int = BINS) -> BrierParts:
+    """Decompose the Brier score: each class in bins of equal width, summed over the classes.
 
     Parameters
     ----------
-    truth : array-like of int, shape (n,)
+    y_true : array-like of int, shape (n,)
     probabilities : array-like of float, shape (n, k)
     bins : int
 
@@ -246,8 +247,8 @@ def brier_parts(truth: npt.ArrayLike, probabilities: npt.ArrayLike, bins: int = 
 
     References
     ----------
-    Murphy, "A new vector partition of the probability score", J. Appl. Meteorology 12:595-600, 1973; what varies
-    within the bins goes to the resolution, so that the parts add up: Stephenson, Coelho, Jolliffe, "Two extra
+    Murphy, "A new vector partition of the probability score", J. Appl. Meteorology 12:595-600, 1973; the variation
+    within bins is part of the resolution, so that the parts add up: Stephenson, Coelho, Jolliffe, "Two extra
     components in the Brier score decomposition", Weather and Forecasting 23:752-757, 2008.
 
     Examples
@@ -255,36 +256,36 @@ def brier_parts(truth: npt.ArrayLike, probabilities: npt.ArrayLike, bins: int = 
     >>> brier_parts([0, 1], [[1.0, 0.0], [0.0, 1.0]])
     BrierParts(reliability=0.0, resolution=0.5, uncertainty=0.5)
     """
-    said = np.asarray(probabilities, dtype=np.float64)
-    n, k = said.shape
-    came = np.eye(k)[np.asarray(truth)]
-    cells = (equal_width_bins(said, bins) + bins * np.arange(k)).ravel()
+    y_prob = np.asarray(probabilities, dtype=np.float64)
+    n, k = y_prob.shape
+    outcomes = np.eye(k)[np.asarray(y_true)]
+    cells = (equal_width_bins(y_prob, bins) + bins * np.arange(k)).ravel()
 
     def means(values: Floats) -> Floats:
         counts = np.bincount(cells, minlength=k * bins)
         sums = np.bincount(cells, values.ravel(), minlength=k * bins)
         return np.asarray(np.divide(sums, counts, out=np.zeros(k * bins), where=counts > 0)[cells].reshape(n, k))
 
-    of_bin, share, base = means(said), means(came), came.mean(axis=0)
-    reliability = ((of_bin - share) ** 2).sum() / n
-    within = ((said - of_bin) ** 2 - 2 * (said - of_bin) * (came - share)).sum() / n
-    resolution = ((share - base) ** 2).sum() / n - within
+    of_bin, frequency, base = means(y_prob), means(outcomes), outcomes.mean(axis=0)
+    reliability = ((of_bin - frequency) ** 2).sum() / n
+    within = ((y_prob - of_bin) ** 2 - 2 * (y_prob - of_bin) * (outcomes - frequency)).sum() / n
+    resolution = ((frequency - base) ** 2).sum() / n - within
     return BrierParts(float(reliability), float(resolution), float((base * (1 - base)).sum()))
 
 
-def reliability(truth: npt.ArrayLike, probabilities: npt.ArrayLike, bins: int = BINS) -> tuple[ReliabilityBin, ...]:
-    """The reliability diagram: by bin of the greatest probability, how often the predicted class was the true one.
+def reliability(y_true: npt.ArrayLike, probabilities: npt.ArrayLike, bins: int = BINS) -> tuple[ReliabilityBin, ...]:
+    """The reliability diagram: the accuracy in bins of the greatest probability.
 
     Parameters
     ----------
-    truth : array-like of int, shape (n,)
+    y_true : array-like of int, shape (n,)
     probabilities : array-like of float, shape (n, k)
     bins : int
 
     Returns
     -------
     tuple of ReliabilityBin
-        Those with cases, in ascending order.
+        The bins with cases, in ascending order.
 
     References
     ----------
@@ -292,18 +293,18 @@ def reliability(truth: npt.ArrayLike, probabilities: npt.ArrayLike, bins: int = 
 
     Examples
     --------
-    >>> [(one.n, one.confidence, one.accuracy) for one in reliability([0, 0], [[0.75, 0.25], [0.25, 0.75]])]
+    >>> [(part.n, part.confidence, part.accuracy) for part in reliability([0, 0], [[0.75, 0.25], [0.25, 0.75]])]
     [(2, 0.75, 0.5)]
     """
-    said = np.asarray(probabilities, dtype=np.float64)
-    confidence, right = said.max(axis=1), said.argmax(axis=1) == np.asarray(truth)
+    y_prob = np.asarray(probabilities, dtype=np.float64)
+    confidence, correct = y_prob.max(axis=1), y_prob.argmax(axis=1) == np.asarray(y_true)
     places = equal_width_bins(confidence, bins)
     return tuple(
         ReliabilityBin(
             int(inside.sum()),
             float(confidence[inside].mean()),
-            float(right[inside].mean()),
-            wilson_interval(int(right[inside].sum()), int(inside.sum())),
+            float(correct[inside].mean()),
+            wilson_interval(int(correct[inside].sum()), int(inside.sum())),
         )
         for inside in (places == place for place in np.unique(places))
     )

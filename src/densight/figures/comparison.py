@@ -1,4 +1,4 @@
-"""Two models on the same exams: the difference of every figure of merit, with intervals and tests."""
+"""Comparison of two models on the same exams: the difference of every metric, with intervals and tests."""
 
 from __future__ import annotations
 
@@ -8,31 +8,28 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from densight.assessment.fusion import patients_of
-from densight.figures.bootstrap import Drawn
-from densight.figures.delong import delong
-from densight.figures.drawn import FIGURES, Cases, draw_figures
+from densight.figures.bootstrap import BootstrapDistribution
+from densight.figures.data import KEYS, Cases, EvaluationData, cases_of
 from densight.figures.intervals import Estimate
-from densight.figures.marginal import mcnemar, stuart_maxwell
-from densight.figures.material import Material
-from densight.figures.rows import cases_of
+from densight.figures.metrics import bootstrap_metrics
+from densight.figures.paired_tests import delong, mcnemar, stuart_maxwell
 from densight.vocabulary import DensightError
 
 __all__ = ["Comparison", "Difference", "Tested", "adjust", "compare", "compare_cases", "shared_exams"]
 
-_KEYS = ["patient_id", "exam_id"]
-
 
 @dataclass(frozen=True)
 class Difference:
-    """A figure of merit of two models.
+    """A metric of two models.
 
     Parameters
     ----------
     one, other : float
+        Its values.
     difference : Estimate
-        ``one`` less ``other``; above 0 speaks for ``one`` where the figure is better when higher.
+        ``one`` minus ``other``; `densight.figures.metrics.METRICS` has the direction of each metric.
     p : float
-        Of the bootstrap: twice the share of draws on the lesser side of zero. NaN where no draw differs.
+        The p value of the bootstrap: twice the share of draws on the smaller side of zero. NaN if all draws are equal.
     """
 
     one: float
@@ -43,14 +40,14 @@ class Difference:
 
 @dataclass(frozen=True)
 class Tested:
-    """A test of a comparison.
+    """The result of a paired test.
 
     Parameters
     ----------
     question : str
     statistic : float
     p, adjusted : float
-        As it is, and after Holm for all models compared with.
+        The p value, and the p value adjusted after Holm for the number of models compared with.
     """
 
     question: str
@@ -61,18 +58,18 @@ class Tested:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A model compared with another on the exams that both have.
+    """The comparison of a model with another on the exams that both have.
 
     Parameters
     ----------
     one, other : str
         Their names.
     n, patients : int
-        Exams and patients that both have.
+        The number of exams that both have, and of their patients.
     left_out : int
-        Cases that only one of them has.
+        The number of exams that only one of them has.
     differences : mapping of str to Difference
-        Keys of `densight.figures.drawn.FIGURES`.
+        Keys of `densight.figures.metrics.METRICS`.
     tests : mapping of str to Tested
         ``mcnemar``, ``stuart_maxwell``, ``delong``.
     """
@@ -86,24 +83,24 @@ class Comparison:
     tests: Mapping[str, Tested]
 
 
-def shared_exams(one: Material, other: Material) -> int:
-    """How many labelled exams two runs or tables share."""
-    return len(one.labelled("exam").merge(other.labelled("exam")[_KEYS], on=_KEYS))
+def shared_exams(one: EvaluationData, other: EvaluationData) -> int:
+    """The number of labelled exams that two runs or tables share."""
+    return len(one.labelled("exam").merge(other.labelled("exam")[KEYS], on=KEYS))
 
 
-def compare(one: Material, other: Material, dense_from: int | None) -> Comparison:
+def compare(one: EvaluationData, other: EvaluationData, dense_from: int | None) -> Comparison:
     """Compare two runs or tables on the labelled exams that both have.
 
     Parameters
     ----------
-    one, other : Material
-        Of the same classes; an exam is told by ``patient_id`` and ``exam_id``.
+    one, other : EvaluationData
+        With the same classes; ``patient_id`` and ``exam_id`` identify an exam.
     dense_from : int or None
 
     Raises
     ------
     DensightError
-        If the classes differ, they share no exam, or their references differ.
+        If the classes differ, no exam is shared, or the references differ.
     """
     if one.classes != other.classes:
         raise DensightError(
@@ -112,23 +109,23 @@ def compare(one: Material, other: Material, dense_from: int | None) -> Compariso
             "compare models of the same classes",
         )
     first, second = one.labelled("exam"), other.labelled("exam")
-    both = first[_KEYS].merge(second[_KEYS], on=_KEYS)
+    both = first[KEYS].merge(second[KEYS], on=KEYS)
+    left_out = len(first) + len(second) - 2 * len(both)
     if both.empty:
         raise DensightError(
             f"it shares no labelled exam with {one.name}", other.path, "compare assessments of the same exams"
         )
-    ours, theirs = both.merge(first, on=_KEYS), both.merge(second, on=_KEYS)
-    if (differs := (ours["density"] != theirs["density"]).to_numpy()).any():
+    first, second = both.merge(first, on=KEYS), both.merge(second, on=KEYS)
+    if (differs := (first["density"] != second["density"]).to_numpy()).any():
         row = int(differs.argmax())
-        exam, said, known = both["exam_id"].iloc[row], theirs["density"].iloc[row], ours["density"].iloc[row]
+        exam, here, there = both["exam_id"].iloc[row], first["density"].iloc[row], second["density"].iloc[row]
         raise DensightError(
-            f"exam {exam} has the reference {said}, but {known} in {one.name}",
+            f"exam {exam} has the reference {there}, but {here} in {one.name}",
             other.path,
             "give both the same references",
         )
-    differences, tests = compare_cases(cases_of(ours, one.classes), cases_of(theirs, one.classes), dense_from)
+    differences, tests = compare_cases(cases_of(first, one.classes), cases_of(second, one.classes), dense_from)
     patients = len(set(patients_of(both)))
-    left_out = len(first) + len(second) - 2 * len(both)
     return Comparison(one.name, other.name, len(both), patients, left_out, differences, tests)
 
 
@@ -142,38 +139,40 @@ def compare_cases(
     one, other : Cases
     dense_from : int or None
     names : collection of str, optional
-        Keys of `densight.figures.drawn.FIGURES`; all of them if None.
+        Keys of `densight.figures.metrics.METRICS`; all of them if None.
 
     Examples
     --------
-    >>> one, other = (
-    ...     Cases.of([0, 0, 0, 1, 1, 1], told, list("abcdef"), 2) for told in ([0, 0, 0, 1, 1, 0], [0, 1, 1, 1, 1, 1])
-    ... )
+    >>> y_true, patients = [0, 0, 0, 1, 1, 1], list("abcdef")
+    >>> one = Cases.of(y_true, [0, 0, 0, 1, 1, 0], patients, 2)
+    >>> other = Cases.of(y_true, [0, 1, 1, 1, 1, 1], patients, 2)
     >>> differences, tests = compare_cases(one, other, None, ["accuracy"])
     >>> round(differences["accuracy"].difference.value, 3), tests["mcnemar"].question
     (0.167, 'is one right more often than the other?')
     """
-    mine, theirs = draw_figures(one, dense_from, names), draw_figures(other, dense_from, names)
+    first, second = bootstrap_metrics(one, dense_from, names), bootstrap_metrics(other, dense_from, names)
     differences = {
-        name: _difference(mine[name].drawn, theirs[name].drawn) for name in FIGURES if name in mine and name in theirs
+        name: _difference(metric.distribution, second[name].distribution)
+        for name, metric in first.items()
+        if name in second
     }
-    right = mcnemar(one.told == one.truth, other.told == other.truth, one.owners)
-    use = stuart_maxwell(one.told, other.told, one.classes, one.owners)
+    errors = mcnemar(one.y_pred == one.y_true, other.y_pred == other.y_true, one.groups)
+    use = stuart_maxwell(one.y_pred, other.y_pred, one.n_classes, one.groups)
     tests = {
-        "mcnemar": Tested("is one right more often than the other?", right.statistic, right.p, right.p),
+        "mcnemar": Tested("is one right more often than the other?", errors.statistic, errors.p, errors.p),
         "stuart_maxwell": Tested("do they use the classes equally often?", use.statistic, use.p, use.p),
     }
-    if dense_from is not None and one.said is not None and other.said is not None:
-        dense = one.truth >= dense_from
+    if dense_from is not None and one.y_prob is not None and other.y_prob is not None:
+        dense = one.y_true >= dense_from
         if 0 < dense.sum() < len(dense):
-            mine_said, their_said = (said[:, dense_from:].sum(axis=1) for said in (one.said, other.said))
-            found = delong(dense, mine_said, their_said, one.owners)
-            tests["delong"] = Tested("does one tell dense from non-dense better?", found.z, found.p, found.p)
+            first_scores, second_scores = (y_prob[:, dense_from:].sum(axis=1) for y_prob in (one.y_prob, other.y_prob))
+            areas = delong(dense, first_scores, second_scores, one.groups)
+            tests["delong"] = Tested("does one tell dense from non-dense better?", areas.z, areas.p, areas.p)
     return differences, tests
 
 
 def adjust(comparisons: Sequence[Comparison]) -> tuple[Comparison, ...]:
-    """The comparisons with the p values of each test adjusted for their number.
+    """Adjust the p values of each test for the number of comparisons.
 
     References
     ----------
@@ -183,25 +182,27 @@ def adjust(comparisons: Sequence[Comparison]) -> tuple[Comparison, ...]:
 
     adjusted: dict[tuple[int, str], float] = {}
     for name in ("mcnemar", "stuart_maxwell", "delong"):
-        places = [i for i, one in enumerate(comparisons) if name in one.tests and np.isfinite(one.tests[name].p)]
+        places = [i for i, of in enumerate(comparisons) if name in of.tests and np.isfinite(of.tests[name].p)]
         if places:
             values = multipletests([comparisons[i].tests[name].p for i in places], method="holm")[1]
             adjusted |= {(i, name): float(value) for i, value in zip(places, values, strict=True)}
     return tuple(
         replace(
-            one,
-            tests={name: replace(test, adjusted=adjusted.get((i, name), test.p)) for name, test in one.tests.items()},
+            comparison,
+            tests={
+                name: replace(test, adjusted=adjusted.get((i, name), test.p)) for name, test in comparison.tests.items()
+            },
         )
-        for i, one in enumerate(comparisons)
+        for i, comparison in enumerate(comparisons)
     )
 
 
-def _difference(one: Drawn, other: Drawn) -> Difference:
-    apart = one - other
-    drawn = apart.drawn[np.isfinite(apart.drawn)]
+def _difference(one: BootstrapDistribution, other: BootstrapDistribution) -> Difference:
+    difference = one - other
+    draws = difference.resampled[np.isfinite(difference.resampled)]
     p = float("nan")
-    if drawn.size and drawn.min() < drawn.max():
-        # One is added to both counts, so that a test of few draws is never surer than it can be.
-        lesser = min((drawn <= 0).sum(), (drawn >= 0).sum())
-        p = float(min(1.0, 2 * (lesser + 1) / (len(drawn) + 1)))
-    return Difference(one.value, other.value, apart.estimate_difference(), p)
+    if draws.size and draws.min() < draws.max():
+        # 1 is added to both counts because a finite number of draws cannot show that p is 0.
+        fewer = min((draws <= 0).sum(), (draws >= 0).sum())
+        p = float(min(1.0, 2 * (fewer + 1) / (len(draws) + 1)))
+    return Difference(one.value, other.value, difference.estimate_difference(), p)

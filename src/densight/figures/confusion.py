@@ -1,12 +1,11 @@
-"""Figures of merit of the predicted class, as plain functions on confusion matrices.
+"""Metrics of the predicted class, as functions of confusion matrices.
 
-Everything that follows from the predicted class alone follows from the confusion matrix, so the figures here take one
-matrix or a stack of them, ``(..., k, k)``, and give one value or an array ``(...)``. The bootstrap over patients
-gives such a stack, one matrix a draw, and any figure runs over it at once.
+Each takes one matrix or a stack of them, ``(..., k, k)``, and returns one value or an array ``(...)``. The bootstrap
+over patients makes such a stack, one matrix per draw, so that a metric of all draws is one call.
 
-A class without exams has no recall, a class never predicted has no precision: both are NaN. The macro means run over
-the classes that occur as true or as predicted, and take such an undefined value as 0. This is what scikit-learn's
-``average="macro", zero_division=0`` does; the weighted means weigh each true class by its cases, as its
+The recall of a class without exams and the precision of a class never predicted are NaN. The macro means include the
+classes that occur as true or as predicted, with undefined values as 0, as scikit-learn's
+``average="macro", zero_division=0``. The weighted means weight each true class by its number of cases, as its
 ``average="weighted"``.
 """
 
@@ -32,7 +31,7 @@ __all__ = [
     "mean_class_error",
     "precision_per_class",
     "recall_per_class",
-    "share_two_apart",
+    "share_off_by_two",
     "weighted_f1",
     "weighted_precision",
 ]
@@ -41,14 +40,14 @@ Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
 
-def confusion_matrix(y_true: npt.ArrayLike, y_pred: npt.ArrayLike, classes: int) -> Integers:
+def confusion_matrix(y_true: npt.ArrayLike, y_pred: npt.ArrayLike, n_classes: int) -> Integers:
     """Count how often each true class was predicted as each class.
 
     Parameters
     ----------
     y_true, y_pred : array-like of int, shape (n,)
-        Class indices, 0 to ``classes`` - 1.
-    classes : int
+        Class indices, 0 to ``n_classes`` - 1.
+    n_classes : int
         The number of classes, k.
 
     Returns
@@ -59,7 +58,7 @@ def confusion_matrix(y_true: npt.ArrayLike, y_pred: npt.ArrayLike, classes: int)
     Raises
     ------
     DensightError
-        If the lists are empty, differ in length, or hold anything but class indices.
+        If the lists are empty, differ in length, or contain anything except class indices.
 
     Examples
     --------
@@ -67,10 +66,10 @@ def confusion_matrix(y_true: npt.ArrayLike, y_pred: npt.ArrayLike, classes: int)
     array([[1, 1],
            [0, 1]])
     """
-    truth, told = check_indices(y_true, y_pred, classes)
     from sklearn.metrics import confusion_matrix as count
 
-    return np.asarray(count(truth, told, labels=np.arange(classes)), dtype=np.int64)
+    true, predicted = check_indices(y_true, y_pred, n_classes)
+    return np.asarray(count(true, predicted, labels=np.arange(n_classes)), dtype=np.int64)
 
 
 def accuracy(confusion: npt.ArrayLike) -> Floats:
@@ -94,7 +93,7 @@ def accuracy(confusion: npt.ArrayLike) -> Floats:
 
 
 def recall_per_class(confusion: npt.ArrayLike) -> Floats:
-    """Of each true class, the share found; NaN for a class that does not occur.
+    """The recall of each class: the share of its cases predicted as it; NaN for a class that does not occur.
 
     Parameters
     ----------
@@ -114,7 +113,7 @@ def recall_per_class(confusion: npt.ArrayLike) -> Floats:
 
 
 def precision_per_class(confusion: npt.ArrayLike) -> Floats:
-    """Of each predicted class, the share that is right; NaN for a class never predicted.
+    """The precision of each class: the share of its predictions that are correct; NaN for a class never predicted.
 
     Parameters
     ----------
@@ -134,7 +133,7 @@ def precision_per_class(confusion: npt.ArrayLike) -> Floats:
 
 
 def macro_recall(confusion: npt.ArrayLike) -> Floats:
-    """The mean recall over the classes that occur as true or predicted, an undefined recall taken as 0.
+    """The mean recall over the classes that occur as true or predicted; an undefined recall counts as 0.
 
     Parameters
     ----------
@@ -153,7 +152,7 @@ def macro_recall(confusion: npt.ArrayLike) -> Floats:
 
 
 def macro_precision(confusion: npt.ArrayLike) -> Floats:
-    """The mean precision over the classes that occur as true or predicted, an undefined precision taken as 0.
+    """The mean precision over the classes that occur as true or predicted; an undefined precision counts as 0.
 
     Parameters
     ----------
@@ -174,7 +173,7 @@ def macro_precision(confusion: npt.ArrayLike) -> Floats:
 def balanced_accuracy(confusion: npt.ArrayLike) -> Floats:
     """The mean recall over the true classes.
 
-    It differs from `macro_recall` only where a class is predicted that no exam has: that class does not count here.
+    It differs from `macro_recall` only if a class is predicted that no exam has: that class does not count here.
 
     Parameters
     ----------
@@ -197,7 +196,7 @@ def balanced_accuracy(confusion: npt.ArrayLike) -> Floats:
 
 
 def f1_per_class(confusion: npt.ArrayLike) -> Floats:
-    """Of each class, the harmonic mean of recall and precision; NaN for a class that does not occur at all.
+    """The F1 of each class: the harmonic mean of recall and precision; NaN for a class that never occurs.
 
     Parameters
     ----------
@@ -236,7 +235,7 @@ def macro_f1(confusion: npt.ArrayLike) -> Floats:
 
 
 def weighted_precision(confusion: npt.ArrayLike) -> Floats:
-    """The mean precision, each class weighing as many as its true cases; the recall so weighted is the accuracy.
+    """The mean precision, weighted by the number of true cases; the recall weighted so is the accuracy.
 
     Parameters
     ----------
@@ -255,7 +254,7 @@ def weighted_precision(confusion: npt.ArrayLike) -> Floats:
 
 
 def weighted_f1(confusion: npt.ArrayLike) -> Floats:
-    """The mean F1, each class weighing as many as its true cases.
+    """The mean F1, weighted by the number of true cases.
 
     Parameters
     ----------
@@ -274,7 +273,7 @@ def weighted_f1(confusion: npt.ArrayLike) -> Floats:
 
 
 def mean_class_error(confusion: npt.ArrayLike) -> Floats:
-    """By how many classes the predicted one is beside the true one, on average.
+    """The mean absolute difference of predicted and true class index.
 
     Parameters
     ----------
@@ -293,8 +292,8 @@ def mean_class_error(confusion: npt.ArrayLike) -> Floats:
     return np.asarray((_steps(counts) * counts).sum(axis=(-2, -1)) / counts.sum(axis=(-2, -1)))
 
 
-def share_two_apart(confusion: npt.ArrayLike) -> Floats:
-    """The share whose predicted class is two or more classes beside the true one.
+def share_off_by_two(confusion: npt.ArrayLike) -> Floats:
+    """The share of cases whose predicted class is two or more classes from the true one.
 
     Parameters
     ----------
@@ -306,7 +305,7 @@ def share_two_apart(confusion: npt.ArrayLike) -> Floats:
 
     Examples
     --------
-    >>> share_two_apart([[3, 0, 1], [0, 4, 0], [0, 0, 0]]).item()
+    >>> share_off_by_two([[3, 0, 1], [0, 4, 0], [0, 0, 0]]).item()
     0.125
     """
     counts = np.asarray(confusion, dtype=np.float64)
@@ -337,19 +336,19 @@ def collapse(confusion: npt.ArrayLike, dense_from: int) -> Floats:
     return np.asarray(np.add.reduceat(np.add.reduceat(counts, [0, dense_from], axis=-2), [0, dense_from], axis=-1))
 
 
-def check_indices(y_true: npt.ArrayLike, y_pred: npt.ArrayLike, classes: int) -> tuple[Integers, Integers]:
-    """True and predicted classes as arrays, refused where they are no class indices.
+def check_indices(y_true: npt.ArrayLike, y_pred: npt.ArrayLike, n_classes: int) -> tuple[Integers, Integers]:
+    """True and predicted classes as arrays, checked to be class indices.
 
     Parameters
     ----------
     y_true, y_pred : array-like of int, shape (n,)
-        Class indices, 0 to ``classes`` - 1.
-    classes : int
+        Class indices, 0 to ``n_classes`` - 1.
+    n_classes : int
 
     Raises
     ------
     DensightError
-        If the lists are empty, differ in length, or hold anything but class indices.
+        If the lists are empty, differ in length, or contain anything except class indices.
 
     Examples
     --------
@@ -357,20 +356,21 @@ def check_indices(y_true: npt.ArrayLike, y_pred: npt.ArrayLike, classes: int) ->
     Traceback (most recent call last):
     densight.vocabulary.DensightError: class indices are integers from 0 to 1; entry 2 is 2.
     """
-    truth, told = np.asarray(y_true), np.asarray(y_pred)
-    if truth.ndim != 1 or truth.shape != told.shape or not truth.size:
+    true, predicted = np.asarray(y_true), np.asarray(y_pred)
+    if true.ndim != 1 or true.shape != predicted.shape or not true.size:
         raise DensightError(
-            f"true and predicted classes are two lists of the same length, at least 1; these are {truth.shape} and "
-            f"{told.shape}"
+            f"true and predicted classes are two lists of the same length, at least 1; these are {true.shape} and "
+            f"{predicted.shape}"
         )
-    for indices in (truth, told):
-        bad = ~np.isin(indices, np.arange(classes)) if indices.dtype.kind in "iu" else np.ones(len(indices), dtype=bool)
-        if bad.any():
-            row = int(bad.argmax())
+    for indices in (true, predicted):
+        integers = indices.dtype.kind in "iu"
+        wrong = ~np.isin(indices, np.arange(n_classes)) if integers else np.ones(len(indices), dtype=bool)
+        if wrong.any():
+            row = int(wrong.argmax())
             raise DensightError(
-                f"class indices are integers from 0 to {classes - 1}; entry {row + 1} is {indices[row]}"
+                f"class indices are integers from 0 to {n_classes - 1}; entry {row + 1} is {indices[row]}"
             )
-    return truth.astype(np.int64), told.astype(np.int64)
+    return true.astype(np.int64), predicted.astype(np.int64)
 
 
 def _hits(counts: Floats) -> Floats:
@@ -394,6 +394,6 @@ def _weighted(confusion: npt.ArrayLike, by_class: Callable[[npt.ArrayLike], Floa
 
 
 def _steps(counts: Floats) -> Floats:
-    """How many classes lie between row and column, shape (k, k)."""
+    """The absolute difference of row and column, shape (k, k)."""
     rows, columns = np.indices(counts.shape[-2:])
     return np.asarray(np.abs(rows - columns), dtype=np.float64)

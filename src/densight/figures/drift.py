@@ -1,4 +1,4 @@
-"""Two sets of exams that share none: whether the later ones are told other classes, or with other certainty."""
+"""Drift between two sets of exams that share none: whether the distribution of predictions has changed."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from densight.assessment.fusion import patients_of, probability_columns
-from densight.figures.bootstrap import draw_units, resample, sums_by_patient
+from densight.figures.bootstrap import bootstrap_units, resample, sums_by_patient
+from densight.figures.data import EvaluationData
 from densight.figures.intervals import Estimate
-from densight.figures.material import Material
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,10 +29,11 @@ class Stability:
     Parameters
     ----------
     what : str
+        The quantity whose distribution it is of.
     index : float
-        0 where both are alike; by custom .1 is worth a look and .25 a change.
+        0 if both distributions are equal; by convention .1 is a moderate and .25 a large change.
     p : float
-        How often exams from one population would give as much.
+        The probability of an index at least as large if both sets are from one population.
     """
 
     what: str
@@ -42,18 +43,19 @@ class Stability:
 
 @dataclass(frozen=True)
 class Drift:
-    """What has changed from one set of exams to another.
+    """The change from one set of exams to another.
 
     Parameters
     ----------
     one, other : str
+        Their names.
     n : tuple of int
-        Exams of each, labelled or not.
+        The number of exams of each, labelled or not.
     patients : tuple of int
     mix : tuple of mapping of str to Estimate
         The share of each predicted class, in each.
     stability : tuple of Stability
-        Of the predicted classes, and where probabilities are known of the expected class.
+        Of the predicted class, and if probabilities are known of the expected class.
     """
 
     one: str
@@ -70,19 +72,19 @@ def population_stability(one: npt.ArrayLike, other: npt.ArrayLike, what: str = "
     Parameters
     ----------
     one, other : array-like of int, shape (parts,)
-        How many exams lie in each part. Half an exam is added to each, so that an empty part is no infinity.
+        The number of exams in each part. Half an exam is added to each, so that the index stays finite.
     what : str
 
     References
     ----------
-    Siddiqi, "Credit risk scorecards", 2006, page 136. Divided by 1/n + 1/m it is chi-squared with one degree of freedom
-    less than parts, where nothing has changed: Yurdakul and Naranjo, "Statistical properties of the population
+    Siddiqi, "Credit risk scorecards", 2006, page 136. If nothing has changed, the index divided by 1/n + 1/m is
+    chi-squared with parts - 1 degrees of freedom: Yurdakul and Naranjo, "Statistical properties of the population
     stability index", J. Risk Model Validation 14(4), 2020.
 
     Examples
     --------
-    >>> found = population_stability([50, 50], [50, 50])
-    >>> found.index, found.p
+    >>> stability = population_stability([50, 50], [50, 50])
+    >>> stability.index, stability.p
     (0.0, 1.0)
     >>> round(population_stability([50, 50], [25, 75]).index, 3)
     0.269
@@ -96,12 +98,12 @@ def population_stability(one: npt.ArrayLike, other: npt.ArrayLike, what: str = "
     return Stability(what, index, float(chdtrc(counts.shape[1] - 1, index / (1 / n + 1 / m))))
 
 
-def measure_drift(one: Material, other: Material) -> Drift:
-    """Compare the exams of two runs or tables of the same classes that share none.
+def measure_drift(one: EvaluationData, other: EvaluationData) -> Drift:
+    """Compare the exams of two runs or tables of the same classes that share no exam.
 
     Parameters
     ----------
-    one, other : Material
+    one, other : EvaluationData
     """
     tables = one.tables["exam"], other.tables["exam"]
     classes = one.classes
@@ -126,12 +128,12 @@ def measure_drift(one: Material, other: Material) -> Drift:
 
 
 def _mix(table: pd.DataFrame, classes: tuple[str, ...]) -> dict[str, Estimate]:
-    owners, patients = draw_units(patients_of(table))
+    groups, patients = bootstrap_units(patients_of(table))
     of_class = [(table["predicted"] == label).to_numpy() for label in classes]
-    sums = resample(sums_by_patient(np.stack([*of_class, np.ones(len(table), dtype=bool)], axis=1), owners))
+    sums = resample(sums_by_patient(np.stack([*of_class, np.ones(len(table), dtype=bool)], axis=1), groups))
 
     def share(place: int) -> Estimate:
-        alone = (int(sums.total[place]), len(table)) if patients == len(table) else None
-        return sums.estimate(lambda values: values[..., place] / values[..., -1], proportion=alone)
+        proportion = (int(sums.total[place]), len(table)) if patients == len(table) else None
+        return sums.estimate(lambda values: values[..., place] / values[..., -1], proportion=proportion)
 
     return {label: share(place) for place, label in enumerate(classes)}

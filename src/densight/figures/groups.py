@@ -1,4 +1,4 @@
-"""The figures by group of exams: a vendor, an age band, a site; and over time, as a control chart."""
+"""Metrics by group of exams, such as vendor, age band or site, and over time as a control chart."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from densight.figures.drawn import MAIN, draw_figures
-from densight.figures.rows import Row, cases_of, measure_row
+from densight.figures.bootstrap import BootstrapDistribution
+from densight.figures.data import Cases, cases_of
+from densight.figures.metrics import MAIN_METRICS, Row, bootstrap_metrics, measure_row
 from densight.vocabulary import DensightError
 
 if TYPE_CHECKING:
@@ -18,9 +19,9 @@ if TYPE_CHECKING:
 __all__ = ["Chart", "ChartPoint", "band", "chart_over", "measure_groups"]
 
 BANDS = 4
-"""Groups of a column of many different numbers."""
+"""The number of groups of a column with many different numbers."""
 _MANY = 10
-_LIMIT = 3.0
+_STANDARD_ERRORS = 3.0
 
 
 @dataclass(frozen=True)
@@ -30,12 +31,15 @@ class ChartPoint:
     Parameters
     ----------
     name : str
+        The time.
     n, patients : int
+        The number of exams and of their patients.
     value : float
+        The metric.
     low, high : float
-        The limits within which a time of so many exams lies unless something has changed.
+        The limits for this number of exams if nothing has changed.
     out : bool
-        Whether it lies outside.
+        Whether the value lies outside the limits.
     """
 
     name: str
@@ -54,9 +58,9 @@ class Chart:
     Parameters
     ----------
     figure : str
-        A key of `densight.figures.drawn.FIGURES`.
+        A key of `densight.figures.metrics.METRICS`.
     centre : float
-        Its value over all times.
+        The value over all times.
     points : tuple of ChartPoint
         In the order of time.
     """
@@ -67,7 +71,7 @@ class Chart:
 
 
 def band(values: pd.Series[str]) -> pd.Series[str]:
-    """Numbers of many kinds in four groups of about as many each; all else as it is, an empty value as "not known".
+    """Replace many different numbers by four bands of about equal size; keep all else, and empty values as "not known".
 
     Parameters
     ----------
@@ -88,7 +92,7 @@ def band(values: pd.Series[str]) -> pd.Series[str]:
     if numbers[known].isna().any() or numbers.nunique() <= _MANY:
         return values.where(known, "not known")
     cut = pd.qcut(numbers, BANDS, labels=False, duplicates="drop")
-    names = {part: f"{of.min():g}–{of.max():g}" for part, of in numbers.groupby(cut)}
+    names = {part: f"{inside.min():g}–{inside.max():g}" for part, inside in numbers.groupby(cut)}
     return cut.map(names).fillna("not known").astype(str)
 
 
@@ -97,24 +101,25 @@ def measure_groups(
     values: pd.Series[str],
     classes: Sequence[str],
     dense_from: int | None,
-    names: Collection[str] = MAIN,
+    names: Collection[str] = MAIN_METRICS,
 ) -> tuple[Row, ...]:
-    """The figures of each group.
+    """Measure each group.
 
     Parameters
     ----------
     exams : DataFrame
         The labelled exams.
     values : Series of str
-        The group of each, in the same order.
+        The group of each exam, in the same order.
     classes : sequence of str
     dense_from : int or None
     names : collection of str
+        Keys of `densight.figures.metrics.METRICS`.
 
     Returns
     -------
     tuple of Row
-        In the order of the groups' names, numbers by size.
+        In the order of the groups' names; numbers by size.
     """
     groups = band(values).to_numpy()
     return tuple(
@@ -126,43 +131,48 @@ def measure_groups(
 def chart_over(
     exams: pd.DataFrame, times: pd.Series[str], classes: Sequence[str], figure: str = "kappa_quadratic"
 ) -> Chart:
-    """The figure over time, with the limits of ±3 standard errors about its value over all times.
+    """Measure a metric over time, with limits at ±3 standard errors from its value over all times.
 
-    The standard error of a time is that of all exams, by the bootstrap over patients, made as much larger as the time
-    has fewer exams.
+    The standard error of all exams is the standard deviation over bootstrap draws. That of one time is larger by the
+    square root of the ratio of the numbers of exams.
 
     Parameters
     ----------
     exams : DataFrame
         The labelled exams.
     times : Series of str
-        The time of each: numbers, or words that sort as time does, such as 2025-03.
+        The time of each exam: numbers, or texts that sort by time, such as 2025-03.
     classes : sequence of str
     figure : str
+        A key of `densight.figures.metrics.METRICS`.
 
     Raises
     ------
     DensightError
-        If there is one time alone.
+        If there is only one time.
 
     References
     ----------
     Shewhart, "Economic control of quality of manufactured product", 1931: limits of three standard errors.
     """
-    moments = times.where(times != "", "not known").to_numpy()
-    names = sorted(set(moments.tolist()), key=_by_number)
+
+    def distribution(cases: Cases) -> BootstrapDistribution:
+        return bootstrap_metrics(cases, names=[figure])[figure].distribution
+
+    time_of = times.where(times != "", "not known").to_numpy()
+    names = sorted(set(time_of.tolist()), key=_by_number)
     if len(names) < 2:
-        raise DensightError(f"all exams have the one time {names[0]}", remedy="give a column that tells months apart")
-    whole = draw_figures(cases_of(exams, classes), names=[figure])[figure].drawn
-    drawn = whole.drawn[np.isfinite(whole.drawn)]
-    spread = float(drawn.std()) if drawn.size else np.nan
+        raise DensightError(f"all exams have the same time {names[0]}", remedy="give a column with several times")
+    whole = distribution(cases_of(exams, classes))
+    draws = whole.resampled[np.isfinite(whole.resampled)]
+    standard_error = float(draws.std()) if draws.size else np.nan
     points = []
     for name in names:
-        inside = exams[moments == name]
+        inside = exams[time_of == name]
         cases = cases_of(inside, classes)
-        value = draw_figures(cases, names=[figure])[figure].drawn.value
-        reach = _LIMIT * spread * np.sqrt(len(exams) / len(inside))
-        low, high = whole.value - reach, min(1.0, whole.value + reach)
+        value = distribution(cases).value
+        margin = _STANDARD_ERRORS * standard_error * np.sqrt(len(exams) / len(inside))
+        low, high = whole.value - margin, min(1.0, whole.value + margin)
         points.append(ChartPoint(name, len(inside), cases.patients, value, low, high, not low <= value <= high))
     return Chart(figure, whole.value, tuple(points))
 

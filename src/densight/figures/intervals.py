@@ -1,4 +1,4 @@
-"""Intervals of figures of merit: Wilson's and the exact one for proportions, a bootstrap's for everything else."""
+"""Intervals of metrics: Wilson's and the exact interval for proportions, bootstrap intervals for everything else."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = [
 ]
 
 CONFIDENCE = 0.95
-"""Confidence level of every interval."""
+"""The confidence level of every interval."""
 INTERVALS = {
     "wilson": "Wilson's score interval",
     "exact": "Clopper and Pearson's exact interval",
@@ -31,7 +31,7 @@ INTERVALS = {
     "pivotal": "bias-corrected (pivotal) bootstrap over patients",
     "none": "no interval",
 }
-"""The kinds of interval, in words."""
+"""The kinds of interval with their titles."""
 
 Floats = npt.NDArray[np.float64]
 Limits = tuple[float, float]
@@ -39,18 +39,18 @@ Limits = tuple[float, float]
 
 @dataclass(frozen=True)
 class Estimate:
-    """A figure of merit with its 95 % interval.
+    """A metric with its 95 % interval.
 
     Parameters
     ----------
     value : float
         NaN where undefined.
     interval : tuple of float or None
-        Lower and upper limit, by ``method``. None where nothing varies: a single patient, or every draw alike.
+        Lower and upper limit by ``method``. None where nothing varies: one patient, or the same value in every draw.
     method : str
         A key of `INTERVALS`.
     intervals : mapping of str to tuple of float
-        By every method that applies, the one chosen among them.
+        The limits by every method that applies, including the chosen one.
     """
 
     value: float
@@ -59,16 +59,16 @@ class Estimate:
     intervals: Mapping[str, Limits] = field(default_factory=dict)
 
 
-def choose_interval(value: float, found: Mapping[str, Limits]) -> Estimate:
-    """The estimate with the first interval there is of Wilson's, the pivotal, the BCa and the percentile interval.
+def choose_interval(value: float, intervals: Mapping[str, Limits]) -> Estimate:
+    """The estimate with the first available of Wilson's, the pivotal, the BCa and the percentile interval.
 
     Examples
     --------
     >>> choose_interval(0.5, {"percentile": (0.4, 0.6)}).method
     'percentile'
     """
-    method = next((name for name in ("wilson", "pivotal", "bca", "percentile") if name in found), "none")
-    return Estimate(value, found.get(method), method, dict(found))
+    method = next((name for name in ("wilson", "pivotal", "bca", "percentile") if name in intervals), "none")
+    return Estimate(value, intervals.get(method), method, dict(intervals))
 
 
 def wilson_interval(successes: int, n: int) -> Limits:
@@ -96,7 +96,7 @@ def wilson_interval(successes: int, n: int) -> Limits:
 
 
 def exact_interval(successes: int, n: int) -> Limits:
-    """The 95 % interval of a proportion that never covers less, for independent cases.
+    """The interval of a proportion of independent cases that covers at least 95 % whatever the proportion.
 
     Parameters
     ----------
@@ -121,7 +121,7 @@ def exact_interval(successes: int, n: int) -> Limits:
 
 
 def binomial_interval(successes: int, n: int) -> Limits:
-    """The percentile bootstrap interval of a proportion of independent cases, as infinitely many draws would give it.
+    """The percentile bootstrap interval of a proportion of independent cases, in the limit of infinitely many draws.
 
     Parameters
     ----------
@@ -130,7 +130,7 @@ def binomial_interval(successes: int, n: int) -> Limits:
     Returns
     -------
     tuple of float
-        Lower and upper limit: of cases drawn with replacement the successes are binomial.
+        Lower and upper limit. The number of successes among cases drawn with replacement is binomial.
 
     Examples
     --------
@@ -164,8 +164,8 @@ def percentile_interval(values: npt.ArrayLike) -> Limits:
 
     Notes
     -----
-    Where every case is classified correctly, so is every draw, and the interval has no width. It then says nothing;
-    the accuracy's Wilson interval still does.
+    If every case is classified correctly, so is every draw, and the interval has no width and no information; Wilson's
+    interval of the accuracy still has.
 
     References
     ----------
@@ -180,14 +180,14 @@ def percentile_interval(values: npt.ArrayLike) -> Limits:
     return float(low), float(high)
 
 
-def bca_interval(value: float, drawn: npt.ArrayLike, left_out: npt.ArrayLike) -> Limits | None:
+def bca_interval(value: float, resampled: npt.ArrayLike, left_out: npt.ArrayLike) -> Limits | None:
     """The bias-corrected and accelerated bootstrap interval.
 
     Parameters
     ----------
     value : float
-        The figure over all patients.
-    drawn : array-like of float, shape (draws,)
+        The metric over all patients.
+    resampled : array-like of float, shape (draws,)
         Its bootstrap values.
     left_out : array-like of float, shape (units,)
         Its values without each patient, for the acceleration.
@@ -195,12 +195,12 @@ def bca_interval(value: float, drawn: npt.ArrayLike, left_out: npt.ArrayLike) ->
     Returns
     -------
     tuple of float or None
-        None where it is undefined: the value lies outside all draws, or no patient makes a difference.
+        None if undefined: the value lies outside all draws, or leaving out a patient changes nothing.
 
     References
     ----------
     Efron, "Better bootstrap confidence intervals", JASA 82:171-185, 1987; draws equal to the value count half, as in
-    scipy.stats.bootstrap. For few units the quantiles are Student's instead of the normal's, as Hesterberg proposes in
+    scipy.stats.bootstrap. The quantiles are Student's, not the normal's, because units may be few: Hesterberg,
     "What teachers should know about the bootstrap", The American Statistician 69:371-386, 2015.
 
     Examples
@@ -210,13 +210,13 @@ def bca_interval(value: float, drawn: npt.ArrayLike, left_out: npt.ArrayLike) ->
     """
     from scipy.special import ndtr, ndtri, stdtrit
 
-    values, without = np.asarray(drawn, dtype=np.float64), np.asarray(left_out, dtype=np.float64)
+    values, without = np.asarray(resampled, dtype=np.float64), np.asarray(left_out, dtype=np.float64)
     below = ((values < value).mean() + (values <= value).mean()) / 2
-    apart = without.mean() - without
-    spread = (apart**2).sum()
-    if not 0 < below < 1 or not spread > 0:
+    influence = without.mean() - without
+    squares = (influence**2).sum()
+    if not 0 < below < 1 or not squares > 0:
         return None
-    bias, acceleration = ndtri(below), (apart**3).sum() / (6 * spread**1.5)
+    bias, acceleration = ndtri(below), (influence**3).sum() / (6 * squares**1.5)
     reach = bias + stdtrit(len(without) - 1, (1 + CONFIDENCE) / 2) * np.array([-1, 1])
     low, high = np.quantile(values, ndtr(bias + reach / (1 - acceleration * reach)))
     return float(low), float(high)

@@ -1,39 +1,42 @@
-"""All figures of merit of one set of cases, each with its interval."""
+"""All metrics of one set of cases, with intervals."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from densight.figures.bootstrap import Resampled, resample
+from densight.figures.bootstrap import BootstrapSums, resample
 from densight.figures.calibration import BrierParts, ReliabilityBin, brier_parts, reliability
 from densight.figures.confusion import f1_per_class, precision_per_class, recall_per_class
+from densight.figures.data import Cases
 from densight.figures.dense import DenseMerit, measure_dense
-from densight.figures.drawn import Cases, class_aucs, draw_figures, patient_confusions
 from densight.figures.intervals import Estimate
+from densight.figures.metrics import bootstrap_metrics, class_aucs, patient_confusions
+from densight.storage import plain
 
 __all__ = ["FEW_PATIENTS", "ClassMerit", "Merit", "measure"]
 
 FEW_PATIENTS = 30
-"""A class or group of fewer patients is marked: its figures are rough whatever their interval."""
+"""Classes and groups of fewer patients are marked, because their metrics are imprecise whatever the interval."""
 
 Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class ClassMerit:
-    """The figures of one class.
+    """The metrics of one class.
 
     Parameters
     ----------
     n, patients : int
-        How many cases have it as true class, and of how many patients.
+        The number of cases with this true class, and of their patients.
     recall, precision, f1 : Estimate
     auc : Estimate or None
-        Of its probability, against the rest; None without probabilities.
+        The AUC of the class's probability against the rest; None without probabilities.
     """
 
     n: int
@@ -46,21 +49,21 @@ class ClassMerit:
 
 @dataclass(frozen=True)
 class Merit:
-    """The figures of merit of one set of exams, breasts or images.
+    """The metrics of one set of exams, breasts or images.
 
-    ``merit["accuracy"]`` is the figure of that name.
+    ``merit["accuracy"]`` is the accuracy.
 
     Parameters
     ----------
     n, patients : int
-        How many were classified, and of how many patients.
+        The number of cases and of their patients.
     estimates : mapping of str to Estimate
-        Keys of `FIGURES`, those that could be computed, in its order.
+        Keys of `densight.figures.metrics.METRICS` that could be computed, in its order.
     by_class : tuple of ClassMerit
     confusion : tuple of tuple of int
         True class in rows, predicted class in columns.
     dense : DenseMerit or None
-        None where no class counts as dense, or without probabilities.
+        None if no class counts as dense, or without probabilities.
     brier : BrierParts or None
     reliability : tuple of ReliabilityBin
         Empty without probabilities.
@@ -76,39 +79,59 @@ class Merit:
     reliability: tuple[ReliabilityBin, ...] = ()
 
     def __getitem__(self, name: str) -> Estimate:
-        """The figure of this name."""
+        """The metric with this key."""
         return self.estimates[name]
+
+    def as_dict(self, classes: Sequence[str]) -> dict[str, Any]:
+        """The metrics as ``figures.json`` holds them: keys in a fixed order, undefined values as null.
+
+        Parameters
+        ----------
+        classes : sequence of str
+            The labels in order.
+        """
+        by_class = zip(classes, self.by_class, strict=True)
+        return {
+            "n": self.n,
+            "patients": self.patients,
+            **plain(self.estimates),
+            "per_class": {label: plain(merit) | {"few": merit.patients < FEW_PATIENTS} for label, merit in by_class},
+            "confusion": plain(self.confusion),
+            "dense": plain(self.dense),
+            "brier_parts": plain(self.brier),
+            "reliability": plain(self.reliability),
+        }
 
 
 def measure(
     y_true: npt.ArrayLike,
     y_pred: npt.ArrayLike,
     patients: Sequence[str],
-    classes: int,
+    n_classes: int,
     *,
     probabilities: npt.ArrayLike | None = None,
     dense_from: int | None = None,
     thresholds: Sequence[float] = (),
 ) -> Merit:
-    """All figures of merit of one set of exams, breasts or images, with intervals.
+    """Measure all metrics of one set of exams, breasts or images, with intervals.
 
-    A proportion of independent cases (one a patient) has Wilson's interval; everything else has the bootstrap's over
-    patients.
+    Proportions of independent cases (one per patient) have Wilson's interval; everything else has the interval of a
+    bootstrap over patients.
 
     Parameters
     ----------
     y_true, y_pred : array-like of int, shape (n,)
         Class indices.
     patients : sequence of str, length n
-        Whose each row is.
-    classes : int
+        The patient of each case.
+    n_classes : int
         The number of classes, k.
     probabilities : array-like of float, shape (n, k), optional
-        For the figures of order, probability, and dense against non-dense.
+        The metrics of ranking, of calibration, and of dense against non-dense need them.
     dense_from : int, optional
-        The index of the first class that counts as dense; None where none does.
+        The index of the first class that counts as dense; None if none does.
     thresholds : sequence of float
-        Operating points: from which probability of a dense class on a case counts as dense.
+        Operating points: the probability of a dense class from which on a case counts as dense.
 
     Returns
     -------
@@ -117,7 +140,7 @@ def measure(
     Raises
     ------
     DensightError
-        If the lists are empty, differ in length, or hold anything but class indices.
+        If the lists are empty, differ in length, or contain anything except class indices.
 
     Examples
     --------
@@ -125,38 +148,52 @@ def measure(
     >>> merit["accuracy"].value, merit["accuracy"].method, merit.by_class[0].recall.value
     (0.75, 'wilson', 0.5)
     """
-    cases = Cases.of(y_true, y_pred, patients, classes, probabilities)
-    dense: DenseMerit | None = None
-    if cases.said is not None and dense_from is not None:
-        scores = cases.said[:, dense_from:].sum(axis=1)
-        dense = measure_dense(cases.truth >= dense_from, scores, cases.owners, thresholds, alone=cases.alone)
-    sums = resample(patient_confusions(cases.truth, cases.told, cases.owners, classes))
-    aucs = None if cases.said is None else class_aucs(cases, cases.said)
-    of_class: Sequence[Estimate | None] = [None] * classes if aucs is None else [one.estimate() for one in aucs]
+    cases = Cases.of(y_true, y_pred, patients, n_classes, probabilities)
+    dense = _measure_dense(cases, dense_from, thresholds)
+    y_prob = cases.y_prob
+    sums = resample(patient_confusions(cases.y_true, cases.y_pred, cases.groups, n_classes))
+    aucs = None if y_prob is None else class_aucs(cases, y_prob)
+    auc_of: Sequence[Estimate | None] = [None] * n_classes if aucs is None else [auc.estimate() for auc in aucs]
+    metrics = bootstrap_metrics(cases, dense_from, aucs=aucs)
     return Merit(
-        len(cases.truth),
+        len(cases.y_true),
         cases.patients,
-        {name: one.estimate() for name, one in draw_figures(cases, dense_from, aucs=aucs).items()},
-        tuple(_of_class(place, cases, sums, patients, of_class[place]) for place in range(classes)),
+        {name: metric.estimate() for name, metric in metrics.items()},
+        tuple(_measure_class(place, cases, sums, patients, auc_of[place]) for place in range(n_classes)),
         tuple(tuple(map(int, row)) for row in sums.total),
         dense,
-        None if cases.said is None else brier_parts(cases.truth, cases.said),
-        () if cases.said is None else reliability(cases.truth, cases.said),
+        None if y_prob is None else brier_parts(cases.y_true, y_prob),
+        () if y_prob is None else reliability(cases.y_true, y_prob),
     )
 
 
-def _of_class(place: int, cases: Cases, sums: Resampled, patients: Sequence[str], auc: Estimate | None) -> ClassMerit:
+def _measure_dense(cases: Cases, dense_from: int | None, thresholds: Sequence[float]) -> DenseMerit | None:
+    if cases.y_prob is None or dense_from is None:
+        return None
+    return measure_dense(
+        cases.y_true >= dense_from,
+        cases.y_prob[:, dense_from:].sum(axis=1),
+        cases.groups,
+        thresholds,
+        one_case_per_patient=cases.one_case_per_patient,
+    )
+
+
+def _measure_class(
+    place: int, cases: Cases, sums: BootstrapSums, patients: Sequence[str], auc: Estimate | None
+) -> ClassMerit:
     hits = int(sums.total[place, place])
-    n, told = int(sums.total[place].sum()), int(sums.total[:, place].sum())
+    n, predicted = int(sums.total[place].sum()), int(sums.total[:, place].sum())
 
-    def estimate(by_class: Callable[[npt.ArrayLike], Floats], proportion: tuple[int, int] | None) -> Estimate:
-        return sums.estimate(lambda counts: by_class(counts)[..., place], proportion=proportion)
+    def estimate(per_class: Callable[[npt.ArrayLike], Floats], proportion: tuple[int, int] | None) -> Estimate:
+        return sums.estimate(lambda counts: per_class(counts)[..., place], proportion=proportion)
 
+    independent = cases.one_case_per_patient
     return ClassMerit(
         n,
-        len({patients[row] for row in np.flatnonzero(cases.truth == place).tolist()}),
-        estimate(recall_per_class, (hits, n) if cases.alone else None),
-        estimate(precision_per_class, (hits, told) if cases.alone else None),
+        len({patients[row] for row in np.flatnonzero(cases.y_true == place).tolist()}),
+        estimate(recall_per_class, (hits, n) if independent else None),
+        estimate(precision_per_class, (hits, predicted) if independent else None),
         estimate(f1_per_class, None),
         auc,
     )

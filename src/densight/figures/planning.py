@@ -1,4 +1,4 @@
-"""How many exams it takes: for an interval of κ of a given width."""
+"""Sample size: the number of exams for an interval of κ of a given width."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ Floats = npt.NDArray[np.float64]
 
 
 def exams_for_width(table: npt.ArrayLike, width: float, weights: str = "quadratic") -> int:
-    """How many exams of as many patients give a 95 % interval of κ of this width.
+    """The number of exams, one per patient, that gives a 95 % interval of κ of this width.
 
     Parameters
     ----------
     table : array-like of float, shape (k, k)
-        How often true and predicted classes go together: a pilot's confusion matrix, or `expected_table`.
+        True classes in rows, predicted classes in columns: a pilot's confusion matrix, or `expected_table`.
     width : float
-        From the lower limit to the upper.
+        From the lower to the upper limit.
     weights : {"none", "linear", "quadratic"}
 
     Returns
@@ -35,7 +35,7 @@ def exams_for_width(table: npt.ArrayLike, width: float, weights: str = "quadrati
     Raises
     ------
     DensightError
-        If the width is no number above 0 and at most 1, or κ is undefined or certain.
+        If the width is not above 0 and at most 1, or κ of the table is undefined or 1.
 
     References
     ----------
@@ -58,28 +58,29 @@ def exams_for_width(table: npt.ArrayLike, width: float, weights: str = "quadrati
     value = float(cohen_kappa(counts, weights))
     if not np.isfinite(value) or value >= 1:
         raise DensightError(
-            "κ of the pilot is undefined or 1, so that it does not tell how κ varies",
+            "κ of the pilot is undefined or 1, so the variance of κ is unknown",
             remedy="give an expected κ and a class mix instead",
         )
     n = counts.sum()
-    found = cohens_kappa(counts, wt=None if weights == "none" else weights)
-    spread = float(found.std_kappa) * np.sqrt(n)
-    exams: float = (2 * ndtri((1 + CONFIDENCE) / 2) * spread / width) ** 2
+    result = cohens_kappa(counts, wt=None if weights == "none" else weights)
+    deviation = float(result.std_kappa) * np.sqrt(n)
+    exams: float = (2 * ndtri((1 + CONFIDENCE) / 2) * deviation / width) ** 2
     return ceil(exams)
 
 
 def expected_table(mix: Sequence[float], kappa: float, weights: str = "quadratic") -> Floats:
-    """How often true and predicted classes would go together, given the mix of classes and κ.
+    """The expected confusion matrix for a mix of classes and a κ.
 
-    Both are cuts of one density seen with two errors: two normal variables, correlated as much as κ asks for.
+    True and predicted classes are two correlated normal variables cut at the same thresholds; the correlation follows
+    from κ.
 
     Parameters
     ----------
     mix : sequence of float, length k
-        The share of each class; they are divided by their sum.
+        The share of each class; the shares are divided by their sum.
     kappa : float
     weights : {"none", "linear", "quadratic"}
-        Those of ``kappa``.
+        The weights of ``kappa``.
 
     Returns
     -------
@@ -89,7 +90,7 @@ def expected_table(mix: Sequence[float], kappa: float, weights: str = "quadratic
     Raises
     ------
     DensightError
-        If the mix has no two shares above 0, or κ does not lie between 0 and 1.
+        If the mix is not two or more shares above 0, or κ does not lie between 0 and 1.
 
     Examples
     --------
@@ -101,16 +102,18 @@ def expected_table(mix: Sequence[float], kappa: float, weights: str = "quadratic
 
     shares = np.asarray(mix, dtype=np.float64)
     if shares.ndim != 1 or len(shares) < 2 or not (shares > 0).all():
-        raise DensightError(f"the mix {list(mix)} is no list of shares above 0", remedy="give one such as 10,40,40,10")
+        raise DensightError(
+            f"the mix {list(mix)} is not a list of shares above 0", remedy="give one such as 10,40,40,10"
+        )
     if not 0 < kappa < 1:
         raise DensightError(f"κ {kappa:g} does not lie between 0 and 1", remedy="give one such as 0.8")
     shares = shares / shares.sum()
-    found = brentq(lambda r: float(cohen_kappa(_normal_table(shares, r), weights)) - kappa, 0.0, 0.9999)
-    return _normal_table(shares, float(found))
+    correlation = brentq(lambda r: float(cohen_kappa(_normal_table(shares, r), weights)) - kappa, 0.0, 0.9999)
+    return _normal_table(shares, float(correlation))
 
 
 def _normal_table(shares: Floats, correlation: float) -> Floats:
-    """The cells of two equally cut normal variables."""
+    """The probabilities of the cells of two normal variables cut at the same thresholds."""
     from scipy.special import ndtri
     from scipy.stats import multivariate_normal
 

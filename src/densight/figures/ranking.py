@@ -1,6 +1,6 @@
-"""How well a score puts cases in the order of their classes: areas under ROC curves, the ordinal c-index.
+"""How well a score ranks cases by their classes: areas under ROC curves, the ordinal c-index.
 
-The figures take sums by class and score level, so that a draw of the bootstrap is the same computation as the whole.
+The metrics take counts by class and score level, so that a bootstrap draw is the same computation as all cases.
 """
 
 from __future__ import annotations
@@ -11,22 +11,22 @@ import numpy.typing as npt
 __all__ = ["LEVELS", "concordance", "roc_points", "score_levels", "tabulate"]
 
 LEVELS = 256
-"""Of more different scores than four times these, those that follow each other are put together in draws of the
-bootstrap: the value itself is exact, and its spread does not feel the order within a 256th of the cases."""
+"""Bootstrap draws merge neighbouring scores into this many levels if there are more than four times as many different
+scores. The value itself is exact; its spread ignores the order within a 256th of the cases."""
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
 
 def score_levels(scores: npt.ArrayLike, most: int | None = None) -> Integers:
-    """The rank of each score among the different scores, equal scores alike.
+    """The rank of each score among the different scores; equal scores have equal ranks.
 
     Parameters
     ----------
     scores : array-like of float, shape (n,)
     most : int, optional
-        Where there are more than four times as many different scores, those that follow each other are put together,
-        about as many cases in each.
+        If there are more than four times as many different scores, neighbouring scores are merged into levels with
+        about the same number of cases.
 
     Returns
     -------
@@ -41,31 +41,31 @@ def score_levels(scores: npt.ArrayLike, most: int | None = None) -> Integers:
     different, ranks, counts = np.unique(np.asarray(scores), return_inverse=True, return_counts=True)
     if most is None or len(different) <= 4 * most:
         return np.asarray(ranks, dtype=np.int64)
-    middle = np.cumsum(counts) - counts / 2
-    coarse = (middle * most // counts.sum()).astype(np.int64)
+    centre = np.cumsum(counts) - counts / 2
+    coarse = (centre * most // counts.sum()).astype(np.int64)
     return np.asarray(np.unique(coarse, return_inverse=True)[1][ranks], dtype=np.int64)
 
 
 def tabulate(
     labels: npt.ArrayLike,
     levels: npt.ArrayLike,
-    classes: int,
+    n_classes: int,
     *,
-    owners: npt.ArrayLike | None = None,
+    groups: npt.ArrayLike | None = None,
     width: int | None = None,
 ) -> Floats:
-    """How many cases each class has at each score level, of each patient where owners are given.
+    """Count the cases of each class at each score level, for each group if groups are given.
 
     Parameters
     ----------
     labels : array-like of int, shape (n,)
     levels : array-like of int, shape (n,)
         As `score_levels` gives them.
-    classes : int
-    owners : array-like of int, shape (n,), optional
-        Whose each case is, 0 to units - 1.
+    n_classes : int
+    groups : array-like of int, shape (n,), optional
+        The bootstrap unit of each case, 0 to units - 1.
     width : int, optional
-        The number of levels, where there may be more than occur.
+        The number of levels, if it may exceed the levels that occur.
 
     Returns
     -------
@@ -78,22 +78,22 @@ def tabulate(
            [1., 1.]])
     """
     rows, columns = np.asarray(labels), np.asarray(levels)
-    owner = np.zeros(len(rows), dtype=np.int64) if owners is None else np.asarray(owners)
-    shape = (int(owner.max()) + 1, classes, width or int(columns.max()) + 1)
-    counts = np.bincount(np.ravel_multi_index((owner, rows, columns), shape), minlength=np.prod(shape).item())
+    units = np.zeros(len(rows), dtype=np.int64) if groups is None else np.asarray(groups)
+    shape = (int(units.max()) + 1, n_classes, width or int(columns.max()) + 1)
+    counts = np.bincount(np.ravel_multi_index((units, rows, columns), shape), minlength=np.prod(shape).item())
     table = counts.reshape(shape).astype(np.float64)
-    return table[0] if owners is None else table
+    return table[0] if groups is None else table
 
 
 def concordance(table: npt.ArrayLike) -> Floats:
-    """Of all pairs of cases of different classes, the share whose denser one has the greater score; ties count half.
+    """The share of pairs of cases of different classes whose denser case has the greater score; ties count half.
 
-    With two classes it is the area under the ROC curve, with more the ordinal c-index. NaN without a pair.
+    With two classes it is the area under the ROC curve, with more the ordinal c-index. NaN if there is no such pair.
 
     Parameters
     ----------
     table : array-like of float, shape (..., classes, levels)
-        As `tabulate` gives it, or a sum of such tables over patients drawn.
+        As `tabulate` gives it, or a sum of such tables over patients.
 
     Returns
     -------
@@ -114,14 +114,14 @@ def concordance(table: npt.ArrayLike) -> Floats:
     counts = np.asarray(table, dtype=np.float64)
     lower = np.cumsum(counts, axis=-2)[..., :-1, :]
     denser = counts[..., 1:, :]
-    before = np.cumsum(lower, axis=-1) - lower / 2
+    below = np.cumsum(lower, axis=-1) - lower / 2
     pairs = (lower.sum(axis=-1) * denser.sum(axis=-1)).sum(axis=-1)
-    right = (before * denser).sum(axis=(-2, -1))
-    return np.asarray(np.divide(right, pairs, out=np.full(pairs.shape, np.nan), where=pairs > 0))
+    concordant = (below * denser).sum(axis=(-2, -1))
+    return np.asarray(np.divide(concordant, pairs, out=np.full(pairs.shape, np.nan), where=pairs > 0))
 
 
 def roc_points(positive: npt.ArrayLike, scores: npt.ArrayLike) -> tuple[Floats, Floats]:
-    """The ROC curve: the share of negatives and of positives at or above each different score, from none to all.
+    """The ROC curve: the share of negatives and of positives at or above each different score, from 0 to 1.
 
     Parameters
     ----------
@@ -139,5 +139,5 @@ def roc_points(positive: npt.ArrayLike, scores: npt.ArrayLike) -> tuple[Floats, 
     """
     from sklearn.metrics import roc_curve
 
-    false, true, _ = roc_curve(np.asarray(positive, dtype=bool), np.asarray(scores, dtype=np.float64))
-    return np.asarray(false), np.asarray(true)
+    false_rate, true_rate, _ = roc_curve(np.asarray(positive, dtype=bool), np.asarray(scores, dtype=np.float64))
+    return np.asarray(false_rate), np.asarray(true_rate)

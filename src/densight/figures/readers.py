@@ -1,4 +1,4 @@
-"""The model beside readers: who agrees with whom, and whether the model agrees as readers do."""
+"""Agreement of the model with readers, and of readers with each other."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ import numpy.typing as npt
 from densight.assessment.fusion import patients_of
 from densight.assessment.predictions import identify
 from densight.assessment.tables import read_table
-from densight.figures.bootstrap import Drawn
-from densight.figures.drawn import Cases, draw_figures, mean_of_drawn
+from densight.figures.bootstrap import BootstrapDistribution
+from densight.figures.data import KEYS, Cases
 from densight.figures.intervals import Estimate
-from densight.figures.rows import Row, measure_row
+from densight.figures.metrics import Row, bootstrap_metrics, mean_distribution, measure_row
 from densight.vocabulary import DensightError
 
 if TYPE_CHECKING:
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 __all__ = ["MODEL", "Pair", "ReaderMerit", "measure_readers", "read_readings"]
 
 MODEL = "model"
-"""What the model is called among the readers."""
+"""The name of the model among the readers."""
 
-_KEYS = ["patient_id", "exam_id"]
-_OF_PAIR = ("accuracy", "kappa", "kappa_linear", "kappa_quadratic")
+_PAIR_METRICS = ("accuracy", "kappa", "kappa_linear", "kappa_quadratic")
+_REFERENCE_METRICS = ("accuracy", "kappa_quadratic", "dense_accuracy")
 
 Integers = npt.NDArray[np.int64]
 
@@ -41,9 +41,11 @@ class Pair:
     Parameters
     ----------
     one, other : str
+        Their names.
     n, patients : int
+        The number of these exams, and of their patients.
     estimates : mapping of str to Estimate
-        ``accuracy`` (the share on which they agree), ``kappa``, ``kappa_linear``, ``kappa_quadratic``.
+        ``accuracy`` (the share of exams on which they agree), ``kappa``, ``kappa_linear``, ``kappa_quadratic``.
     """
 
     one: str
@@ -62,12 +64,12 @@ class ReaderMerit:
     pairs : tuple of Pair
         The readers with each other, then the model with each reader.
     complete : int
-        Exams that all have read, on which the three means are taken.
+        The number of exams that all have read; the three means are taken over them.
     among_readers, with_model : Estimate or None
-        Mean quadratic κ of the pairs of readers, and of the model with each. None with one reader, or without such
-        exams.
+        Mean quadratic κ of the pairs of readers, and of the model with each reader. None with one reader, or without
+        such exams.
     difference : Estimate or None
-        ``with_model`` less ``among_readers``: about 0 where the model is as one more reader.
+        ``with_model`` minus ``among_readers``: about 0 if the model agrees like one more reader.
     references : tuple of Row
         The model against the readers' majority and against their median.
     """
@@ -81,25 +83,25 @@ class ReaderMerit:
 
 
 def read_readings(path: str | Path, classes: Sequence[str]) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    r"""Read a table of readings: a row an exam, a column a reader.
+    r"""Read a table of readings: one row per exam, one column per reader.
 
     Parameters
     ----------
     path : path-like
-        A CSV with ``exam_id``, ``patient_id`` where there is one, and a column for each reader, empty where an exam was
-        not read. Columns without any class in them are no readers.
+        A CSV with ``exam_id``, optionally ``patient_id``, and a column for each reader, empty where an exam was not
+        read. Columns that contain no class are ignored.
     classes : sequence of str
 
     Returns
     -------
     readings : DataFrame of str
     readers : tuple of str
-        Their columns.
+        The readers' columns.
 
     Raises
     ------
     DensightError
-        If the file is no such table, has no reader, or a reading is no class; the message names the row.
+        If the file is not such a table, has no reader, or a reading is not a class; the message names the row.
 
     Examples
     --------
@@ -112,23 +114,24 @@ def read_readings(path: str | Path, classes: Sequence[str]) -> tuple[pd.DataFram
     """
     path = Path(path)
     table = read_table(path, ["exam_id"], "write a CSV with exam_id and a column for each reader")
-    known = {*classes, ""}
-    others = [str(column) for column in table if column not in _KEYS]
-    readers = tuple(column for column in others if table[column].isin(list(classes)).any())
+    columns = [str(column) for column in table if column not in KEYS]
+    readers = tuple(column for column in columns if table[column].isin(list(classes)).any())
     for reader in readers:
-        unknown = ~table[reader].isin(list(known)).to_numpy()
+        unknown = ~table[reader].isin([*classes, ""]).to_numpy()
         if unknown.any():
             row = int(unknown.argmax())
             raise DensightError(
-                f"row {row + 1}: {reader} says {table[reader].iloc[row]!r}, not one of {', '.join(classes)}",
+                f"row {row + 1}: {reader} is {table[reader].iloc[row]!r}, not one of {', '.join(classes)}",
                 path,
-                "mend the reading, or leave it empty",
+                "correct the reading, or leave it empty",
             )
     if MODEL in readers:
-        raise DensightError(f"a reader is named {MODEL}, as the model is", path, "give the reader another name")
+        raise DensightError(f"a reader is named {MODEL}, like the model", path, "give the reader another name")
     if not readers:
         raise DensightError(
-            f"no column holds readings of {', '.join(classes)}", path, "give each reader a column with the classes read"
+            f"no column contains readings of {', '.join(classes)}",
+            path,
+            "give each reader a column with the classes read",
         )
     return identify(table, path), readers
 
@@ -140,7 +143,7 @@ def measure_readers(
     classes: Sequence[str],
     dense_from: int | None,
 ) -> ReaderMerit:
-    """Compare a model's exams with readings of them.
+    """Measure the agreement of a model's exams with readings of them.
 
     Parameters
     ----------
@@ -148,92 +151,105 @@ def measure_readers(
         The model's exams, labelled or not.
     readings : DataFrame
     readers : sequence of str
-        As `read_readings` gives them.
+        As `read_readings` returns them.
     classes : sequence of str
     dense_from : int or None
 
     Raises
     ------
     DensightError
-        If no exam of the model was read, or the readings do not tell which of several patients' exams they are of.
+        If no exam of the model was read, or several patients have exams with one exam_id and the readings have no
+        patient_id.
     """
-    keys = _KEYS if readings["patient_id"].ne("").any() else ["exam_id"]
+    keys = KEYS if readings["patient_id"].ne("").any() else ["exam_id"]
     if exams.duplicated(keys).any():
         raise DensightError(
-            "several patients have exams of one exam_id, and the readings have no patient_id",
+            "several patients have exams with the same exam_id, and the readings have no patient_id",
             remedy="add the column patient_id to the readings",
         )
-    plain = exams.drop(columns=[column for column in readers if column in exams])
-    both = plain.merge(readings[[*keys, *readers]], on=keys)
+    others = exams.drop(columns=[column for column in readers if column in exams])
+    both = others.merge(readings[[*keys, *readers]], on=keys)
     if both.empty:
         raise DensightError(
-            "none of the exams read is among those assessed", remedy="check patient_id and exam_id of the readings"
+            "none of the exams read has been assessed", remedy="check patient_id and exam_id of the readings"
         )
     places = {label: place for place, label in enumerate(classes)} | {"": -1}
     raters = {MODEL: both["predicted"], **{reader: both[reader] for reader in readers}}
-    told = {name: np.asarray(column.map(places), dtype=np.int64) for name, column in raters.items()}
-    patients = patients_of(both)
-    k = len(classes)
+    ratings = _Ratings(
+        {name: np.asarray(column.map(places), dtype=np.int64) for name, column in raters.items()},
+        patients_of(both),
+        len(classes),
+    )
     pairs = [*combinations(readers, 2), *((MODEL, reader) for reader in readers)]
-    complete = np.all([values >= 0 for values in told.values()], axis=0)
-    kappas = {pair: _kappa(told, pair, complete, patients, k) for pair in pairs} if complete.any() else {}
-    several = bool(kappas) and len(readers) > 1
-    among = mean_of_drawn([kappas[pair] for pair in combinations(readers, 2)]) if several else None
-    with_model = mean_of_drawn([kappas[MODEL, reader] for reader in readers]) if several else None
+    complete = np.all([rating >= 0 for rating in ratings.by_rater.values()], axis=0)
+    several = len(readers) > 1
+    among, with_model, difference = (
+        _mean_kappas(ratings, readers, complete) if several and complete.any() else (None, None, None)
+    )
     return ReaderMerit(
-        tuple(pair for one, other in pairs if (pair := _pair(told, one, other, patients, k))),
+        tuple(pair for one, other in pairs if (pair := _measure_pair(ratings, one, other))),
         int(complete.sum()),
-        *_three(among, with_model),
-        tuple(_references(told, readers, patients, k, dense_from)) if len(readers) > 1 else (),
+        among,
+        with_model,
+        difference,
+        tuple(_measure_references(ratings, readers, dense_from)) if several else (),
     )
 
 
-def _pair(told: Mapping[str, Integers], one: str, other: str, patients: Sequence[str], classes: int) -> Pair | None:
-    """The agreement of two on what both have read; None where that is nothing."""
-    rows = np.flatnonzero((told[one] >= 0) & (told[other] >= 0))
-    if not len(rows):
+@dataclass(frozen=True, eq=False)
+class _Ratings:
+    """The class indices that each rater gave; -1 where an exam was not read."""
+
+    by_rater: Mapping[str, Integers]
+    patients: Sequence[str]
+    n_classes: int
+
+    def cases(self, reference: Integers, rating: Integers, rows: npt.NDArray[np.bool_]) -> Cases:
+        """A rating of some exams against a reference."""
+        patients = [self.patients[row] for row in np.flatnonzero(rows).tolist()]
+        return Cases.of(reference[rows], rating[rows], patients, self.n_classes)
+
+
+def _measure_pair(ratings: _Ratings, one: str, other: str) -> Pair | None:
+    """The agreement of two raters on the exams that both have read; None without such exams."""
+    first, second = ratings.by_rater[one], ratings.by_rater[other]
+    rows = (first >= 0) & (second >= 0)
+    if not rows.any():
         return None
-    cases = Cases.of(told[one][rows], told[other][rows], [patients[row] for row in rows.tolist()], classes)
-    row = measure_row(one, other, cases, None, _OF_PAIR)
+    row = measure_row(one, other, ratings.cases(first, second, rows), None, _PAIR_METRICS)
     return Pair(one, other, row.n, row.patients, row.estimates)
 
 
-def _kappa(
-    told: Mapping[str, Integers], pair: tuple[str, str], rows: npt.NDArray[np.bool_], patients: Sequence[str], k: int
-) -> Drawn:
-    owners = [patients[row] for row in np.flatnonzero(rows).tolist()]
-    cases = Cases.of(told[pair[0]][rows], told[pair[1]][rows], owners, k)
-    return draw_figures(cases, names=["kappa_quadratic"])["kappa_quadratic"].drawn
+def _mean_kappas(
+    ratings: _Ratings, readers: Sequence[str], complete: npt.NDArray[np.bool_]
+) -> tuple[Estimate, Estimate, Estimate]:
+    """Mean quadratic κ among readers, of the model with readers, and their difference."""
 
+    def kappa(one: str, other: str) -> BootstrapDistribution:
+        cases = ratings.cases(ratings.by_rater[one], ratings.by_rater[other], complete)
+        return bootstrap_metrics(cases, names=["kappa_quadratic"])["kappa_quadratic"].distribution
 
-def _three(among: Drawn | None, with_model: Drawn | None) -> tuple[Estimate | None, Estimate | None, Estimate | None]:
-    if among is None or with_model is None:
-        return None, None, None
+    among = mean_distribution([kappa(one, other) for one, other in combinations(readers, 2)])
+    with_model = mean_distribution([kappa(MODEL, reader) for reader in readers])
     return among.estimate(), with_model.estimate(), (with_model - among).estimate_difference()
 
 
-def _references(
-    told: Mapping[str, Integers],
-    readers: Sequence[str],
-    patients: Sequence[str],
-    classes: int,
-    dense_from: int | None,
-) -> list[Row]:
-    """The model against majority and median of the readers there are."""
-    readings = np.stack([told[reader] for reader in readers], axis=1)
+def _measure_references(ratings: _Ratings, readers: Sequence[str], dense_from: int | None) -> list[Row]:
+    """The model against the majority and the median of the readers of each exam."""
+    k = ratings.n_classes
+    readings = np.stack([ratings.by_rater[reader] for reader in readers], axis=1)
     count = (readings >= 0).sum(axis=1)
-    votes = np.stack([(readings == place).sum(axis=1) for place in range(classes)], axis=1)
+    votes = np.stack([(readings == place).sum(axis=1) for place in range(k)], axis=1)
     majority = np.where(votes.max(axis=1) * 2 > count, votes.argmax(axis=1), -1)
-    ranked = np.sort(np.where(readings < 0, classes, readings), axis=1)
+    ranked = np.sort(np.where(readings < 0, k, readings), axis=1)
     median = np.where(count > 0, ranked[np.arange(len(ranked)), np.maximum(count - 1, 0) // 2], -1)
     rows = []
-    for name, words, reference in (
+    for name, description, reference in (
         ("majority", "the class that more than half of the readers gave", majority),
         ("median", "the readers' median, the less dense of two", median),
     ):
-        kept = np.flatnonzero(reference >= 0)
-        if len(kept):
-            owners = [patients[row] for row in kept.tolist()]
-            cases = Cases.of(reference[kept], told[MODEL][kept], owners, classes)
-            rows.append(measure_row(name, words, cases, dense_from, ("accuracy", "kappa_quadratic", "dense_accuracy")))
+        known = reference >= 0
+        if known.any():
+            cases = ratings.cases(reference, ratings.by_rater[MODEL], known)
+            rows.append(measure_row(name, description, cases, dense_from, _REFERENCE_METRICS))
     return rows

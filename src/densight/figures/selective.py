@@ -1,4 +1,4 @@
-"""What is gained by saying less: sets of neighbouring classes, and exams left to a reader."""
+"""Selective classification: sets of neighbouring classes, and exams left to a reader."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from densight.assessment.conformal import fit_sets
-from densight.assessment.folds import crossed, group_folds
+from densight.assessment.folds import cross_fit, group_folds
 from densight.figures.bootstrap import resample, sums_by_patient
-from densight.figures.drawn import Cases
+from densight.figures.data import Cases
 from densight.figures.intervals import Estimate
 
 __all__ = ["RiskCoverage", "SetMerit", "cross_sets", "measure_sets", "risk_coverage"]
@@ -19,31 +19,31 @@ __all__ = ["RiskCoverage", "SetMerit", "cross_sets", "measure_sets", "risk_cover
 Floats = npt.NDArray[np.float64]
 Booleans = npt.NDArray[np.bool_]
 
-_POINTS = 100
+_MAX_POINTS = 100
 
 
 @dataclass(frozen=True)
 class SetMerit:
-    """How sets of classes do.
+    """The coverage and size of sets of classes.
 
     Parameters
     ----------
     promise : float
-        The coverage that they were made for.
+        The coverage that the sets were fitted for.
     by_class : bool
-        Whether it was promised for each true class.
+        Whether they were fitted for this coverage of each true class.
     how : str
-        What the sets were fitted by: the folds of a cross-validation, or the model's calibration.
+        How they were fitted: the folds of a cross-validation, or the model's calibration.
     coverage : Estimate
-        The share of sets that hold the true class.
+        The share of sets that contain the true class.
     coverage_of : mapping of str to Estimate
-        The same of the cases of each true class.
+        The same for the cases of each true class.
     size : Estimate
         The mean number of classes in a set.
     single : Estimate
-        The share of sets that are one class.
+        The share of sets with one class.
     sizes : tuple of int
-        How many sets have one class, two, and so on.
+        The number of sets with one class, with two, and so on.
     """
 
     promise: float
@@ -58,12 +58,12 @@ class SetMerit:
 
 @dataclass(frozen=True)
 class RiskCoverage:
-    """The share of errors among the cases that are not left to a reader, the least certain being left first.
+    """The share of errors among the cases kept if the least certain cases are left to a reader.
 
     Parameters
     ----------
     kept, risk : tuple of float
-        The share of cases kept and the share of them told wrong.
+        The share of cases kept, and the share of them classified wrongly.
     area : float
         The mean risk over all shares kept; less is better.
     """
@@ -76,7 +76,7 @@ class RiskCoverage:
 def cross_sets(
     cases: Cases, patients: Sequence[str], classes: Sequence[str], promise: float, *, by_class: bool = False
 ) -> SetMerit:
-    """How sets do that were fitted on the patients of the other parts of a cross-validation.
+    """Measure sets that are cross-validated by patient.
 
     Parameters
     ----------
@@ -85,22 +85,23 @@ def cross_sets(
     patients : sequence of str, length n
     classes : sequence of str
     promise : float
-        The coverage.
+        The coverage to fit for.
     by_class : bool
+        Whether to fit for this coverage of each true class.
 
     Raises
     ------
     DensightError
-        If the promise is no share, or there is one patient alone.
+        If the coverage does not lie between 0 and 1, or there is only one patient.
     """
-    assert cases.said is not None
-    said, names = cases.said, np.asarray(patients, dtype=object)
+    assert cases.y_prob is not None
+    y_prob, y_true, names = cases.y_prob, cases.y_true, np.asarray(patients, dtype=object)
 
-    def made(fitted: Booleans, inside: Booleans) -> Booleans:
-        sets = fit_sets(said[fitted], cases.truth[fitted], names[fitted].tolist(), promise, by_class=by_class)
-        return sets.of(said[inside])
+    def fit(training: Booleans, held_out: Booleans) -> Booleans:
+        sets = fit_sets(y_prob[training], y_true[training], names[training].tolist(), promise, by_class=by_class)
+        return sets.of(y_prob[held_out])
 
-    sets = crossed(patients, said.shape, made).astype(bool)
+    sets = cross_fit(patients, y_prob.shape, fit).astype(bool)
     how = f"{int(group_folds(patients).max()) + 1} folds"
     return measure_sets(sets, cases, classes, promise, how, by_class=by_class)
 
@@ -108,7 +109,7 @@ def cross_sets(
 def measure_sets(
     sets: Booleans, cases: Cases, classes: Sequence[str], promise: float, how: str, *, by_class: bool
 ) -> SetMerit:
-    """How sets do.
+    """Measure the coverage and size of sets.
 
     Parameters
     ----------
@@ -119,6 +120,7 @@ def measure_sets(
     promise : float
     how : str
     by_class : bool
+        As in `SetMerit`.
 
     Examples
     --------
@@ -128,22 +130,23 @@ def measure_sets(
     (1.0, 1.5, (1, 1))
     """
     n, k = sets.shape
-    held = sets[np.arange(n), cases.truth]
+    covered = sets[np.arange(n), cases.y_true]
     sizes = sets.sum(axis=1)
-    of_class = np.eye(k)[cases.truth]
+    of_class = np.eye(k)[cases.y_true]
     parts = np.concatenate(
-        [np.stack([held, sizes, sizes == 1, np.ones(n)], axis=1), of_class, of_class * held[:, None]], axis=1
+        [np.stack([covered, sizes, sizes == 1, np.ones(n)], axis=1), of_class, of_class * covered[:, None]], axis=1
     )
-    sums = resample(sums_by_patient(parts, cases.owners))
+    sums = resample(sums_by_patient(parts, cases.groups))
 
     def share(place: int, whole: int, *, proportion: bool = True) -> Estimate:
-        def figure(values: Floats) -> Floats:
+        def ratio(values: Floats) -> Floats:
             counts = values[..., whole]
             shares = np.divide(values[..., place], counts, out=np.full(counts.shape, np.nan), where=counts > 0)
             return np.asarray(shares)
 
-        counts = (int(sums.total[place]), int(sums.total[whole])) if proportion and cases.alone else None
-        return sums.estimate(figure, proportion=counts)
+        independent = proportion and cases.one_case_per_patient
+        counts = (int(sums.total[place]), int(sums.total[whole])) if independent else None
+        return sums.estimate(ratio, proportion=counts)
 
     return SetMerit(
         promise,
@@ -158,7 +161,7 @@ def measure_sets(
 
 
 def risk_coverage(cases: Cases) -> RiskCoverage:
-    """The risk–coverage curve of the greatest probability; cases of equal certainty are kept or left together.
+    """The risk–coverage curve of the greatest probability; cases with equal probability are kept or left together.
 
     Parameters
     ----------
@@ -177,12 +180,12 @@ def risk_coverage(cases: Cases) -> RiskCoverage:
     >>> curve.kept, curve.risk, curve.area
     ((0.5, 1.0), (0.0, 0.5), 0.25)
     """
-    assert cases.said is not None
-    confidence = cases.said.max(axis=1)
+    assert cases.y_prob is not None
+    confidence = cases.y_prob.max(axis=1)
     order = np.argsort(-confidence, kind="stable")
-    wrong = np.cumsum((cases.truth != cases.told)[order])
+    wrong = np.cumsum((cases.y_true != cases.y_pred)[order])
     ends = np.flatnonzero(np.diff(confidence[order], append=-1.0) != 0)
     kept, risk = (ends + 1) / len(order), wrong[ends] / (ends + 1)
     area = float((risk * np.diff(kept, prepend=0.0)).sum())
-    shown = np.unique(np.linspace(0, len(kept) - 1, min(len(kept), _POINTS)).astype(np.int64))
+    shown = np.unique(np.linspace(0, len(kept) - 1, min(len(kept), _MAX_POINTS)).astype(np.int64))
     return RiskCoverage(tuple(kept[shown].tolist()), tuple(risk[shown].tolist()), area)

@@ -1,4 +1,4 @@
-"""The catalogue: one row an image, checked when it is made, in CSV or Parquet."""
+"""The catalogue: one row per image, checked when it is made, in CSV or Parquet."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Catalogue:
     Parameters
     ----------
     table : pandas.DataFrame
-        One row an image; `COLUMNS` first, all of them strings. ``density`` is empty where unlabelled, ``split`` where
+        One row per image; `COLUMNS` first, all of them strings. ``density`` is empty where unlabelled, ``split`` where
         the image is in none.
     classes : tuple of str
         The class labels, from the least to the most dense.
@@ -103,7 +103,7 @@ class Catalogue:
         if split is not None:
             table = table[table["split"] == split]
         if projection is not None:
-            wanted = [projection] if isinstance(projection, str) else [str(one) for one in projection]
+            wanted = [projection] if isinstance(projection, str) else [str(name) for name in projection]
             table = table[(table["view"] + "_" + table["laterality"]).isin(wanted)]
         return Catalogue(table.reset_index(drop=True), self.classes, self.root, self.source)
 
@@ -303,13 +303,13 @@ def _read_csv(path: Path) -> pd.DataFrame:
 def _read_classes(table: pd.DataFrame, path: Path) -> tuple[str, ...]:
     if _CLASSES not in table:
         return BIRADS
-    said = [_as_text(value) for value in table[_CLASSES]]
-    for index, value in zip(table.index, said, strict=True):
-        if value != said[0]:
-            fault = f"row {index + 2} has the classes {value!r}, the first row {said[0]!r}"
+    listed = [_as_text(value) for value in table[_CLASSES]]
+    for index, value in zip(table.index, listed, strict=True):
+        if value != listed[0]:
+            fault = f"row {index + 2} has the classes {value!r}, the first row {listed[0]!r}"
             raise DensightError(fault, path, "name the same classes in all rows")
     try:
-        return check_classes(said[0].split())
+        return check_classes(listed[0].split())
     except DensightError as error:
         raise DensightError(error.fault, path, "name all labels in ascending density, for instance F G D") from None
 
@@ -337,8 +337,8 @@ def _check_table(table: pd.DataFrame, classes: tuple[str, ...], source: Path | N
     for wrong, fault, remedy in checks:
         if wrong.any():
             position = int(wrong.to_numpy().argmax())
-            said = fault.format(**table.iloc[position])
-            raise DensightError(f"{_place(table, position, source)} {said}", source or root, remedy)
+            description = fault.format(**table.iloc[position])
+            raise DensightError(f"{_place(table, position, source)} {description}", source or root, remedy)
     _check_patients(table, source, root)
 
 

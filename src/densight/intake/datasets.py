@@ -170,5 +170,5 @@ def with_columns(table: pd.DataFrame, columns: Mapping[str, Any]) -> pd.DataFram
     made = pd.DataFrame({name: columns.get(name, "") for name in (*COLUMNS, REASON)}, index=table.index, dtype=str)
     if "assumed" in columns:
         made["assumed"] = columns["assumed"]
-    own = [name for name in table if name not in made]
-    return pd.concat([made, table[own]], axis=1)
+    others = [name for name in table if name not in made]
+    return pd.concat([made, table[others]], axis=1)

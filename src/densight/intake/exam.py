@@ -132,7 +132,7 @@ def find_labelled(path: str | Path, split: str | None, classes: Sequence[str]) -
     inputs = max(readings, key=lambda reading: sum(entry.density is not None for entry in reading.entries))
     if inputs.classes in (None, tuple(classes)):
         return inputs
-    remark = f"labels left out, for they are {', '.join(inputs.classes or ())} and the model's {', '.join(classes)}"
+    remark = f"labels left out, because they are {', '.join(inputs.classes or ())} and the model's {', '.join(classes)}"
     entries = [replace(entry, density=None, assumed=(*entry.assumed, remark)) for entry in inputs.entries]
     return replace(inputs, entries=entries, remark=remark)
 
@@ -282,8 +282,8 @@ def _single(path: Path) -> Inputs:
     projection, assumed = projection_of(path)
     name = read_tutorial_name(path.stem)
     exam = name.exam if name else strip_projection(path.stem) or path.stem
-    said = () if name else ("exam and patient taken from the file's name",)
-    return Inputs([Entry(path, projection, exam, exam, assumed=(*assumed, *said))], None)
+    note = () if name else ("exam and patient taken from the file's name",)
+    return Inputs([Entry(path, projection, exam, exam, assumed=(*assumed, *note))], None)
 
 
 def _in_folder(folder: Path, classes: Sequence[str]) -> Inputs:

@@ -57,7 +57,7 @@ class LeftOut:
 
 
 def write_failures(path: str | Path, failures: Sequence[Failure]) -> None:
-    """Write ``failures.csv``: the columns path, fault, remedy; a row a file. Where there is none, no list stays.
+    """Write ``failures.csv``: the columns path, fault, remedy; one row per file. Where there is none, no list stays.
 
     Raises
     ------
@@ -74,12 +74,12 @@ def write_failures(path: str | Path, failures: Sequence[Failure]) -> None:
     >>> Path("build/failures.csv").exists()
     False
     """
-    rows = [{"path": one.path.as_posix(), "fault": one.fault, "remedy": one.remedy} for one in failures]
+    rows = [{"path": failure.path.as_posix(), "fault": failure.fault, "remedy": failure.remedy} for failure in failures]
     write_list(path, ("path", "fault", "remedy"), rows)
 
 
 def write_left_out(path: str | Path, left_out: Sequence[LeftOut]) -> None:
-    """Write ``not_assessed.csv``: the columns path, reason; a row a file. Where there is none, no list stays.
+    """Write ``not_assessed.csv``: the columns path, reason; one row per file. Where there is none, no list stays.
 
     Raises
     ------
@@ -93,5 +93,5 @@ def write_left_out(path: str | Path, left_out: Sequence[LeftOut]) -> None:
     path,reason
     IM7,a tomosynthesis volume of 60 slices
     """
-    rows = [{"path": one.path.as_posix(), "reason": one.reason} for one in left_out]
+    rows = [{"path": image.path.as_posix(), "reason": image.reason} for image in left_out]
     write_list(path, ("path", "reason"), rows)

@@ -19,12 +19,26 @@ from typing import IO
 from densight.intake.pseudonyms import LENGTH, pseudonym
 from densight.vocabulary import DensightError
 
-__all__ = ["conceal", "is_there", "is_zip", "list_zip", "modified", "open_binary", "read_bytes", "real_path", "stamp"]
+__all__ = [
+    "conceal",
+    "is_dicom",
+    "is_there",
+    "is_zip",
+    "list_zip",
+    "modified",
+    "open_binary",
+    "read_bytes",
+    "real_path",
+    "stamp",
+]
 
 _LOG = logging.getLogger(__name__)
 
 MAX_BYTES = 2**29
 """More than any mammogram takes, with all that may be around its pixels."""
+
+DICOM_MARK_AT, DICOM_MARK = 128, b"DICM"
+"""Every DICOM file has this mark after a preamble of 128 bytes: DICOM PS3.10, section 7.1."""
 
 _KEPT_SUFFIXES = frozenset({".dcm", ".dicom", ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".pgm", ".zip"})
 _STAND_IN = re.compile(rf"~[A-Z2-7]{{{LENGTH}}}(\.[a-z]+)?")
@@ -83,6 +97,15 @@ def open_binary(path: Path) -> Iterator[tuple[IO[bytes], int]]:
         raise DensightError(f"the zip archive cannot be read ({error})", path, "unpack it yourself") from error
 
 
+def is_dicom(path: Path) -> bool:
+    """Whether a file bears the mark of DICOM; False where it cannot be read."""
+    try:
+        with open_binary(path) as (file, _):
+            return file.read(DICOM_MARK_AT + len(DICOM_MARK))[DICOM_MARK_AT:] == DICOM_MARK
+    except DensightError:
+        return False
+
+
 def is_zip(path: Path) -> bool:
     """Whether a path is that of a zip archive on disk."""
     return _is_plain_zip(real_path(path))
@@ -98,7 +121,7 @@ def list_zip(path: Path) -> list[Path]:
     """
     try:
         with zipfile.ZipFile(real_path(path)) as archive:
-            names = [PurePosixPath(one.filename) for one in archive.infolist() if not one.is_dir()]
+            names = [PurePosixPath(member.filename) for member in archive.infolist() if not member.is_dir()]
     except (OSError, *_DAMAGE) as error:
         raise DensightError(f"the zip archive cannot be read ({error})", path, _EXPORT_AGAIN) from error
     shown = (name for name in names if not any(part.startswith((".", "__MACOSX")) for part in name.parts))

@@ -75,7 +75,7 @@ def grey_of_channels(channels: npt.NDArray[Any], path: Path) -> tuple[Pixels, tu
 
 
 def too_large(path: Path) -> DensightError:
-    """What is said of an image that would fill the memory."""
+    """The error of an image that would fill the memory."""
     return DensightError(
         f"the image is too large (more than {MAX_PIXELS // 1_000_000} million pixels)",
         path,

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from densight.intake.dicom.header import is_dicom
 from densight.intake.dicom.read import read_dicom
-from densight.intake.files import read_bytes
+from densight.intake.files import is_dicom, read_bytes
 from densight.intake.grey import EXPORT_GREY, MAX_PIXELS, Pixels, check_grey, grey_of_channels, too_large
 from densight.intake.mammogram import Mammogram
 from densight.intake.naming import projection_of
@@ -32,7 +31,7 @@ _KINDS = {
     b"P5": "PGM",
     b"P6": "PGM",
 }
-"""What the first bytes tell; the suffix is not trusted."""
+"""What the first bytes identify; the suffix is not trusted."""
 
 _PLUGINS = ("PNG", "JPEG", "TIFF", "PPM")
 _ORIENTATION, _PHOTOMETRIC, _WHITE_IS_ZERO = 0x0112, 262, 0
@@ -75,7 +74,7 @@ def read_pixels(path: str | Path) -> tuple[Pixels, tuple[str, ...]]:
     path = Path(path)
     if is_dicom(path):
         image = read_dicom(path)
-        return image.pixels, image.said
+        return image.pixels, image.notes
     return _read_picture(path)
 
 
@@ -94,7 +93,7 @@ def read_mammogram(
     path : path-like
         See `read_pixels`.
     projection : Projection or str, optional
-        The projection in any usual spelling. Otherwise the file's name tells it, else the nearest folder that names
+        The projection in any usual spelling. Otherwise the file's name states it, else the nearest folder that names
         one, else it stays unknown.
     patient_id, exam_id : str
         Ids to carry along.
@@ -119,15 +118,15 @@ def read_mammogram(
     <Projection.CC_L: 'CC_L'>
     """
     path = Path(path)
-    found, told = (_named(projection, path), ()) if projection is not None else projection_of(path)
+    known, guessed = (_named(projection, path), ()) if projection is not None else projection_of(path)
     if is_dicom(path):
-        image = read_dicom(path, found if projection is not None else None)
-        found, told = (image.projection, ()) if image.projection else (found, told)
+        image = read_dicom(path, known if projection is not None else None)
+        known, guessed = (image.projection, ()) if image.projection else (known, guessed)
         return Mammogram(
-            image.pixels, found, path, patient_id, exam_id, density, image.spacing, assumed=(*image.said, *told)
+            image.pixels, known, path, patient_id, exam_id, density, image.spacing, assumed=(*image.notes, *guessed)
         )
     pixels, assumed = _read_picture(path)
-    return Mammogram(pixels, found, path, patient_id, exam_id, density, assumed=(*assumed, *told))
+    return Mammogram(pixels, known, path, patient_id, exam_id, density, assumed=(*assumed, *guessed))
 
 
 def _read_picture(path: Path) -> tuple[Pixels, tuple[str, ...]]:
@@ -156,7 +155,7 @@ def _kind(content: bytes, path: Path) -> str:
 def _decode(content: bytes, kind: str, path: Path) -> tuple[Pixels, tuple[str, ...]]:
     from PIL import Image, UnidentifiedImageError
 
-    # Pillow shows the pixels of a PNG or JPEG whose last bytes are gone; the closing mark tells that they are.
+    # Pillow shows the pixels of a PNG or JPEG whose last bytes are gone; the closing mark shows that they are.
     whole = {"PNG": b"IEND" in content, "JPEG": content.rfind(b"\xff\xd9") > content.rfind(b"\xff\xda")}
     if not whole.get(kind, True):
         raise _damaged(kind, path, "its end is missing")
@@ -215,10 +214,10 @@ def _grey(image: ImageFile.ImageFile, content: bytes, path: Path) -> tuple[Pixel
         if inverted and pixels.dtype == np.uint16:
             pixels = np.iinfo(np.uint16).max - pixels
     else:
-        pixels, said = _from_colour(upright, path)
-        assumed += said
+        pixels, notes = _from_colour(upright, path)
+        assumed += notes
     if inverted:
-        assumed.append("grey values inverted, for the TIFF says that white is zero")
+        assumed.append("grey values inverted, because the TIFF says that white is zero")
     return pixels, tuple(assumed)
 
 
@@ -249,8 +248,8 @@ def _from_colour(image: Image.Image, path: Path) -> tuple[Pixels, list[str]]:
     if image.mode not in ("RGB", "RGBA", "LA", "P", "PA"):
         raise DensightError(f"the image is in colour ({image.mode})", path, EXPORT_GREY)
     channels = np.asarray(image.convert("RGBA"))
-    grey, said = grey_of_channels(np.ascontiguousarray(channels[..., :3]), path)
-    assumed = [] if image.mode == "LA" else list(said)
+    grey, notes = grey_of_channels(np.ascontiguousarray(channels[..., :3]), path)
+    assumed = [] if image.mode == "LA" else list(notes)
     if channels[..., 3].min() < 255:
         assumed.append("transparency ignored")
     return grey, assumed

@@ -72,7 +72,7 @@ def index(
 ) -> tuple[Catalogue, list[Failure], tuple[LeftOut, ...]]:
     """Make a catalogue of a folder of mammograms; read each image once, so that faults come to light.
 
-    Layouts, tried in this order where none is named:
+    Layouts, tested in this order where none is named:
 
     ``tutorial``
         ``<PROJECTION>/[train|validation|test]/<CLASS>/*``. File names ``<exam>_<number>_<CLASS>_<PROJECTION>`` tell
@@ -127,7 +127,7 @@ def index(
     readings = _read_all([folder / path for path in listing.table["path"]], progress)
     faults = [reading for reading in readings if isinstance(reading, Failure)]
     readable = [not isinstance(reading, Failure) for reading in readings]
-    table = _note(listing.table, ["" if isinstance(said, Failure) else "; ".join(said) for said in readings])
+    table = _note(listing.table, ["" if isinstance(reading, Failure) else "; ".join(reading) for reading in readings])
     table = table.loc[readable].reset_index(drop=True)
     if layout in DATA_SETS:
         table = _hold_back(table, listing.classes, fractions, seed)
@@ -163,8 +163,8 @@ def with_uids(catalogue: Catalogue) -> Catalogue:
     DensightError
         If a file cannot be read any more.
     """
-    found = [read_uids(path) for path in catalogue.paths]
-    columns = {name: [uids[place] for uids in found] for place, name in enumerate(UID_COLUMNS)}
+    uids_of_images = [read_uids(path) for path in catalogue.paths]
+    columns = {name: [uids[place] for uids in uids_of_images] for place, name in enumerate(UID_COLUMNS)}
     return replace(catalogue, table=catalogue.table.assign(**columns))
 
 
@@ -230,27 +230,27 @@ def _without_contradiction(entries: Sequence[Entry], root: Path | None) -> tuple
 
 
 def _list_tutorial(images: list[Path], root: Path, classes: tuple[str, ...]) -> tuple[list[Entry], list[Failure]]:
-    """Images in the folders of their projection, split and class, told by those alone."""
+    """Images in the folders of their projection, split and class, read from those folders only."""
     entries, failures = [], []
-    told = {entry.path: entry for entry in read_names(images, root, classes)}
+    by_name = {entry.path: entry for entry in read_names(images, root, classes)}
     for path in images:
         try:
-            entries.append(_place_in_tutorial(path, told[path], root, classes))
+            entries.append(_place_in_tutorial(path, by_name[path], root, classes))
         except DensightError as error:
             failures.append(Failure.of(error, path))
     seen = Counter((entry.exam_id, entry.projection) for entry in entries)
     alike = {exam for (exam, _), times in seen.items() if times > 1}
-    return [_by_class(one) if one.exam_id in alike and one.assumed else one for one in entries], failures
+    return [_by_class(entry) if entry.exam_id in alike and entry.assumed else entry for entry in entries], failures
 
 
 def _by_class(entry: Entry) -> Entry:
     """Tell apart the patients, taken from the files' names, of class folders that number their files alike."""
     patient = f"{entry.density}_{entry.patient_id}"
-    said = "patient told apart by the class, for other folders hold the same file names"
-    return replace(entry, patient_id=patient, exam_id=patient, assumed=(*entry.assumed, said))
+    note = "patient named by class and number, because other folders hold the same file names"
+    return replace(entry, patient_id=patient, exam_id=patient, assumed=(*entry.assumed, note))
 
 
-def _place_in_tutorial(path: Path, told: Entry, root: Path, classes: tuple[str, ...]) -> Entry:
+def _place_in_tutorial(path: Path, named: Entry, root: Path, classes: tuple[str, ...]) -> Entry:
     folders = path.relative_to(root).parts[:-1]
     if not folders or not is_projection(folders[0]):
         fault = f"unknown projection folder {folders[0]!r}" if folders else "the image lies in no projection folder"
@@ -273,13 +273,13 @@ def _place_in_tutorial(path: Path, told: Entry, root: Path, classes: tuple[str, 
         )
     split = folders[1] if len(folders) == 3 else ""
     if name:
-        return Entry(path, by_folder, told.patient_id, told.exam_id, folders[-1], split)
+        return Entry(path, by_folder, named.patient_id, named.exam_id, folders[-1], split)
     patient = strip_projection(path.stem) or path.stem
     return Entry(path, by_folder, patient, patient, folders[-1], split, ("patient taken from the file's name",))
 
 
 def _list_loose(images: list[Path], root: Path, classes: tuple[str, ...]) -> tuple[list[Entry], list[Failure]]:
-    """Images told by whatever their names and folders say."""
+    """Images described by their names and folders."""
     entries = read_names(images, root, classes)
     if images and all(entry.projection is None for entry in entries):
         raise DensightError("the projection of no image in the folder is known", root, _UNDERSTOOD)
@@ -300,8 +300,8 @@ def _list_catalogue(root: Path, labels: tuple[str, ...] | None) -> Listing:
 
 
 def _catalogue_in(folder: Path) -> Path | None:
-    found = (folder / name for name in ("catalogue.csv", "catalogue.parquet"))
-    return next((path for path in found if path.is_file()), None)
+    candidates = (folder / name for name in ("catalogue.csv", "catalogue.parquet"))
+    return next((path for path in candidates if path.is_file()), None)
 
 
 def _read_all(paths: Sequence[Path], progress: Progress | None) -> list[Failure | tuple[str, ...]]:
@@ -315,17 +315,17 @@ def _read_all(paths: Sequence[Path], progress: Progress | None) -> list[Failure 
 
     readings = []
     with ThreadPoolExecutor(max_workers=2) as pool:
-        for done, one in enumerate(pool.map(reading, paths), start=1):
-            readings.append(one)
+        for done, result in enumerate(pool.map(reading, paths), start=1):
+            readings.append(result)
             if progress:
                 progress(done, len(paths))
     return readings
 
 
-def _note(table: pd.DataFrame, said: list[str]) -> pd.DataFrame:
-    """Add to what was assumed of each row; nothing where ``said`` is empty."""
-    if not any(said):
+def _note(table: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
+    """Add to what was assumed of each row; nothing where ``notes`` is empty."""
+    if not any(notes):
         return table
     before = table["assumed"] if "assumed" in table else [""] * len(table)
-    notes = ["; ".join(filter(None, pair)) for pair in zip(before, said, strict=True)]
-    return table.assign(assumed=notes)
+    joined = ["; ".join(filter(None, pair)) for pair in zip(before, notes, strict=True)]
+    return table.assign(assumed=joined)

@@ -23,9 +23,9 @@ class Entry:
     path : Path
         The image file.
     projection : Projection or None
-        None where nothing tells it.
+        None where it is unknown.
     patient_id, exam_id : str
-        The catalogue's ids, or those that the names tell.
+        The catalogue's ids, or those in the names.
     density : str or None
         The reference label, where there is one.
     split : str
@@ -52,7 +52,7 @@ class Mammogram:
     pixels : ndarray of uint8 or uint16, shape (rows, columns)
         Grey values as stored, brighter is denser tissue.
     projection : Projection or None
-        None where neither the name, the folder, the catalogue nor the caller tells it.
+        None where neither the name, the folder, the catalogue nor the caller names it.
     path : Path or None
         The file it was read from.
     patient_id, exam_id : str
@@ -149,7 +149,7 @@ class Exam:
 
 
 def projection_unknown(path: Path | None) -> DensightError:
-    """What is said of an image, to be assessed or in an exam, whose projection nothing tells."""
+    """The error of an image, to be assessed or in an exam, whose projection is unknown."""
     return DensightError(
         "the projection is not known",
         path,

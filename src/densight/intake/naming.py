@@ -1,4 +1,4 @@
-"""What the names of files and folders tell: which are images, of which projection, exam and patient."""
+"""What the names of files and folders state: which are images, of which projection, exam and patient."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from densight.intake.dicom.header import is_dicom
-from densight.intake.files import is_zip, list_zip
+from densight.intake.files import is_dicom, is_zip, list_zip
 from densight.intake.mammogram import Entry
 from densight.vocabulary import BIRADS, PROJECTION_WORDS, SPLITS, DensightError, Projection, find_projection
 
@@ -94,7 +93,7 @@ def is_projection(name: str) -> bool:
 
 
 def projection_of(path: Path) -> tuple[Projection | None, tuple[str, ...]]:
-    """The projection that a file's name tells, else the nearest folder that names one; and what was assumed.
+    """The projection in a file's name, else the nearest folder that names one; and what was assumed.
 
     Examples
     --------
@@ -129,9 +128,9 @@ def check_folder(folder: Path) -> None:
 def find_images(folder: Path) -> list[Path]:
     """All files below a folder, or in a zip archive, that are images by their suffix or DICOM, in order.
 
-    DICOM files often have no suffix, or what looks like one; the mark within tells them. Anything else (text, tables,
-    ``Thumbs.db``, a ``DICOMDIR``) and all that is hidden (``.DS_Store``, ``._a.png``, ``.git``) is not an image and is
-    left out. Links to folders are followed, each folder once.
+    DICOM files often have no suffix, or what looks like one; the mark within identifies them. Anything else (text,
+    tables, ``Thumbs.db``, a ``DICOMDIR``) and all that is hidden (``.DS_Store``, ``._a.png``, ``.git``) is not an image
+    and is left out. Links to folders are followed, each folder once.
 
     Raises
     ------
@@ -175,7 +174,7 @@ def label_in(path: Path, root: Path, classes: Sequence[str]) -> tuple[str | None
 
 
 def no_image(folder: Path) -> DensightError:
-    """What is said of a folder without any image."""
+    """The error of a folder without any image."""
     remedy = "give a folder of DICOM, PNG, JPEG, TIFF or PGM files"
     return DensightError("there is no image in the folder", folder, remedy)
 
@@ -187,17 +186,17 @@ def _is_image(path: Path) -> bool:
 
 
 def read_names(paths: Sequence[Path], root: Path, classes: Sequence[str] = BIRADS) -> list[Entry]:
-    """Read what the names and folders of loose images tell.
+    """Read what the names and folders of loose images state.
 
     The projection is in the file's name, else in the nearest folder that names one. A folder named as a class holds
     images of that class, one named as a split those of that split. Images of one folder (not counting folders of
     projections, classes and splits) belong together as follows.
 
-    - Names of the tutorial's form tell the exam, which is taken as the patient too, as the form tells no more. Where
-      an exam has one projection twice, the number in the name parts it.
+    - Names of the tutorial's form name the exam, which is taken as the patient too, because the form states no more.
+      Where an exam has one projection twice, the number in the name parts it.
     - Otherwise, where the names without their projection words group the images, each group is an exam.
     - Otherwise, where all projections are different, the folder is an exam.
-    - Otherwise each image is an exam of its own.
+    - Otherwise each image is a separate exam.
 
     Exams of the same name in several folders are told apart by their folder's name, which is then taken as the
     patient, but for names of the tutorial's form.
@@ -240,7 +239,7 @@ def _part(entry: Entry, home: tuple[str, ...]) -> Entry:
     exam = "_".join((*home, entry.exam_id))
     if not home or read_tutorial_name(entry.path.stem):
         return replace(entry, exam_id=exam)
-    assumed = (*entry.assumed, "patient taken from the folder's name, for other folders hold the same file names")
+    assumed = (*entry.assumed, "patient taken from the folder's name, because other folders hold the same file names")
     return replace(entry, exam_id=exam, patient_id="_".join(home), assumed=assumed)
 
 
@@ -259,23 +258,23 @@ def _group(entries: list[Entry], home: tuple[str, ...], root: Path) -> list[Entr
     for entry in others:
         groups[keys[entry.path]].append(entry)
     if len(groups) < len(others) and "" not in groups and all(map(_may_be_exam, groups.values())):
-        ids, said = keys, "exam and patient taken from the file's name"
+        ids, note = keys, "exam and patient taken from the file's name"
     elif _may_be_exam(others):
-        ids, said = (
+        ids, note = (
             dict.fromkeys(keys, "_".join(home) or root.resolve().name),
             "exam and patient taken from the folder's name",
         )
     else:
         stems = Counter(path.stem for path in keys)
         ids = {path: path.stem if stems[path.stem] == 1 else "_".join(path.relative_to(root).parts) for path in keys}
-        said = "each image taken as an exam and a patient of its own"
+        note = "each image taken as a separate exam and patient"
     repeated = _repeated_exams([name for name in tutorial.values() if name])
     named = []
     for entry in entries:
         name = tutorial[entry.path]
         if name is None:
             exam = ids[entry.path]
-            named.append(replace(entry, patient_id=exam, exam_id=exam, assumed=(*entry.assumed, said)))
+            named.append(replace(entry, patient_id=exam, exam_id=exam, assumed=(*entry.assumed, note)))
         else:
             exam = f"{name.exam}_{name.number}" if name.exam in repeated else name.exam
             named.append(replace(entry, patient_id=name.exam, exam_id=exam))

@@ -1,4 +1,4 @@
-"""The published data sets that are known by name: how each lays out its files and tells density, view and patient."""
+"""The published data sets that are known by name: how each lays out its files and records density, view and patient."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ __all__ = ["AS_DICOM", "DATA_SETS", "data_set_in"]
 _SIDES = {"L": "L", "R": "R", "LEFT": "L", "RIGHT": "R"}
 _SPLITS = {"training": "train", "train": "train", "test": "test"}
 _BY_NUMBER = dict(zip("1234", BIRADS, strict=True))
-_ONE_EXAM = "patient taken from the exam, for the data set names no patients"
+_ONE_EXAM = "patient taken from the exam, because the data set names no patients"
 _VIEWS = ("CC", "MLO")
 
 
-def _side(told: pd.Series) -> pd.Series:
-    return told.map(lambda one: _SIDES.get(one.upper(), one))
+def _side(column: pd.Series) -> pd.Series:
+    return column.map(lambda side: _SIDES.get(side.upper(), side))
 
 
-def _by_number(told: pd.Series) -> pd.Series:
+def _by_number(column: pd.Series) -> pd.Series:
     """The class that a number from 1 to 4 stands for; none for others."""
-    return told.map(lambda one: _BY_NUMBER.get(one, ""))
+    return column.map(lambda number: _BY_NUMBER.get(number, ""))
 
 
 def _view_reason(view: pd.Series) -> pd.Series:
     """Why images of other views than CC and MLO are left out."""
-    return view.map(lambda one: "" if one in _VIEWS else f"view {one or 'unknown'}")
+    return view.map(lambda name: "" if name in _VIEWS else f"view {name or 'unknown'}")
 
 
 _MIAS, _MIAS_COLUMNS = "manifest.csv", ("path", "patient_id", "laterality", "view", "tissue")
@@ -42,9 +42,9 @@ _MIAS, _MIAS_COLUMNS = "manifest.csv", ("path", "patient_id", "laterality", "vie
 def _mini_mias(root: Path) -> pd.DataFrame:
     if find_table(root, _MIAS):
         table = read_table(root, _MIAS, _MIAS_COLUMNS)
-        own = {name: table[name] for name in ("path", "patient_id", "laterality", "view")}
+        columns = {name: table[name] for name in ("path", "patient_id", "laterality", "view")}
         return with_columns(
-            table.drop(columns="tissue"), own | {"exam_id": table["patient_id"], "density": table["tissue"]}
+            table.drop(columns="tissue"), columns | {"exam_id": table["patient_id"], "density": table["tissue"]}
         )
     import pandas as pd
 
@@ -101,18 +101,18 @@ def _inbreast(root: Path) -> pd.DataFrame:
     table = read_table(root, _INBREAST, _INBREAST_COLUMNS)
     table = table[table["File Name"] != ""].reset_index(drop=True)
     files = {path.name.split("_")[0]: path for path in sorted(root.rglob("*_MG_*")) if path.suffix != ".xml"}
-    found = [files.get(name) for name in table["File Name"]]
-    patient = [path.name.split("_")[1] if path else "unknown" for path in found]
+    present = [files.get(name) for name in table["File Name"]]
+    patient = [path.name.split("_")[1] if path else "unknown" for path in present]
     paths = [
         path.relative_to(root).as_posix() if path else f"AllDICOMs/{name}.dcm"
-        for path, name in zip(found, table["File Name"], strict=True)
+        for path, name in zip(present, table["File Name"], strict=True)
     ]
     return with_columns(
         table,
         {
             "path": paths,
             "patient_id": patient,
-            "exam_id": [f"{one}_{date}" for one, date in zip(patient, table["Acquisition date"], strict=True)],
+            "exam_id": [f"{name}_{date}" for name, date in zip(patient, table["Acquisition date"], strict=True)],
             "laterality": table["Laterality"],
             "view": table["View"],
             "density": _by_number(table["ACR"]),
@@ -150,7 +150,7 @@ def _cbis_ddsm(root: Path) -> pd.DataFrame:
             "view": table["image view"],
             "density": _by_number(table["breast_density"]),
             "split": table["part"].mask(both, "test"),
-            "assumed": both.map({True: "taken as test, for other films of the patient are", False: ""}),
+            "assumed": both.map({True: "taken as test, because other films of the patient are", False: ""}),
         },
     )
 
@@ -158,7 +158,7 @@ def _cbis_ddsm(root: Path) -> pd.DataFrame:
 def _cbis_files(root: Path, named: list[str]) -> list[str]:
     """The files of films: as the tables name them, as TCIA's retriever lays out a case, or as JPEG by series."""
     cases = {path.name: path for pattern in ("*", "*/*") for path in root.glob(f"{pattern}/") if path.is_dir()}
-    found = []
+    files = []
     for name in named:
         parts = Path(name).parts
         places = [root / name]
@@ -166,9 +166,9 @@ def _cbis_files(root: Path, named: list[str]) -> list[str]:
             places += sorted(cases[parts[0]].rglob("*.dcm"))
         if len(parts) > 2 and parts[2] in cases:
             places += sorted(cases[parts[2]].glob("*.jpg"))
-        place = next((one for one in places if one.is_file()), places[0])
-        found.append(place.relative_to(root).as_posix())
-    return found
+        place = next((path for path in places if path.is_file()), places[0])
+        files.append(place.relative_to(root).as_posix())
+    return files
 
 
 _RSNA, _RSNA_COLUMNS = "train.csv", ("patient_id", "image_id", "laterality", "view", "density")
@@ -251,8 +251,8 @@ def _csaw_cc(root: Path) -> pd.DataFrame:
 
 
 DATA_SETS: Mapping[str, DataSet] = {
-    one.name: one
-    for one in (
+    data_set.name: data_set
+    for data_set in (
         DataSet(
             "mini-mias",
             {_MIAS: _MIAS_COLUMNS, "mdb001.pgm": ()},
@@ -323,7 +323,7 @@ files. CMMD: Cui et al., The Chinese Mammography Database, 2021, doi 10.7937/tci
 
 
 def data_set_in(root: Path) -> str | None:
-    """The name of the published data set whose table is in a folder, told by the table's name and columns."""
+    """The name of the published data set whose table is in a folder, recognised by the table's name and columns."""
     for name, dataset in DATA_SETS.items():
         for table, columns in dataset.marks.items():
             path = table_beside(root, table)

@@ -1,4 +1,4 @@
-"""Secondary captures: pictures that any viewer of a PACS can show.
+"""Secondary captures: pictures that any PACS viewer can display.
 
 Source: DICOM PS3.3, annex A.8.1 (Secondary Capture Image IOD).
 """
@@ -22,7 +22,7 @@ SERIES_NUMBER = 9002
 
 
 def make_capture(picture: npt.NDArray[np.uint8], sources: Sequence[Source], words: Sequence[str]) -> Dataset:
-    """Make a secondary capture of the picture of an exam as it is hung, with its maps.
+    """Make a secondary capture of the picture of a hung exam with its maps.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ def make_capture(picture: npt.NDArray[np.uint8], sources: Sequence[Source], word
     sources : sequence of Source
         The images that it shows.
     words : sequence of str
-        What else decides what it shows: models, methods.
+        What else determines the content: models, methods.
     """
     from highdicom.sc import SCImage
     from pydicom.dataelem import DataElement
@@ -49,7 +49,7 @@ def make_capture(picture: npt.NDArray[np.uint8], sources: Sequence[Source], word
         series_description="densight: maps, research only",
         **facts,
     )
-    # The picture is a drawing of several images: it lies in no direction of its own and shows no one side.
+    # The picture combines several images, so it has neither one orientation nor one side.
     capture["PatientOrientation"].value = None
     capture["Laterality"] = DataElement(0x00200060, "CS", None)
     capture.BurnedInAnnotation = "YES"

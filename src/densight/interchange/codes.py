@@ -1,4 +1,4 @@
-"""The codes of what densight says.
+"""The codes of the concepts that densight reports.
 
 Sources: DICOM PS3.16, CID 6000 and 6001 (breast composition), annex D (DCM codes), and SNOMED CT.
 """
@@ -33,11 +33,11 @@ __all__ = [
 
 
 OWN_SCHEME = "99DENSIGHT"
-"""The scheme of what no public one has a code for."""
+"""The coding scheme for concepts without a code in a public scheme."""
 
 
 class Coded(NamedTuple):
-    """A concept: its code, the scheme that the code is of, and what it means."""
+    """A concept: code, coding scheme and meaning."""
 
     value: str
     scheme: str
@@ -51,7 +51,7 @@ COMPOSITIONS = {
     "C": Coded("129718006", "SCT", "Heterogeneously dense"),
     "D": Coded("129719003", "SCT", "Extremely dense"),
 }
-"""What the classes A to D are called."""
+"""The concepts of the classes A to D."""
 PERCENT_FIBROGLANDULAR = Coded("111046", "DCM", "Percent Fibroglandular Tissue")
 PERCENT_DENSITY_IMAGES = Coded("density-images", OWN_SCHEME, "Images of the percent fibroglandular tissue")
 CLASS_ACTIVATION = Coded("130402", "DCM", "Class activation")
@@ -59,7 +59,7 @@ GRADIENT_CLASS_ACTIVATION = Coded("130403", "DCM", "Gradient-weighted class acti
 MAMMOGRAPHY = Coded("71651007", "SCT", "Mammography")
 BREAST = Coded("76752008", "SCT", "Breast")
 SIDES = {Laterality.R: Coded("24028007", "SCT", "Right"), Laterality.L: Coded("7771000", "SCT", "Left")}
-"""What the sides are called."""
+"""The concepts of the sides."""
 TISSUE = Coded("85756007", "SCT", "Tissue")
 STRUCTURE = Coded("91723000", "SCT", "Anatomical Structure")
 PECTORAL_MUSCLE = Coded("60005003", "SCT", "Pectoralis major muscle")
@@ -70,7 +70,7 @@ NO_UNITS = Coded("1", "UCUM", "no units")
 
 
 def probability_of(label: str) -> Coded:
-    """The concept of the probability of a class, for which no scheme has a code.
+    """The concept of the probability of a class, for which no public scheme has a code.
 
     Examples
     --------

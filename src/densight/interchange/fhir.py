@@ -44,7 +44,7 @@ def make_fhir(assessment: Assessment, sources: Sequence[Source], models: Sequenc
     Parameters
     ----------
     assessment : Assessment
-        Of the classes A B C D.
+        With the classes A B C D.
     sources : sequence of Source
         The images that it is based on.
     models : sequence of str
@@ -53,7 +53,7 @@ def make_fhir(assessment: Assessment, sources: Sequence[Source], models: Sequenc
     Returns
     -------
     dict
-        Of a Bundle, ready for JSON.
+        A Bundle, ready for JSON.
     """
     first = sources[0].dataset
     common = {
@@ -74,7 +74,7 @@ def make_fhir(assessment: Assessment, sources: Sequence[Source], models: Sequenc
         **common,
         "code": _concept(MAMMOGRAPHY),
         "study": [{"type": "ImagingStudy", "identifier": {"system": "urn:dicom:uid", "value": study}}],
-        "result": [{"reference": f"urn:uuid:{one['id']}"} for one in observations],
+        "result": [{"reference": f"urn:uuid:{observation['id']}"} for observation in observations],
         "conclusion": f"Breast composition {assessment.density}: {COMPOSITIONS[assessment.density].meaning}. "
         f"By {_device(models)}; research only, not a medical device.",
         "conclusionCode": [_concept(COMPOSITIONS[assessment.density])],
@@ -125,11 +125,11 @@ def _coding(coded: Coded) -> dict[str, str]:
 
 
 def _id(name: str, sources: Sequence[Source], models: Sequence[str]) -> str:
-    """The same for the same: a UUID made of the stable UID of what is said."""
+    """A UUID from the stable UID of the content: the same content has the same id."""
     uid = stable_uid("fhir", name, *models, *(source.uid for source in sources))
     return str(uuid.UUID(int=int(uid.removeprefix("2.25."))))
 
 
 def _day(date: str) -> str:
-    """A DICOM date as FHIR writes it; empty where there is none."""
+    """A DICOM date in the form of FHIR; empty where it is missing."""
     return f"{date[:4]}-{date[4:6]}-{date[6:8]}" if len(date) == 8 and date.isdigit() else ""

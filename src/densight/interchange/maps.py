@@ -24,26 +24,26 @@ __all__ = ["make_map", "quantised"]
 
 SERIES_NUMBER = 9003
 ZERO = 2**15
-"""The stored value of a map's zero: values on either side of it are stored alike."""
+"""The stored value of a map's zero: positive and negative values have the same resolution."""
 
 _LOSSLESS = "1.2.840.10008.1.2.4.80"
 
 
 def make_map(explanation: Explanation, label: str, source: Source, words: Sequence[str]) -> Dataset:
-    """Make a Parametric Map of what spoke for a class.
+    """Make a Parametric Map of the evidence for a class.
 
     The raw, signed values are stored as 16-bit integers with a real-world value mapping back; zero stays exactly zero.
-    The map lies pixel by pixel on the image as its file has it, whatever way the mammogram was turned for the network.
+    The map matches the image in its file pixel by pixel, however the mammogram was turned for the network.
 
     Parameters
     ----------
     explanation : Explanation
-        Of the mammogram that the source holds.
+        The explanation of the source's mammogram.
     label : str
         A class, or `densight.explanation.explanation.EXPECTED_CLASS`.
     source : Source
     words : sequence of str
-        What else decides what it shows: models.
+        What else determines the content: models.
     """
     from highdicom import VOILUTTransformation
     from highdicom.pm import ParametricMap, RealWorldValueMapping
@@ -83,7 +83,7 @@ def make_map(explanation: Explanation, label: str, source: Source, words: Sequen
 
 
 def quantised(values: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.uint16], float]:
-    """Signed values as 16-bit integers, and what one of their steps is worth.
+    """Signed values as 16-bit integers, and the value of one step.
 
     Examples
     --------

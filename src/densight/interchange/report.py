@@ -39,7 +39,7 @@ SERIES_NUMBER = 9001
 
 
 def make_report(assessment: Assessment, sources: Mapping[Projection, Source], models: Sequence[str]) -> Dataset:
-    """Make the structured report of an exam: of it, of each breast and of each image.
+    """Make the structured report of an exam, its breasts and its images.
 
     Each has the composition, the probability of each class and, where it could be measured, the percent fibroglandular
     tissue (by area; of the exam and of a breast with the number of images that it is of), with the algorithm's name,
@@ -48,7 +48,7 @@ def make_report(assessment: Assessment, sources: Mapping[Projection, Source], mo
     Parameters
     ----------
     assessment : Assessment
-        Of the classes A B C D.
+        With the classes A B C D.
     sources : mapping of Projection to Source
         The images that it is based on.
     models : sequence of str
@@ -101,7 +101,7 @@ def make_report(assessment: Assessment, sources: Mapping[Projection, Source], mo
 
 
 def _own_scheme() -> Dataset:
-    """Whose codes those are that no public scheme has."""
+    """The identification of densight's own coding scheme."""
     from pydicom.dataset import Dataset
 
     scheme = Dataset()
@@ -175,5 +175,5 @@ def _concept(coded: Coded) -> Any:
 
 
 def _rounded(value: float) -> float:
-    """Four decimals: a decimal string holds 16 letters, and no more is meant."""
+    """Round to four decimals: a decimal string holds 16 characters, and more digits would have no meaning."""
     return round(float(np.float64(value)), 4)

@@ -22,19 +22,19 @@ __all__ = ["SEGMENTS", "make_segmentation"]
 
 SERIES_NUMBER = 9004
 SEGMENTS = (("breast", STRUCTURE, BREAST), ("pectoral", STRUCTURE, PECTORAL_MUSCLE), ("dense", TISSUE, DENSE_TISSUE))
-"""Masks of `Anatomy` in the order of the segments' numbers, from 1, with their category and type."""
+"""Masks of `Anatomy` in the order of the segment numbers, from 1, with category and type."""
 
 
 def make_segmentation(anatomy: Anatomy, source: Source, words: Sequence[str]) -> Dataset | None:
-    """Make a Segmentation of what was read in a mammogram; None where nothing was.
+    """Make a Segmentation of a mammogram's anatomy; None where all masks are empty.
 
     Parameters
     ----------
     anatomy : Anatomy
-        Of the mammogram that the source holds.
+        The anatomy of the source's mammogram.
     source : Source
     words : sequence of str
-        What else decides what it shows.
+        What else determines the content.
     """
     from highdicom import AlgorithmIdentificationSequence
     from highdicom.seg import Segmentation, SegmentDescription

@@ -1,4 +1,4 @@
-"""What the objects that densight writes take over from the images they are based on, and no more."""
+"""The attributes that densight's DICOM objects copy from their source images, and no others."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ EQUIPMENT: dict[str, Any] = {
     "software_versions": version("densight"),
     "device_serial_number": "0",
 }
-"""Who wrote an object."""
+"""The equipment that wrote an object: densight."""
 
 _REFERENCES = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID")
 _IMAGE = (
@@ -44,16 +44,16 @@ _STUDY = ("StudyDate", "StudyTime", "AccessionNumber", "StudyID", "ReferringPhys
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """An image that an object is based on.
+    """The source image of an object.
 
     Parameters
     ----------
     dataset : pydicom.Dataset
-        The attributes that are taken over.
+        The attributes that are copied.
     orientation : Orientation
-        What lies between the file's pixels and those of the mammogram.
+        The rotation and mirroring between the file's pixels and the mammogram's.
     projection : Projection
-        What it shows.
+        The image's projection.
     """
 
     dataset: Dataset
@@ -67,7 +67,7 @@ class Source:
 
     @property
     def number(self) -> int:
-        """The place of its projection among the four, from 1."""
+        """The number of its projection among the four, from 1."""
         return list(Projection).index(self.projection) + 1
 
     @property
@@ -77,22 +77,22 @@ class Source:
 
 
 def read_source(path: Path, projection: Projection, *, identified: bool) -> Source:
-    """Read what is taken over from an image.
+    """Read the attributes to copy from an image.
 
     Parameters
     ----------
     path : Path
     projection : Projection
-        What it shows.
+        The image's projection.
     identified : bool
-        Whether the patient's name, id, date of birth and the study's dates and numbers are taken over. If not, the
-        pseudonym stands for name and id, and the others stay empty; the study's UID, by which a PACS finds the exam,
-        stays in both cases.
+        Whether to copy the patient's name, id and date of birth, and the study's dates and numbers. If not, a
+        pseudonym replaces name and id, and the others are empty. The study's UID, by which a PACS finds the exam, is
+        copied in both cases.
 
     Raises
     ------
     DensightError
-        If it is no DICOM file or has no UIDs.
+        If the file is not DICOM or has no UIDs.
     """
     from pydicom.dataset import Dataset
 
@@ -116,18 +116,19 @@ def read_source(path: Path, projection: Projection, *, identified: bool) -> Sour
 
 
 def placed(source: Source) -> Dataset:
-    """A source with a frame of reference, for objects that must lie in one.
+    """Add a frame of reference to a source, for objects that need one.
 
-    A projection lies in no plane of the patient. Its frame is that of the image itself: x runs along its rows, y along
-    its columns, in mm at the detector (a mm a pixel where the file tells no pitch), from the middle of its first pixel.
+    A projection lies in no plane of the patient, so the frame is that of the image itself: x runs along its rows and y
+    along its columns, in mm at the detector, from the centre of its first pixel. One pixel counts as 1 mm where the
+    file has no pixel spacing.
     """
     from pydicom.dataset import Dataset
 
     dataset = Dataset()
     dataset.update(source.dataset)
-    pitch = numbers(dataset, "ImagerPixelSpacing") or numbers(dataset, "PixelSpacing")
+    spacing = numbers(dataset, "ImagerPixelSpacing") or numbers(dataset, "PixelSpacing")
     dataset.FrameOfReferenceUID = stable_uid("frame", source.uid)
-    dataset.PixelSpacing = list(pitch) if len(pitch) == 2 else [1.0, 1.0]
+    dataset.PixelSpacing = list(spacing) if len(spacing) == 2 else [1.0, 1.0]
     dataset.ImagePositionPatient, dataset.ImageOrientationPatient = [0, 0, 0], [1, 0, 0, 0, 1, 0]
     dataset.SliceThickness = 1.0
     return dataset
@@ -136,17 +137,17 @@ def placed(source: Source) -> Dataset:
 def series_facts(
     kind: str, number: int, sources: Sequence[Source], *words: object, instance: int = 1
 ) -> dict[str, Any]:
-    """The UIDs and numbers of an object: the same whenever the same is said of the same images.
+    """The UIDs and numbers of an object: the same for the same content and images.
 
     Parameters
     ----------
     kind : str
-        For instance ``report``; one series a kind.
+        For instance ``report``; one series per kind.
     number : int
         The series' number.
     sources : sequence of Source
     words : object
-        What else decides what the object says: models, methods.
+        What else determines the content: models, methods.
     instance : int
         The object's number in its series.
     """

@@ -20,6 +20,16 @@ __all__ = [
 ]
 
 
+Pair = tuple[int, int]
+"""A value for rows and one for columns."""
+
+Stride = tuple[int, int, int]
+"""(kernel, stride, padding before) of a layer along one axis."""
+
+PROBE = (128, 160)
+"""Rows and columns of the blank image that shows what a network makes: its axes differ."""
+
+
 class DensityNetwork(nn.Module):
     """A network in two halves: the last feature map, and the head that makes class scores of it.
 
@@ -29,7 +39,7 @@ class DensityNetwork(nn.Module):
     Attributes
     ----------
     classifier : torch.nn.Linear
-        The last layer, weights ``(classes, channels)``.
+        The last layer, weights ``(n_classes, channels)``.
     feature_layer : str
         What literature and users call the layer that ``forward_features`` returns.
     linear_head : bool
@@ -40,12 +50,16 @@ class DensityNetwork(nn.Module):
     feature_layer: str
     linear_head: bool = True
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._strides: dict[int, list[Stride]] = {}
+
     def forward_features(self, x: Tensor) -> Tensor:
         """``(B, channels, rows, columns)`` in, the last feature map *before* its activation out."""
         raise NotImplementedError
 
     def forward_head(self, features: Tensor) -> Tensor:
-        """The feature map in, logits ``(B, classes)`` out."""
+        """The feature map in, logits ``(B, n_classes)`` out."""
         raise NotImplementedError
 
     def activate(self, features: Tensor) -> Tensor:
@@ -56,17 +70,56 @@ class DensityNetwork(nn.Module):
         """The derivative of the last activation at every position, in the shape of ``features``."""
         raise NotImplementedError
 
-    def strides(self, size: int) -> list[tuple[int, int, int]]:
-        """(kernel, stride, padding before) of every strided layer on the main path, for one axis."""
-        raise NotImplementedError
+    @property
+    def input_channels(self) -> int:
+        """Channels of the input, those of the first convolution."""
+        return next(module.in_channels for module in self.modules() if isinstance(module, nn.Conv2d))
+
+    def strides(self, size: int) -> list[Stride]:
+        """(kernel, stride, padding before) of every layer on the main path that makes the map smaller, for one axis.
+
+        Found by a probe, once per size: a blank image passes through, and hooks record kernel and sizes of
+        convolutions and poolings. Where several layers start from one size, the one with the largest kernel is on the
+        main path; the others are shortcuts. Layers that make a map smaller than the last feature map are left out,
+        because later layers enlarge it again.
+        """
+        if size not in self._strides:
+            self._strides[size] = self._probe_strides(size)
+        return self._strides[size]
+
+    def _probe_strides(self, size: int) -> list[Stride]:
+        layers: dict[int, tuple[Stride, int]] = {}
+
+        def record(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+            before, after = inputs[0].shape[-1], output.shape[-1]
+            kernel, stride, padding = (_last(getattr(module, name)) for name in ("kernel_size", "stride", "padding"))
+            if after < before and (before not in layers or kernel > layers[before][0][0]):
+                # "Same" padding is made outside the layer, whose own padding is then less than its output needs.
+                needed = max((after - 1) * stride + kernel - before, 0)
+                layers[before] = (kernel, stride, padding if 2 * padding >= needed else needed // 2), after
+
+        kinds = (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d)
+        hooks = [module.register_forward_hook(record) for module in self.modules() if isinstance(module, kinds)]
+        try:
+            last = self.probe((PROBE[0], size)).shape[-1]
+        finally:
+            for hook in hooks:
+                hook.remove()
+        return [layer for layer, after in layers.values() if after >= last]
+
+    def probe(self, shape: Pair) -> Tensor:
+        """The feature map of a blank image of these rows and columns, in evaluation mode."""
+        training = self.training
+        parameter = next(self.parameters())
+        blank = torch.zeros(1, self.input_channels, *shape, device=parameter.device, dtype=parameter.dtype)
+        with torch.inference_mode():
+            features = self.eval().forward_features(blank)
+        self.train(training)
+        return features
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits ``(B, classes)``."""
+        """Logits ``(B, n_classes)``."""
         return self.forward_head(self.forward_features(x))
-
-
-Pair = tuple[int, int]
-"""Something of rows and of columns."""
 
 
 def same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
@@ -139,23 +192,29 @@ class _ByPlanes(torch.autograd.Function):
         if ctx.needs_input_grad[0]:
             of_x = torch.ops.aten.convolution_backward(gradient, x, weight, sizes, *two, [True, False, False])[0]
         if ctx.needs_input_grad[1]:
-            planes = (one.contiguous(memory_format=torch.contiguous_format) for one in (gradient, x, weight))
+            planes = (part.contiguous(memory_format=torch.contiguous_format) for part in (gradient, x, weight))
             asked = [False, True, ctx.biased]
             of_weight, of_bias = torch.ops.aten.convolution_backward(*planes, sizes, *two, asked)[1:]
         return of_x, of_weight, of_bias, None, None, None
 
 
-class SameMaxPool2d(nn.Module):
+class SameMaxPool2d(nn.MaxPool2d):
     """Max pooling with Keras' "same" padding; padded positions never win."""
 
-    def __init__(self, kernel: int, stride: int) -> None:
-        super().__init__()
-        self.kernel, self.stride = kernel, stride
+    kernel_size: int
+    stride: int
 
     def forward(self, x: Tensor) -> Tensor:
         """Pool ``(B, channels, rows, columns)``."""
-        x, padding = _pad_same(x, self.kernel, self.stride, -math.inf)
-        return functional.max_pool2d(x, self.kernel, self.stride, padding)
+        x, padding = _pad_same(x, self.kernel_size, self.stride, -math.inf)
+        return functional.max_pool2d(x, self.kernel_size, self.stride, padding)
+
+
+def _last(value: int | tuple[int, ...] | str) -> int:
+    """The value for columns of a layer's option, which may be one number for both axes, or a word."""
+    if isinstance(value, str):
+        return 0
+    return value if isinstance(value, int) else value[-1]
 
 
 def keras_initialise(network: nn.Module) -> None:

@@ -1,4 +1,4 @@
-"""A small U-Net for the preset ``breast``: it sees where the breast is, and speaks of the breast alone.
+"""A small U-Net for the preset ``breast``: its input has the mask of the breast, and its features are zero outside it.
 
 After Ronneberger, Fischer and Brox, "U-Net: convolutional networks for biomedical image segmentation", MICCAI 2015.
 Its first layers are those of `densight.anatomy.network.TissueNetwork`.
@@ -20,15 +20,15 @@ FEATURES = 64
 
 
 class BreastNet(DensityNetwork):
-    """Features of every place of the breast, and their mean over the breast.
+    """Features at every position in the breast, and their mean over the breast.
 
-    Input ``(B, 3, rows, columns)`` of the preset ``breast``, whose last channel is where the breast is. The features
-    are zero beside it and as many times larger as the breast is smaller than the frame, so that their mean over the
-    frame is that over the breast: density is a part of the breast, not of the picture.
+    Input ``(B, 3, rows, columns)`` of the preset ``breast``, whose last channel is the mask of the breast. The features
+    are zero outside the mask and scaled by frame area over breast area, so that their mean over the frame is the mean
+    over the breast: density is a fraction of the breast, not of the image.
 
     Parameters
     ----------
-    classes : int
+    n_classes : int
         Number of density classes.
     channels : int
         Input channels.
@@ -42,16 +42,17 @@ class BreastNet(DensityNetwork):
 
     feature_layer = "features"
 
-    def __init__(self, classes: int, channels: int = 3) -> None:
+    def __init__(self, n_classes: int, channels: int = 3) -> None:
         super().__init__()
         self.stem = nn.Conv2d(channels, WIDTHS[0], 5, stride=STRIDE, padding=2)
         self.down = nn.ModuleList(conv_block(a, b) for a, b in zip((WIDTHS[0], *WIDTHS[:-1]), WIDTHS, strict=True))
+        self.pool = nn.MaxPool2d(2)
         self.context = nn.Linear(WIDTHS[-1], WIDTHS[-1])
         self.up = nn.ModuleList(conv_block(a + b, b) for a, b in ((WIDTHS[3], WIDTHS[2]), (WIDTHS[2], WIDTHS[1])))
         self.mix = nn.Conv2d(WIDTHS[1], FEATURES, 1, bias=False)
         self.mix_norm = nn.BatchNorm2d(FEATURES)
         self.dropout = nn.Dropout(0.1)
-        self.classifier = nn.Linear(FEATURES, classes)
+        self.classifier = nn.Linear(FEATURES, n_classes)
 
     def forward_features(self, x: Tensor) -> Tensor:
         """``(B, 64, rows / 4, columns / 4)``."""
@@ -59,7 +60,7 @@ class BreastNet(DensityNetwork):
         x = self.stem(x)
         kept = []
         for level, block in enumerate(self.down):
-            x = block(x if level == 0 else functional.max_pool2d(x, 2))
+            x = block(x if level == 0 else self.pool(x))
             kept.append(x)
         whole = _mean_over(x, _cells(breast, x))
         x = x + self.context(whole)[:, :, None, None]
@@ -71,7 +72,7 @@ class BreastNet(DensityNetwork):
         return features
 
     def forward_head(self, features: Tensor) -> Tensor:
-        """ReLU, mean, dense layer: logits ``(B, classes)``."""
+        """ReLU, mean, dense layer: logits ``(B, n_classes)``."""
         logits: Tensor = self.classifier(self.dropout(self.activate(features).mean((2, 3))))
         return logits
 
@@ -82,10 +83,6 @@ class BreastNet(DensityNetwork):
     def activation_slope(self, features: Tensor) -> Tensor:
         """One above zero."""
         return (features > 0).to(features.dtype)
-
-    def strides(self, size: int) -> list[tuple[int, int, int]]:
-        """(kernel, stride, padding before): the stem and one pooling, for what is pooled again is enlarged again."""
-        return [(5, STRIDE, 2), (2, 2, 0)]
 
 
 def _cells(breast: Tensor, x: Tensor) -> Tensor:

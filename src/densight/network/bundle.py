@@ -6,92 +6,38 @@ Where a bundle has a `densight.network.scope.Scope`, it is in ``scope.json``.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from densight.network.architecture import Architecture, build_network
+from densight.network.architecture import build_network
 from densight.network.card import model_card
-from densight.network.scope import Scope
-from densight.preparation.prepare import Preparation
+from densight.network.facts import FORMAT, BundleFacts, ModelFile
+from densight.network.scope import SCOPE_CONTENT, Scope
 from densight.storage import checksum, read_json, write_bytes, write_json, write_text
-from densight.vocabulary import DensightError, Projection, check_classes
+from densight.validation import validate
+from densight.vocabulary import DensightError
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from densight.network.blocks import DensityNetwork
 
-__all__ = ["CARD", "Bundle", "BundleFacts", "read_bundle", "write_bundle", "write_calibration"]
+__all__ = ["CARD", "Bundle", "read_bundle", "write_bundle", "write_calibration"]
 
 CARD, SCOPE = "MODEL_CARD.md", "scope.json"
 """File names beside ``model.json``."""
 
-FORMAT = 1
-"""The version of ``model.json``; a reader refuses a later one."""
-
-
-@dataclass(frozen=True)
-class BundleFacts:
-    """All that ``model.json`` holds.
-
-    Parameters
-    ----------
-    architecture : Architecture
-    preparation : Preparation
-    classes : tuple of str
-        Ascending in density.
-    projections : tuple of Projection
-        Those that the model was trained for.
-    training : dict
-        The whole record: recipe, seed, images, versions, kept epoch.
-    calibration : dict or None
-        As `densight.assessment.calibration.Calibration` has it. None: probabilities are the softmax as it comes.
-    licence : str
-        Terms of the weights.
-    """
-
-    architecture: Architecture
-    preparation: Preparation
-    classes: tuple[str, ...]
-    projections: tuple[Projection, ...]
-    training: dict[str, Any] = field(default_factory=dict)
-    calibration: dict[str, Any] | None = None
-    licence: str = "not stated"
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values in a fixed order."""
-        return {
-            "format": FORMAT,
-            "architecture": {"name": self.architecture.name, "channels": self.architecture.channels},
-            "preparation": {"preset": self.preparation.preset, "shape": list(self.preparation.shape)},
-            "classes": list(self.classes),
-            "projections": [projection.value for projection in self.projections],
-            "training": self.training,
-            "calibration": self.calibration,
-            "licence": self.licence,
-        }
-
-    @classmethod
-    def from_json(cls, content: dict[str, Any]) -> BundleFacts:
-        """The inverse of :meth:`to_json`."""
-        classes = check_classes(content["classes"])
-        return cls(
-            Architecture(content["architecture"]["name"], len(classes), content["architecture"]["channels"]),
-            Preparation(content["preparation"]["preset"], tuple(content["preparation"]["shape"])),
-            classes,
-            tuple(Projection(name) for name in content["projections"]),
-            content["training"],
-            content["calibration"],
-            content["licence"],
-        )
+COPY_AGAIN = "copy the whole bundle again"
+"""How to fix a damaged bundle."""
 
 
 @dataclass(frozen=True, eq=False)
 class Bundle:
     """A model ready to assess: the network in evaluation mode and the facts beside it.
 
-    One with a scope answers only where it can be trusted: see `densight.assessment.refusal`.
+    A bundle with a scope refuses images that are too far from its training images: see
+    `densight.assessment.refusal`.
     """
 
     facts: BundleFacts
@@ -126,14 +72,14 @@ def write_bundle(
     content = save({name: value.detach().cpu().contiguous() for name, value in weights.items()})
     write_bytes(folder / "weights.safetensors", content)
     digest = checksum(folder / "weights.safetensors")
-    write_text(folder / CARD, model_card(facts.to_json(), digest))
+    write_text(folder / CARD, model_card(facts, digest))
     if scope is not None:
-        write_json(folder / SCOPE, scope.to_json())
-    write_json(folder / "model.json", facts.to_json() | {"weights_sha256": digest, **_scope_digest(folder, scope)})
+        write_json(folder / SCOPE, SCOPE_CONTENT.dump_python(scope))
+    write_json(folder / "model.json", ModelFile.of(facts, digest, _scope_digest(folder, scope)).content())
 
 
 def write_calibration(bundle: Bundle, calibration: dict[str, Any]) -> Bundle:
-    """Write a bundle's calibration into its folder and give the bundle with it; the weights stay as they are.
+    """Write a calibration into a bundle's folder and return the bundle with it; the weights do not change.
 
     Parameters
     ----------
@@ -143,10 +89,9 @@ def write_calibration(bundle: Bundle, calibration: dict[str, Any]) -> Bundle:
         As ``facts.calibration``.
     """
     facts = replace(bundle.facts, calibration=calibration)
-    content = facts.to_json()
-    write_text(bundle.folder / CARD, model_card(content, bundle.checksum))
-    scope = _scope_digest(bundle.folder, bundle.scope)
-    write_json(bundle.folder / "model.json", content | {"weights_sha256": bundle.checksum, **scope})
+    write_text(bundle.folder / CARD, model_card(facts, bundle.checksum))
+    file = ModelFile.of(facts, bundle.checksum, _scope_digest(bundle.folder, bundle.scope))
+    write_json(bundle.folder / "model.json", file.content())
     return replace(bundle, facts=facts)
 
 
@@ -162,39 +107,36 @@ def read_bundle(folder: str | Path) -> Bundle:
     from safetensors.torch import load_file
 
     folder = Path(folder)
-    facts, digest, scope_digest = _read_facts(folder)
+    file = _read_file(folder)
+    facts, digest = file.facts, file.weights_sha256
     weights = folder / "weights.safetensors"
     if not weights.is_file():
-        raise DensightError("the bundle has no weights.safetensors", folder, "copy the whole bundle again")
+        raise DensightError("the bundle has no weights.safetensors", folder, COPY_AGAIN)
     if checksum(weights) != digest:
-        raise DensightError("the weights are not those that model.json names", weights, "copy the whole bundle again")
+        raise DensightError("the weights are not those that model.json names", weights, COPY_AGAIN)
     network = build_network(facts.architecture)
     try:
         network.load_state_dict(load_file(weights))
     except (SafetensorError, RuntimeError) as error:
         raise DensightError(
-            f"the weights do not fit the network {facts.architecture.name}", weights, "copy the whole bundle again"
+            f"the weights do not fit the network {facts.architecture.name}", weights, COPY_AGAIN
         ) from error
     network.eval()
-    scope = None if scope_digest is None else _read_scope(folder / SCOPE, scope_digest)
+    scope = None if file.scope_sha256 is None else _read_scope(folder / SCOPE, file.scope_sha256)
     return Bundle(facts, network, digest, folder, scope)
 
 
-def _scope_digest(folder: Path, scope: Scope | None) -> dict[str, str]:
-    return {} if scope is None else {"scope_sha256": checksum(folder / SCOPE)}
+def _scope_digest(folder: Path, scope: Scope | None) -> str | None:
+    return None if scope is None else checksum(folder / SCOPE)
 
 
 def _read_scope(path: Path, digest: str) -> Scope:
-    remedy = "copy the whole bundle again"
     if not path.is_file() or checksum(path) != digest:
-        raise DensightError("the bundle's scope is not the one that model.json names", path, remedy)
-    try:
-        return Scope.from_json(read_json(path))
-    except (KeyError, TypeError, ValueError) as error:
-        raise DensightError(f"the bundle's scope is damaged ({error!r})", path, remedy) from error
+        raise DensightError("the bundle's scope is not the one that model.json names", path, COPY_AGAIN)
+    return validate(SCOPE_CONTENT, read_json(path), path, COPY_AGAIN, prefix="the bundle's scope is damaged: ")
 
 
-def _read_facts(folder: Path) -> tuple[BundleFacts, str, str | None]:
+def _read_file(folder: Path) -> ModelFile:
     path = folder / "model.json"
     if not path.is_file():
         raise DensightError(
@@ -204,14 +146,9 @@ def _read_facts(folder: Path) -> tuple[BundleFacts, str, str | None]:
         )
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        later = content["format"] > FORMAT
-        facts = (
-            None
-            if later
-            else (BundleFacts.from_json(content), str(content["weights_sha256"]), content.get("scope_sha256"))
-        )
-    except (UnicodeDecodeError, KeyError, TypeError, ValueError) as error:
-        raise DensightError(f"model.json is damaged ({error!r})", path, "copy the whole bundle again") from error
-    if facts is None:
+    except ValueError as error:
+        raise DensightError(f"model.json is damaged: it is not JSON ({error})", path, COPY_AGAIN) from error
+    version = content.get("format") if isinstance(content, dict) else None
+    if isinstance(version, int) and version > FORMAT:
         raise DensightError("the bundle was written by a later densight", path, "upgrade densight")
-    return facts
+    return validate(ModelFile, content, path, COPY_AGAIN, prefix="model.json is damaged: ")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from densight.network.facts import BundleFacts
+
 __all__ = ["model_card"]
 
 
-def model_card(content: dict[str, Any], weights_sha256: str) -> str:
-    """Write what a bundle's ``model.json`` says as a page for people."""
-    training = content["training"]
+def model_card(facts: BundleFacts, weights_sha256: str) -> str:
+    """The model card of a bundle as Markdown, from the facts in its ``model.json``."""
+    training = facts.training
     lines = [
         "# Model card",
         "",
@@ -17,31 +19,31 @@ def model_card(content: dict[str, Any], weights_sha256: str) -> str:
         "",
         "## Model",
         "",
-        f"- Network: {content['architecture']['name']}, {content['architecture']['channels']} input channel(s)",
-        f"- Preparation: preset `{content['preparation']['preset']}`, "
-        f"{content['preparation']['shape'][0]}×{content['preparation']['shape'][1]} pixels",
-        f"- Classes, ascending in density: {', '.join(content['classes'])}",
-        f"- Projections: {', '.join(content['projections'])}",
+        f"- Network: {facts.architecture.name}, {facts.architecture.channels} input channel(s)",
+        f"- Preparation: preset `{facts.preparation.preset}`, "
+        f"{facts.preparation.shape[0]}×{facts.preparation.shape[1]} pixels",
+        f"- Classes, ascending in density: {', '.join(facts.classes)}",
+        f"- Projections: {', '.join(facts.projections)}",
         f"- Weights: SHA-256 `{weights_sha256}`",
-        f"- Licence of the weights: {content['licence']}",
-        f"- Calibration: {'below' if content['calibration'] else 'none; probabilities are the softmax'}",
+        f"- Licence of the weights: {facts.licence}",
+        f"- Calibration: {'below' if facts.calibration else 'none; probabilities are the softmax'}",
         "",
         "## Intended use",
         "",
-        "Research and teaching on breast density and on explanations of networks that assess it. It has to be "
-        "validated on one's own images before any figure that it gives is believed.",
+        "Research and teaching on breast density and on explanations of networks that assess it. Validate it on "
+        "your own images before you rely on its results.",
         "",
         "## Training",
         "",
     ]
-    lines += _describe(training) if training else ["Nothing is recorded."]
-    if content["calibration"]:
-        lines += ["", "## Calibration", "", *_describe(content["calibration"])]
+    lines += _describe(training) if training else ["There is no training record."]
+    if facts.calibration:
+        lines += ["", "## Calibration", "", *_describe(facts.calibration)]
     lines += [
         "",
         "## Evaluation",
         "",
-        "Figures on held-out patients are made by `densight assess` and `densight figures`; none are stored here.",
+        "`densight assess` and `densight figures` compute figures of merit on held-out patients; none are stored here.",
         "",
     ]
     return "\n".join(lines)

@@ -1,7 +1,7 @@
-"""What computes a network's feature maps, and in which precision: the same network, as fast as the processor allows.
+"""Engines that compute a network's feature maps: which library, and in which precision.
 
-The head, and with it probabilities and closed-form maps, is always computed by PyTorch in single precision of what the
-engine gives.
+PyTorch always computes the head, and with it probabilities and closed-form maps, in single precision from the engine's
+feature maps.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ if TYPE_CHECKING:
 __all__ = ["ENGINES", "PRECISIONS", "Computing", "Engine", "build_engine"]
 
 ENGINES = ("torch", "openvino")
-"""What runs the convolutions; OpenVINO is an extra."""
+"""Libraries that run the convolutions; OpenVINO is an extra."""
 
 PRECISIONS = ("fp32", "bf16", "auto")
-"""In which they are run; auto is bf16 where the processor has instructions for it, else fp32."""
+"""Precisions of the convolutions; auto is bf16 where the processor has instructions for it, else fp32."""
 
 CHECKED, BOUND = 8, 0.05
-"""How many images' probabilities are computed in fp32, too, and by how much they may differ at most."""
+"""For how many images probabilities are also computed in fp32, and how much they may differ."""
 
 Compute = Callable[["Tensor"], "Tensor"]
 
 
 @dataclass(frozen=True)
 class Computing:
-    """How networks are to be run.
+    """The engine and precision that run a network.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ class Engine:
     precision : {"fp32", "bf16"}
         The one that is used.
     change : float
-        In bf16, the greatest difference to probabilities in fp32 that was seen in the first `CHECKED` images.
+        In bf16, the largest difference from probabilities in fp32 over the first `CHECKED` images.
     """
 
     def __init__(self, name: str, precision: str, compute: Compute, network: DensityNetwork) -> None:
@@ -78,13 +78,13 @@ class Engine:
         self._lock = threading.Lock()
 
     @property
-    def said(self) -> str:
-        """What computed, in words."""
+    def description(self) -> str:
+        """The library, its version and the precision, in words."""
         words = f"{self.name} {version(self.name)}, {self.precision}"
         return f"{words}, probabilities within {self.change:.4f} of fp32" if self.precision == "bf16" else words
 
     def features(self, x: Tensor) -> Tensor:
-        """What the network's ``forward_features`` gives, float32, for an image ``(1, channels, rows, columns)``.
+        """The result of the network's ``forward_features``, float32, for an image ``(1, channels, rows, columns)``.
 
         Raises
         ------
@@ -100,7 +100,8 @@ class Engine:
         with self._lock:
             self._left -= 1
             exact, used = (
-                self._network.forward_head(one).softmax(dim=1) for one in (self._network.forward_features(x), features)
+                self._network.forward_head(computed).softmax(dim=1)
+                for computed in (self._network.forward_features(x), features)
             )
             self.change = max(self.change, float((exact - used).abs().max()))
         if self.change > BOUND:
@@ -110,7 +111,7 @@ class Engine:
 
 
 def build_engine(network: DensityNetwork, channels: int, shape: tuple[int, int], computing: Computing) -> Engine:
-    """Make ready what computes a network's feature maps.
+    """Build the engine for a network.
 
     Parameters
     ----------
@@ -124,7 +125,7 @@ def build_engine(network: DensityNetwork, channels: int, shape: tuple[int, int],
     Raises
     ------
     DensightError
-        If OpenVINO is not installed or the network is not on the CPU, which is all that it is used for.
+        If OpenVINO is asked for and is not installed, or the network is not on the CPU.
     """
     import torch
 

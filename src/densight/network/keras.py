@@ -1,13 +1,13 @@
 """Weights of the tutorial's network in the HDF5 files that Keras 2.2 to 2.15 write, read with h5py alone.
 
 There are three forms. A *full model* (``model.save("m.h5")``) keeps its graph in the attribute ``model_config`` and
-its weights below ``model_weights``; the graph tells which layer is which, and is compared with the tutorial's network.
+its weights below ``model_weights``; the graph identifies each layer, and is compared with the tutorial's network.
 *Weights only* (``model.save_weights("m.h5")``) keeps the groups of ``layer_names`` at the root. A *weights container*
 (``model.save_weights("m.weights.h5")``, Keras 2.12 on) names its groups by kind and place, whatever the layers' names.
 
-The last two tell no graph. Both list the layers by their distance from the output, and two that are equally far in the
-order of the addition's arguments: so all is told but which of a block's last convolution and its shortcut's comes
-first. Their shapes differ in the third and fourth stage, and tell it for all.
+The last two have no graph. Both list the layers by their distance from the output; layers at the same distance are in
+the order of the addition's arguments. This identifies every layer except which comes first, a block's last convolution
+or its shortcut. Their shapes differ in the third and fourth stage, which settles the order for all.
 
 Source: Keras 2.2.4 ``engine/saving.py``; Keras 2.15 ``saving/legacy/hdf5_format.py``, ``saving/saving_lib.py`` and
 ``engine/functional.py`` (``_map_graph_network``).
@@ -28,7 +28,8 @@ from torch import Tensor
 
 from densight.intake.naming import projection_of
 from densight.network.architecture import Architecture
-from densight.network.bundle import Bundle, BundleFacts
+from densight.network.bundle import Bundle
+from densight.network.facts import BundleFacts
 from densight.network.keras_graph import BLOCKS, another_network, read_graph
 from densight.network.resnet import TutorialResNet
 from densight.preparation.prepare import Preparation
@@ -69,12 +70,12 @@ class KerasWeights:
     ----------
     state : dict of str to Tensor
         The ``state_dict`` of a :class:`~densight.network.resnet.TutorialResNet`; kernels ``(out, in, rows, columns)``.
-    classes : int
+    n_classes : int
         Number of outputs.
     shape : (int, int)
         Rows and columns of the input.
-    shape_told : bool
-        Whether the file tells the shape; else it is the tutorial's.
+    shape_known : bool
+        Whether the file stores the shape; otherwise it is the tutorial's.
     form : str
         ``full model``, ``weights only`` or ``weights container``.
     version : str
@@ -82,9 +83,9 @@ class KerasWeights:
     """
 
     state: dict[str, Tensor]
-    classes: int
+    n_classes: int
     shape: tuple[int, int]
-    shape_told: bool
+    shape_known: bool
     form: str
     version: str
 
@@ -105,7 +106,7 @@ def read_keras_weights(path: str | Path) -> KerasWeights:
     ------
     DensightError
         If the file is missing, empty, truncated or not HDF5; holds no weights; or holds those of a network that is
-        not the tutorial's in every layer, shape, slope and constant that the file tells.
+        not the tutorial's in every layer, shape, slope and constant that the file stores.
 
     Examples
     --------
@@ -114,7 +115,7 @@ def read_keras_weights(path: str | Path) -> KerasWeights:
     >>> read_keras_weights("build/empty.h5")
     Traceback (most recent call last):
         ...
-    densight.vocabulary.DensightError: build/empty.h5: the file is empty (0 bytes). To mend it: copy it again, ...
+    densight.vocabulary.DensightError: build/empty.h5: the file is empty (0 bytes). Fix: copy it again, ...
     """
     import h5py
 
@@ -143,8 +144,8 @@ def read_keras_bundle(
         outputs are taken to be in alphabetical order of them, as Keras' ``flow_from_directory`` makes it of the
         folders' names, and are brought into the order of density.
     projections : sequence of Projection, optional
-        What the network was trained for. Where none is given, the file's name tells it (``CC_R.h5``), else the nearest
-        folder that names one (``CC_R_model/weights-improvement-46-0.80.h5``).
+        What the network was trained for. Where none is given, it is read from the file's name (``CC_R.h5``) or from the
+        nearest folder that names one (``CC_R_model/weights-improvement-46-0.80.h5``).
 
     Returns
     -------
@@ -154,13 +155,14 @@ def read_keras_bundle(
     Raises
     ------
     DensightError
-        As `read_keras_weights`, and where classes or projection are neither given nor told, or do not fit.
+        As `read_keras_weights`, and where classes or projection are neither given nor in the file's name, or do not
+        fit.
     """
     path = Path(path)
     weights = read_keras_weights(path)
-    labels = _labels(classes, weights.classes, path)
-    projections, told = (tuple(projections), "as given") if projections else _named_projection(path)
-    network = TutorialResNet(weights.classes)
+    labels = _labels(classes, weights.n_classes, path)
+    projections, source = (tuple(projections), "as given") if projections else _named_projection(path)
+    network = TutorialResNet(weights.n_classes)
     network.load_state_dict(weights.state)
     rows = [sorted(labels).index(label) for label in labels]
     with torch.no_grad():
@@ -168,7 +170,7 @@ def read_keras_bundle(
             parameter.copy_(parameter[rows].clone())
     digest = checksum(path)
     facts = BundleFacts(
-        Architecture("tutorial-resnet", weights.classes, 3),
+        Architecture("tutorial-resnet", weights.n_classes, 3),
         Preparation("tutorial", weights.shape),
         labels,
         projections,
@@ -179,23 +181,23 @@ def read_keras_bundle(
                 "form": weights.form,
                 "keras_version": weights.version,
             },
-            "input_shape": "told by the file" if weights.shape_told else "the tutorial's; the file does not tell it",
+            "input_shape": "told by the file" if weights.shape_known else "the tutorial's; the file does not tell it",
             "outputs": f"in the file's order {', '.join(sorted(labels))} (alphabetical, as Keras reads folders)",
-            "projections": told,
+            "projections": source,
         },
     )
     return Bundle(facts, network.eval(), digest, path)
 
 
 def _named_projection(path: Path) -> tuple[tuple[Projection, ...], str]:
-    found, assumed = projection_of(path)
-    if found is None:
+    projection, assumed = projection_of(path)
+    if projection is None:
         raise DensightError(
-            "neither the file's name nor its folder's tells the projection",
+            "neither the file's name nor its folder's name contains the projection",
             path,
             f"name the folder MLO_R for instance, or use densight convert --projection {', '.join(PROJECTIONS)} or all",
         )
-    return (found,), " ".join(assumed) or "told by the file's name"
+    return (projection,), " ".join(assumed) or "told by the file's name"
 
 
 def _labels(classes: Sequence[str] | None, outputs: int, path: Path) -> tuple[str, ...]:
@@ -214,7 +216,7 @@ def _labels(classes: Sequence[str] | None, outputs: int, path: Path) -> tuple[st
 
 
 def _check_bytes(path: Path) -> None:
-    """Refuse what cannot be an HDF5 file, in words that tell what it is."""
+    """Refuse a path that cannot be an HDF5 file, with what it is instead."""
     import h5py
 
     if path.is_dir():
@@ -243,8 +245,8 @@ def _read(file: h5py.File, path: Path) -> KerasWeights:
             graph = read_graph(_text(file.attrs["model_config"]), path)
     elif "layer_names" in file.attrs:
         form, layers = "weights only", _named_layers(file)
-    elif found := next((name for name in ("layers", "_layer_checkpoint_dependencies") if name in file), None):
-        form, layers = "weights container", _numbered_layers(file[found])
+    elif container := next((name for name in ("layers", "_layer_checkpoint_dependencies") if name in file), None):
+        form, layers = "weights container", _numbered_layers(file[container])
     else:
         raise DensightError(
             f"no layer's weights are in it (it holds {', '.join(file) or 'nothing'})",
@@ -252,13 +254,13 @@ def _read(file: h5py.File, path: Path) -> KerasWeights:
             "save the whole model with model.save('model.h5')",
         )
     convolutions, norms, dense = _sort(layers, path)
-    classes = next(iter(dense.values()))["kernel"].shape[1]
-    state = _empty_state(classes)
+    n_classes = next(iter(dense.values()))["kernel"].shape[1]
+    state = _empty_state(n_classes)
     assigned = graph.layers if graph else _by_order(convolutions, norms, dense, state)
     _fill(state, assigned, layers, path)
     shape = graph.shape if graph else None
     version = _text(file.attrs.get("keras_version", "not stated"))
-    return KerasWeights(state, classes, shape or TUTORIAL_SHAPE, shape is not None, form, version)
+    return KerasWeights(state, n_classes, shape or TUTORIAL_SHAPE, shape is not None, form, version)
 
 
 def _text(value: Any) -> str:
@@ -301,16 +303,16 @@ def _sort(layers: dict[str, Layer], path: Path) -> tuple[dict[str, Layer], dict[
             raise another_network(f"the layer {name} holds {', '.join(layer)}", path)
         kinds[kind][name] = layer
     convolutions = 1 + sum(4 if project else 3 for _, project in BLOCKS)
-    for (kind, found), expected in zip(kinds.items(), (convolutions, convolutions, 1), strict=True):
-        if len(found) != expected:
-            raise another_network(f"it has {len(found)} {kind}, where the tutorial's has {expected}", path)
+    for (kind, layers_of_kind), expected in zip(kinds.items(), (convolutions, convolutions, 1), strict=True):
+        if len(layers_of_kind) != expected:
+            raise another_network(f"it has {len(layers_of_kind)} {kind}, where the tutorial's has {expected}", path)
     return kinds["convolutions"], kinds["batch norms"], kinds["dense layers"]
 
 
-def _empty_state(classes: int) -> dict[str, Tensor]:
+def _empty_state(n_classes: int) -> dict[str, Tensor]:
     """The names and shapes of the network's ``state_dict``."""
     with torch.device("meta"):
-        network = TutorialResNet(classes)
+        network = TutorialResNet(n_classes)
     return {name: torch.zeros_like(value, device="cpu") for name, value in network.state_dict().items()}
 
 

@@ -1,7 +1,7 @@
-"""The graph that a full Keras model file tells, compared with the tutorial's network layer by layer.
+"""The graph in a full Keras model file, compared with the tutorial's network layer by layer.
 
-Weights alone do not tell strides, padding, slopes or the order of layers. Where the file does, it is believed only if
-all of it is the tutorial's.
+Weights alone do not determine strides, padding, slopes or the order of layers. Where the file stores them, it is
+accepted only if all of them are the tutorial's.
 
 Source: Keras 2.2.4 ``engine/network.py`` and Keras 2.15 ``engine/functional.py``, ``get_config``.
 """
@@ -40,12 +40,12 @@ EXPECTED: dict[str, dict[str, Any]] = {
     "GlobalAveragePooling2D": {"keepdims": False, "data_format": "channels_last"},
     "Dense": {"activation": "softmax", "use_bias": True},
 }
-"""What each kind of layer must say of itself. What some Keras did not write yet (``groups``) may be absent."""
+"""The required options of each kind of layer. Options that older Keras did not write (``groups``) may be absent."""
 
 
 @dataclass(frozen=True)
 class Graph:
-    """What a model's graph tells beyond its weights.
+    """What a model's graph adds to its weights.
 
     Parameters
     ----------
@@ -165,7 +165,7 @@ class _Walk:
         return self.layers[f"{role}_norm"]
 
     def follow(self, at: str, kind: str, name: str | None = None) -> str:
-        """Go on to the layer after ``at``, which must be of a kind and say of itself what is expected."""
+        """Go on to the layer after ``at``, which must be of a kind and have the expected options."""
         name = name or self.after(at)
         if self.kinds[name] != kind:
             raise another_network(
@@ -186,7 +186,7 @@ class _Walk:
         return followers[0]
 
     def expect(self, name: str, key: str, value: Any) -> None:
-        found = self.configs[name].get(key, value)
-        same = math.isclose(found, value, rel_tol=1e-6) if isinstance(value, float) else found == value
+        actual = self.configs[name].get(key, value)
+        same = math.isclose(actual, value, rel_tol=1e-6) if isinstance(value, float) else actual == value
         if not same:
-            raise another_network(f"the layer {name} has {key} {found}, where the tutorial's has {value}", self.path)
+            raise another_network(f"the layer {name} has {key} {actual}, where the tutorial's has {value}", self.path)

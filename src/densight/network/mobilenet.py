@@ -63,7 +63,7 @@ class MobileNetV2(DensityNetwork):
 
     Parameters
     ----------
-    classes : int
+    n_classes : int
         Number of density classes.
     channels : int
         Input channels.
@@ -82,16 +82,14 @@ class MobileNetV2(DensityNetwork):
 
     feature_layer = "last convolution, before ReLU6"
 
-    def __init__(self, classes: int, channels: int = 1, width: float = 1.0, output_stride: int = 16) -> None:
+    def __init__(self, n_classes: int, channels: int = 1, width: float = 1.0, output_stride: int = 16) -> None:
         super().__init__()
         current = round_width(STEM * width)
         stride_left = output_stride // 2
-        self.stage_strides = []
         layers: list[nn.Module] = [_conv_norm(channels, current, 3, 2)]
         for expansion, outer, blocks, stage_stride in STAGES:
             stride = stage_stride if stride_left >= stage_stride else 1
             stride_left //= stride
-            self.stage_strides.append(stride)
             for i in range(blocks):
                 layers.append(InvertedResidual(current, round_width(outer * width), stride if i == 0 else 1, expansion))
                 current = round_width(outer * width)
@@ -100,7 +98,7 @@ class MobileNetV2(DensityNetwork):
         self.features = nn.Sequential(*layers)
         self.activation = nn.ReLU6()
         self.dropout = nn.Dropout(0.2)
-        self.classifier = nn.Linear(last, classes)
+        self.classifier = nn.Linear(last, n_classes)
         self._initialise()
 
     def _initialise(self) -> None:
@@ -117,7 +115,7 @@ class MobileNetV2(DensityNetwork):
         return features
 
     def forward_head(self, features: Tensor) -> Tensor:
-        """ReLU6, global average pooling, dropout, dense layer: logits ``(B, classes)``."""
+        """ReLU6, global average pooling, dropout, dense layer: logits ``(B, n_classes)``."""
         logits: Tensor = self.classifier(self.dropout(self.activate(features).mean(dim=(2, 3))))
         return logits
 
@@ -129,8 +127,3 @@ class MobileNetV2(DensityNetwork):
     def activation_slope(self, features: Tensor) -> Tensor:
         """One between 0 and 6, zero outside."""
         return ((features > 0) & (features < 6)).to(features.dtype)
-
-    def strides(self, size: int) -> list[tuple[int, int, int]]:
-        """(kernel, stride, padding before) of the strided layers; the padding does not depend on the size."""
-        del size
-        return [(3, stride, 1) for stride in (2, *self.stage_strides) if stride > 1]

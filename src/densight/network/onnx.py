@@ -1,4 +1,4 @@
-"""A model as an ONNX file, for those who assess without Python: probabilities, and the maps of every class."""
+"""A model as an ONNX file, for use without Python: probabilities, and the maps of every class."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from densight.network.facts import ModelFile
 from densight.storage import replacing
 from densight.vocabulary import DensightError
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["write_onnx"]
 
-METADATA = ("classes", "projections", "preparation", "architecture", "licence")
+METADATA = {"classes", "projections", "preparation", "architecture", "licence", "weights_sha256"}
 """What the file keeps of ``model.json``."""
 
 MapsOf = Callable[["DensityNetwork", Tensor], Tensor]
@@ -32,8 +33,8 @@ def write_onnx(bundle: Bundle, path: str | Path, maps_of: MapsOf | None = None) 
     """Write a model as ONNX.
 
     The input ``image`` is what the preparation makes, float32 ``(batch, channels, rows, columns)``; the output
-    ``probabilities`` is ``(batch, classes)``. What a program needs beside the graph is in the file's metadata, as JSON:
-    ``classes``, ``projections``, ``preparation``, ``architecture``, ``weights_sha256``, ``licence`` and ``use``.
+    ``probabilities`` is ``(batch, n_classes)``. What a program needs beside the graph is in the file's metadata, as
+    JSON: ``classes``, ``projections``, ``preparation``, ``architecture``, ``weights_sha256``, ``licence`` and ``use``.
 
     Parameters
     ----------
@@ -41,9 +42,9 @@ def write_onnx(bundle: Bundle, path: str | Path, maps_of: MapsOf | None = None) 
     path : path-like
         The file to write.
     maps_of : callable, optional
-        What makes the maps of every class of a network and its feature map, for instance
+        Computes the maps of every class from a network and its feature map, for instance
         :func:`~densight.explanation.methods.gradcam.grad_cam` of a network with a linear head. They are then the
-        second output ``maps``, ``(batch, classes, map rows, map columns)``, raw and signed.
+        second output ``maps``, ``(batch, n_classes, map rows, map columns)``, raw and signed.
 
     Raises
     ------
@@ -54,10 +55,10 @@ def write_onnx(bundle: Bundle, path: str | Path, maps_of: MapsOf | None = None) 
         import onnxscript  # noqa: F401
     except ImportError as error:
         raise DensightError(
-            f"ONNX cannot be written, for {error.name} is not installed", path, "pip install 'densight[onnx]'"
+            f"ONNX cannot be written because {error.name} is not installed", path, "pip install 'densight[onnx]'"
         ) from error
     facts = bundle.facts
-    # A batch of one would be taken for a constant.
+    # The exporter would treat a batch of one as a constant.
     images = torch.zeros(2, facts.architecture.channels, *facts.preparation.shape)
     with _quiet(), torch.no_grad():
         try:
@@ -73,15 +74,15 @@ def write_onnx(bundle: Bundle, path: str | Path, maps_of: MapsOf | None = None) 
         except torch.onnx.OnnxExporterError as error:
             raise DensightError(f"PyTorch cannot export {facts.architecture.name} ({error})", bundle.folder) from error
         assert program is not None
-        told = {name: value for name, value in facts.to_json().items() if name in METADATA}
-        told |= {"weights_sha256": bundle.checksum, "use": "Research software. Not a medical device."}
-        program.model.metadata_props.update({name: json.dumps(value) for name, value in told.items()})
+        metadata = ModelFile.of(facts, bundle.checksum).model_dump(include=METADATA)
+        metadata |= {"use": "Research software. Not a medical device."}
+        program.model.metadata_props.update({name: json.dumps(value) for name, value in metadata.items()})
         with replacing(path) as temporary:
             program.save(temporary, external_data=False)
 
 
 class _Exported(nn.Module):
-    """From prepared images to what the file gives."""
+    """From prepared images to the outputs of the file."""
 
     def __init__(self, network: DensityNetwork, maps_of: MapsOf | None) -> None:
         super().__init__()
@@ -95,7 +96,7 @@ class _Exported(nn.Module):
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep to itself what PyTorch's exporter says of packages that are not there and of its own future."""
+    """Silence the exporter's warnings about missing packages and future changes."""
     logger = logging.getLogger("torch.onnx")
     level = logger.level
     logger.setLevel(logging.ERROR)

@@ -50,10 +50,10 @@ def compile_features(
         from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
     except ImportError as error:
         raise DensightError(
-            f"OpenVINO cannot be used, for {error.name} is not installed", remedy="pip install 'densight[openvino]'"
+            f"OpenVINO cannot be used because {error.name} is not installed", remedy="pip install 'densight[openvino]'"
         ) from error
     with warnings.catch_warnings(), torch.no_grad():
-        warnings.simplefilter("ignore")  # tracing says that shapes are constants here, as they are
+        warnings.simplefilter("ignore")  # tracing warns that shapes are constants, which is intended
         decoder = TorchScriptPythonDecoder(_Features(network), example_input=(torch.zeros(1, channels, *shape),))
         frontend = FrontEndManager().load_by_framework("pytorch")
         model = frontend.convert(frontend.load(decoder))
@@ -65,13 +65,13 @@ def compile_features(
         "INFERENCE_PRECISION_HINT": {"fp32": "f32", "bf16": "bf16"}[precision],
     }
     compiled = ov.Core().compile_model(model, "CPU", settings)
-    own = threading.local()
+    thread = threading.local()
 
     def compute(x: Tensor) -> Tensor:
-        request: Any = getattr(own, "request", None)
+        request: Any = getattr(thread, "request", None)
         if request is None:
-            request = own.request = compiled.create_infer_request()
-        # Copied, for the next image is written over it.
+            request = thread.request = compiled.create_infer_request()
+        # Copied because the next image overwrites it.
         return torch.from_numpy(request.infer({0: x.contiguous().numpy()})[0].copy())
 
     return compute

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from densight.network.blocks import DensityNetwork, SameConv2d, SameMaxPool2d, keras_initialise, same_padding
+from densight.network.blocks import DensityNetwork, SameConv2d, SameMaxPool2d, keras_initialise
 
 __all__ = ["TutorialResNet"]
 
@@ -30,12 +30,12 @@ def _batch_norm(channels: int) -> nn.BatchNorm2d:
 
 
 def _leaky_relu(x: Tensor, *, training: bool) -> Tensor:
-    """LeakyReLU of what nothing else looks at: written over it, but where gradients may be looked at layer by layer."""
+    """LeakyReLU, in place where nothing else reads the input and no gradients of single layers are computed."""
     return functional.leaky_relu(x, SLOPE, inplace=_may_overwrite(training=training))
 
 
 def _add(x: Tensor, y: Tensor, *, training: bool) -> Tensor:
-    """The sum, likewise written over ``y``."""
+    """The sum, in place of ``y`` where allowed."""
     return y.add_(x) if _may_overwrite(training=training) else x + y
 
 
@@ -78,7 +78,7 @@ class TutorialResNet(DensityNetwork):
 
     Parameters
     ----------
-    classes : int
+    n_classes : int
         Number of density classes.
     channels : int
         Input channels.
@@ -92,7 +92,7 @@ class TutorialResNet(DensityNetwork):
 
     feature_layer = "add_12"
 
-    def __init__(self, classes: int, channels: int = 3) -> None:
+    def __init__(self, n_classes: int, channels: int = 3) -> None:
         super().__init__()
         self.stem = SameConv2d(channels, 64, 3, 2)
         self.stem_norm = _batch_norm(64)
@@ -105,7 +105,7 @@ class TutorialResNet(DensityNetwork):
                 width = outer
         self.blocks = nn.ModuleList(blocks)
         self.dropout = nn.Dropout(0.2)
-        self.classifier = nn.Linear(width, classes)
+        self.classifier = nn.Linear(width, n_classes)
         keras_initialise(self)
 
     def forward_features(self, x: Tensor) -> Tensor:
@@ -117,7 +117,7 @@ class TutorialResNet(DensityNetwork):
         return x
 
     def forward_head(self, features: Tensor) -> Tensor:
-        """LeakyReLU, dropout, global average pooling, dense layer: logits ``(B, classes)``."""
+        """LeakyReLU, dropout, global average pooling, dense layer: logits ``(B, n_classes)``."""
         pooled: Tensor = self.dropout(self.activate(features)).mean(dim=(2, 3))
         logits: Tensor = self.classifier(pooled)
         return logits
@@ -129,11 +129,3 @@ class TutorialResNet(DensityNetwork):
     def activation_slope(self, features: Tensor) -> Tensor:
         """One above zero, .3 elsewhere: as Keras and PyTorch differentiate LeakyReLU at zero."""
         return torch.where(features > 0, 1.0, SLOPE)
-
-    def strides(self, size: int) -> list[tuple[int, int, int]]:
-        """(kernel, stride, padding before) of the strided layers of the main path."""
-        layers = []
-        for stride in (2, 2, *(stride for *_, stride in STAGES if stride > 1)):
-            layers.append((3, stride, same_padding(size, 3, stride)[0]))
-            size = -(-size // stride)
-        return layers

@@ -1,29 +1,51 @@
-"""What a network may be asked about: how far an image may be from those that it has learnt from."""
+"""The scope of a network: how far an image may be from the training images."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import PlainSerializer, PlainValidator, TypeAdapter
 
-__all__ = ["Scope"]
+from densight.vocabulary import DensightError
+
+__all__ = ["SCOPE_CONTENT", "Scope"]
 
 Array = npt.NDArray[np.float64]
 
+
+def _seven_digits(value: float) -> float:
+    return float(f"{value:.7g}")
+
+
+def _to_array(values: Any) -> Array:
+    try:
+        return np.array(values, np.float64)
+    except TypeError as error:  # pydantic lets it pass, and turns a ValueError into a message
+        raise ValueError(str(error)) from error
+
+
+def _to_lists(array: Array) -> list[Any]:
+    return [_to_lists(part) if part.ndim else _seven_digits(part) for part in array]
+
+
+StoredNumber = Annotated[float, PlainSerializer(_seven_digits)]
+StoredArray = Annotated[Array, PlainValidator(_to_array), PlainSerializer(_to_lists)]
+
 SOFTENED = 0.3
-"""What is added to a feature, in standard deviations, before its logarithm: so much of it is as good as none."""
+"""Added to a feature, in standard deviations, before its logarithm, so that small values do not dominate."""
 
 SHRUNK = 0.3
-"""How far the covariance is shrunk to that of features that do not go together."""
+"""How far the covariance is shrunk towards that of uncorrelated features."""
 
 
 @dataclass(frozen=True, eq=False)
 class Scope:
-    """The images that a network was fitted to, as a cloud of its mean features, and where beside it it falls silent.
+    """The distribution of a network's mean features over its training images, and the limit of what it assesses.
 
-    Features are not negative and some are seldom there, so that the cloud is one of their logarithms.
+    The distribution is of the features' logarithms, because features are not negative and some are rarely active.
 
     Reference: Lee et al., "A simple unified framework for detecting out-of-distribution samples and adversarial
     attacks", NeurIPS 2018, of one class: the Mahalanobis distance.
@@ -38,9 +60,9 @@ class Scope:
         Its product with the difference of logarithms from their mean has about unit covariance over the images of the
         fit.
     limit : float
-        The greatest distance at which the network answers.
+        The largest distance at which an image is assessed.
     false_alarms : str
-        How many mammograms of what kind lie beyond it, in words.
+        How many mammograms of which kind lie beyond the limit, in words.
 
     Examples
     --------
@@ -49,11 +71,16 @@ class Scope:
     5.0
     """
 
-    scale: Array
-    mean: Array
-    whitening: Array
-    limit: float
+    scale: StoredArray
+    mean: StoredArray
+    whitening: StoredArray
+    limit: StoredNumber
     false_alarms: str
+
+    def __post_init__(self) -> None:
+        size = self.mean.size
+        if self.mean.ndim != 1 or self.scale.shape != (size,) or self.whitening.shape != (size, size):
+            raise DensightError("scale, mean and whitening do not fit each other")
 
     @classmethod
     def of(cls, features: Array, limit: float = np.inf, false_alarms: str = "") -> Scope:
@@ -66,30 +93,10 @@ class Scope:
         return cls(scale, logs.mean(axis=0), (vectors / np.sqrt(values)).T / spread, limit, false_alarms)
 
     def distance(self, features: npt.NDArray[np.floating]) -> float:
-        """How far the mean features ``(k,)`` of an image are from the cloud's middle, in standard deviations."""
+        """Distance of an image's mean features ``(k,)`` from the centre of the distribution, in standard deviations."""
         logs = np.log(features / self.scale + SOFTENED)
         return float(np.linalg.norm(self.whitening @ (logs - self.mean)))
 
-    def to_json(self) -> dict[str, Any]:
-        """Plain values, of seven digits."""
-        return {
-            "scale": [float(f"{value:.7g}") for value in self.scale],
-            "mean": [float(f"{value:.7g}") for value in self.mean],
-            "whitening": [[float(f"{value:.7g}") for value in row] for row in self.whitening],
-            "limit": float(f"{self.limit:.7g}"),
-            "false_alarms": self.false_alarms,
-        }
 
-    @classmethod
-    def from_json(cls, content: dict[str, Any]) -> Scope:
-        """The inverse of :meth:`to_json`.
-
-        Raises
-        ------
-        KeyError, TypeError, ValueError
-            If something is missing or has the wrong shape.
-        """
-        scale, mean, whitening = (np.array(content[name], np.float64) for name in ("scale", "mean", "whitening"))
-        if mean.ndim != 1 or scale.shape != mean.shape or whitening.shape != (mean.size, mean.size):
-            raise ValueError("scale, mean and whitening do not fit each other")
-        return cls(scale, mean, whitening, float(content["limit"]), str(content["false_alarms"]))
+SCOPE_CONTENT = TypeAdapter(Scope)
+"""Reads and writes a scope as plain values for JSON, numbers with seven digits."""

@@ -11,7 +11,7 @@ from densight.vocabulary import DensightError
 __all__ = ["DEFAULT", "is_shipped", "model_folder", "read_card", "shipped_models"]
 
 DEFAULT = "starter"
-"""The model that assesses where none is named."""
+"""The model that is used where none is given."""
 
 
 def _home() -> Path:
@@ -32,7 +32,7 @@ def shipped_models() -> tuple[str, ...]:
 
 
 def is_shipped(source: str | Path) -> bool:
-    """Whether a model's name is that of a shipped bundle; a folder of such a name is meant by a longer path."""
+    """Whether a name is that of a shipped bundle; for a folder of the same name, give a longer path."""
     return str(source) in shipped_models()
 
 
@@ -48,7 +48,7 @@ def model_folder(source: str | Path) -> Path:
 
 
 def read_card(source: str | Path) -> str:
-    """The model card of a bundle, shipped or of one's own.
+    """The model card of a shipped bundle or of a bundle in a folder.
 
     Raises
     ------

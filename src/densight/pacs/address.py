@@ -116,10 +116,10 @@ def read_address(text: str) -> Address:
         if not parts.hostname:
             raise DensightError(f"{text!r} is no address of a PACS", remedy=_WANTED)
         return Address(url=text.rstrip("/"), host=parts.hostname)
-    found = _DIMSE.fullmatch(text)
-    if found is None or not 0 < int(found["port"]) < 65536:
+    match = _DIMSE.fullmatch(text)
+    if match is None or not 0 < int(match["port"]) < 65536:
         raise DensightError(f"{text!r} is no address of a PACS", remedy=_WANTED)
-    return Address(title=check_title(found["title"]), host=found["host"].strip("[]"), port=int(found["port"]))
+    return Address(title=check_title(match["title"]), host=match["host"].strip("[]"), port=int(match["port"]))
 
 
 def check_title(title: str) -> str:

@@ -46,7 +46,7 @@ class DimsePacs:
         asked.QueryRetrieveLevel = "STUDY"
         asked.StudyDate, asked.ModalitiesInStudy = query.dates, query.modality
         asked.PatientID, asked.StudyInstanceUID = query.patient_id, query.study_uid
-        return [str(one.StudyInstanceUID) for one in self._find(asked)]
+        return [str(study.StudyInstanceUID) for study in self._find(asked)]
 
     def fetch(self, study_uid: str, modality: str, known: Callable[[str], bool], deliver: Deliver) -> int:
         """Retrieve the images of a study by C-GET, which needs no port of its own that listens."""
@@ -54,12 +54,13 @@ class DimsePacs:
         asked.QueryRetrieveLevel = "SERIES"
         asked.StudyInstanceUID, asked.SeriesInstanceUID, asked.Modality = study_uid, "", modality
         times = 0
-        for series in [one for one in self._find(asked) if not modality or one.get("Modality", modality) == modality]:
+        all_series = self._find(asked)
+        for series in [s for s in all_series if not modality or s.get("Modality", modality) == modality]:
             listed = Dataset()
             listed.QueryRetrieveLevel = "IMAGE"
             listed.StudyInstanceUID, listed.SeriesInstanceUID = study_uid, series.SeriesInstanceUID
             listed.SOPInstanceUID = ""
-            for uid in [str(one.SOPInstanceUID) for one in self._find(listed)]:
+            for uid in [str(image.SOPInstanceUID) for image in self._find(listed)]:
                 if not known(uid):
                     listed.SOPInstanceUID = uid
                     self._get(listed, deliver)
@@ -69,7 +70,9 @@ class DimsePacs:
     def store(self, paths: Sequence[Path]) -> None:
         """Store DICOM files over one association."""
         datasets = [dcmread(path) for path in paths]
-        contexts = {(one.file_meta.MediaStorageSOPClassUID, one.file_meta.TransferSyntaxUID) for one in datasets}
+        contexts = {
+            (dataset.file_meta.MediaStorageSOPClassUID, dataset.file_meta.TransferSyntaxUID) for dataset in datasets
+        }
         entity = AE(self.own_title)
         for kind, syntax in sorted(contexts):
             entity.add_requested_context(kind, [syntax])
@@ -89,19 +92,19 @@ class DimsePacs:
         asked.QueryRetrieveLevel = "IMAGE"
         asked.StudyInstanceUID, asked.SeriesInstanceUID = header.StudyInstanceUID, header.SeriesInstanceUID
         asked.SOPInstanceUID = header.SOPInstanceUID
-        return any(one.get("SOPInstanceUID") == header.SOPInstanceUID for one in self._find(asked))
+        return any(image.get("SOPInstanceUID") == header.SOPInstanceUID for image in self._find(asked))
 
     def _find(self, asked: Dataset) -> list[Dataset]:
         entity = AE(self.own_title)
         entity.add_requested_context(StudyRootQueryRetrieveInformationModelFind)
-        found = []
+        matches = []
         with self._association(entity) as association:
-            for status, one in association.send_c_find(asked, StudyRootQueryRetrieveInformationModelFind):
-                if status.get("Status") in PENDING and one is not None:
-                    found.append(one)
+            for status, match in association.send_c_find(asked, StudyRootQueryRetrieveInformationModelFind):
+                if status.get("Status") in PENDING and match is not None:
+                    matches.append(match)
                 elif status.get("Status") != SUCCESS:
                     raise unreachable(self.address, f"it does not search, {_status(status)}")
-        return found
+        return matches
 
     def _get(self, asked: Dataset, deliver: Deliver) -> None:
         faults: list[Exception] = []
@@ -183,5 +186,5 @@ def serve(entity: AE, bind: str, port: int, handlers: list[Any], security: Secur
 def _status(status: Dataset) -> str:
     """A status in words for a message."""
     code = status.get("Status")
-    said = str(status.get("ErrorComment", ""))
-    return "the connection was lost" if code is None else f"status 0x{code:04X} {said}".strip()
+    comment = str(status.get("ErrorComment", ""))
+    return "the connection was lost" if code is None else f"status 0x{code:04X} {comment}".strip()

@@ -1,4 +1,4 @@
-"""What densight asks of a PACS, whatever it is spoken to."""
+"""What densight asks of a PACS, whichever protocol it speaks, and its errors."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from densight.pacs.address import Address, Security
+from densight.pacs.address import Address
 from densight.vocabulary import DensightError
 
-__all__ = ["Pacs", "Query", "check_held", "connect", "unreachable"]
+__all__ = ["Deliver", "Pacs", "Query", "check_held", "unreachable"]
 
 Deliver = Callable[[str, bytes], None]
 """Takes each retrieved instance: its SOP instance UID and the whole file."""
@@ -60,33 +60,6 @@ class Pacs(Protocol):
         ...
 
 
-def connect(address: Address, security: Security, own_title: str) -> Pacs:
-    """The PACS at an address; it is not called yet.
-
-    Parameters
-    ----------
-    address : Address
-    security : Security
-    own_title : str
-        densight's application entity title, for DIMSE.
-
-    Raises
-    ------
-    DensightError
-        If what speaks to it is not installed.
-    """
-    try:
-        if address.url:
-            from densight.pacs.web import WebPacs
-
-            return WebPacs.of(address, security)
-        from densight.pacs.dimse import DimsePacs
-
-        return DimsePacs(address, security, own_title)
-    except ImportError:
-        raise DensightError("what speaks to a PACS is not installed", remedy="pip install 'densight[dicom]'") from None
-
-
 def check_held(pacs: Pacs, paths: Sequence[Path]) -> None:
     """Ask a PACS for what it has taken.
 
@@ -101,8 +74,8 @@ def check_held(pacs: Pacs, paths: Sequence[Path]) -> None:
 
 
 def unreachable(address: Address, why: object) -> DensightError:
-    """What is said of a PACS that does not answer as it should."""
-    words = " ".join(str(why).split())[:200]
+    """The error of a PACS that does not answer as it should."""
+    cause = " ".join(str(why).split())[:200]
     return DensightError(
-        f"the PACS {address} did not do it ({words})", remedy="check that it runs, the address and what it lets in"
+        f"the PACS {address} did not do it ({cause})", remedy="check that it runs, the address and what it lets in"
     )

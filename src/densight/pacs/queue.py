@@ -13,7 +13,7 @@ from typing import Self
 
 from densight.vocabulary import DensightError
 
-__all__ = ["ANSWERED", "ASSESSED", "FAILED", "NOTHING", "WAITING", "Exam", "Queue"]
+__all__ = ["ANSWERED", "ASSESSED", "FAILED", "NOTHING", "WAITING", "Queue", "QueuedExam"]
 
 WAITING, ASSESSED, ANSWERED, NOTHING, FAILED = "waiting", "assessed", "answered", "nothing to assess", "failed"
 """States of an exam. One that is answered, failed, or had nothing to assess waits again when more images of it come."""
@@ -36,11 +36,11 @@ ORDER BY changed LIMIT 1
 """
 
 LONGEST_WAIT = 300.0
-"""Seconds between two tries at most."""
+"""The longest wait in seconds before an exam is repeated."""
 
 
 @dataclass(frozen=True)
-class Exam:
+class QueuedExam:
     """An exam in the queue.
 
     Parameters
@@ -78,7 +78,7 @@ class Queue:
     >>> with Queue(Path("build/queue.sqlite")) as queue:
     ...     queue.add("1.2.3.4", "1.2.3", "E7", "CC_R", now=10.0)
     ...     queue.due(now=12.0, settle=5.0), queue.due(now=99.0, settle=5.0)
-    (None, Exam(study='1.2.3', name='E7', state='waiting', changed=10.0))
+    (None, QueuedExam(study='1.2.3', name='E7', state='waiting', changed=10.0))
     """
 
     def __init__(self, path: Path) -> None:
@@ -126,35 +126,41 @@ class Queue:
         with self._changing() as connection:
             connection.execute("INSERT OR IGNORE INTO images VALUES (?, '', '')", (sop,))
 
-    def due(self, *, now: float, settle: float) -> Exam | None:
+    def due(self, *, now: float, settle: float) -> QueuedExam | None:
         """The exam that is to be worked on: one that is assessed and not answered, or has waited long enough.
 
         An exam waits until nothing of it has come for ``settle`` seconds; one that lacks some of the four projections,
-        for three times as long, for they may still come.
+        for three times as long, because they may still come.
         """
         with self._lock:
             row = self._connection.execute(
                 _DUE, {"assessed": ASSESSED, "waiting": WAITING, "now": now, "settle": settle}
             ).fetchone()
-        return None if row is None else Exam(*row)
+        return None if row is None else QueuedExam(*row)
 
-    def mark(self, exam: Exam, state: str, said: str = "") -> bool:
-        """Note how far an exam has come, unless more of it has arrived meanwhile; tell whether it was noted."""
+    def mark(self, exam: QueuedExam, state: str, note: str = "") -> bool:
+        """Note how far an exam has come, unless more of it has arrived meanwhile; return whether it was noted."""
         with self._changing() as connection:
             changed = connection.execute(
                 "UPDATE exams SET state = ?, said = ?, tries = 0, due = 0 "
                 "WHERE study = ? AND state = ? AND changed = ?",
-                (state, said, exam.study, exam.state, exam.changed),
+                (state, note, exam.study, exam.state, exam.changed),
             )
             return changed.rowcount == 1
 
-    def postpone(self, exam: Exam, said: str, *, now: float) -> float:
-        """Try an exam later, each time twice as long, from one second to five minutes; give the seconds."""
+    def postpone(self, exam: QueuedExam, note: str, *, now: float) -> float:
+        """Repeat an exam later: after one second, then after twice as long each time, at most five minutes.
+
+        Returns
+        -------
+        float
+            The seconds.
+        """
         with self._changing() as connection:
             row = connection.execute("SELECT tries FROM exams WHERE study = ?", (exam.study,)).fetchone()
             wait = min(LONGEST_WAIT, float(2 ** min(row[0], 20)))
             connection.execute(
-                "UPDATE exams SET tries = tries + 1, due = ?, said = ? WHERE study = ?", (now + wait, said, exam.study)
+                "UPDATE exams SET tries = tries + 1, due = ?, said = ? WHERE study = ?", (now + wait, note, exam.study)
             )
             return wait
 

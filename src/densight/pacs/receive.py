@@ -36,7 +36,7 @@ class DamagedError(DensightError):
 
 @dataclass(frozen=True, eq=False)
 class Inbox:
-    """Where images wait: a folder an exam, both under pseudonyms, and the queue that knows them.
+    """Where images wait: one folder per exam, both under pseudonyms, and the queue that knows them.
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ def listen(
     Parameters
     ----------
     inbox : Inbox
-        An image counts as received when it is kept there; the sender is told so only then.
+        An image counts as received when it is kept there; only then is the sender told so.
     title : str
         densight's application entity title; calls to another are rejected.
     port : int

@@ -28,7 +28,7 @@ def pull(pacs: Pacs, query: Query, folder: Path, progress: Progress = lambda don
     pacs : Pacs
     query : Query
     folder : Path
-        Gets a folder an exam.
+        Gets one folder per exam.
     progress : callable
         Called with the number of studies done and of all.
 

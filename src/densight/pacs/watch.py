@@ -12,20 +12,20 @@ from pathlib import Path
 
 from densight.assessment.models import Models
 from densight.pacs.protocol import Pacs, Query, check_held
-from densight.pacs.queue import ANSWERED, ASSESSED, FAILED, NOTHING, WAITING, Exam, Queue
+from densight.pacs.queue import ANSWERED, ASSESSED, FAILED, NOTHING, WAITING, Queue, QueuedExam
 from densight.pacs.receive import DamagedError, Inbox
-from densight.runs.outputs import choose_outputs
+from densight.runs.output_table import choose_outputs
 from densight.runs.request import RunRequest
 from densight.runs.run import run
 from densight.vocabulary import DensightError
 
-__all__ = ["EXAMS", "INCOMING", "QUEUE", "Watch"]
+__all__ = ["INCOMING", "QUEUE", "RUNS", "Watch"]
 
-QUEUE, INCOMING, EXAMS = "queue.sqlite", "incoming", "exams"
-"""In the folder of a watch: the queue, images that wait, and a run folder an exam."""
+QUEUE, INCOMING, RUNS = "queue.sqlite", "incoming", "exams"
+"""In the folder of a watch: the queue, images that wait, and one run folder per exam."""
 
 KEPT = 24 * 3600.0
-"""Seconds for which images are kept after an exam is done with, for more of it may come."""
+"""Seconds for which images are kept after an exam is done with, because more of it may come."""
 
 UNREACHED = 5.0
 """Seconds after which a PACS that did not answer is asked again."""
@@ -105,7 +105,7 @@ class Watch:
             shutil.rmtree(self.inbox.folder_of(name), ignore_errors=True)
 
     def _poll(self, pacs: Pacs) -> bool:
-        """Bring in what is new; tell whether all of it came."""
+        """Retrieve what is new; return whether all of it came."""
         first = datetime.now(UTC).date() - timedelta(days=self.days)
         dates = f"{first:%Y%m%d}-" if self.days >= 0 else ""
         try:
@@ -117,27 +117,27 @@ class Watch:
         return True
 
     def _take(self, sop: str, content: bytes) -> None:
-        """Keep an image; one that cannot be used is told and not asked for again."""
+        """Keep an image; one that cannot be used is reported and not asked for again."""
         try:
             self.inbox.take(sop, content)
         except DamagedError as error:
             self.queue.ignore(sop)
             self.say(f"an image left out: {error}")
 
-    def _work_on(self, exam: Exam) -> None:
-        """Bring an exam a step further; what may be mended is tried again, what is wrong with the exam is noted."""
+    def _work_on(self, exam: QueuedExam) -> None:
+        """Bring an exam a step further; what may pass is repeated, a fault of the exam is noted."""
         if exam.state == WAITING:
             self._assess(exam)
         elif exam.state == ASSESSED:
             self._answer(exam)
 
-    def _assess(self, exam: Exam) -> None:
+    def _assess(self, exam: QueuedExam) -> None:
         try:
             result = run(self._request(exam), models=self.models)
         except DensightError as error:
             # What is wrong with an image is in the result; this is the disk, or the model.
             wait = self.queue.postpone(exam, error.fault, now=time.time())
-            self.say(f"{exam.name}: not assessed yet, tried again in {wait:g} s: {error}")
+            self.say(f"{exam.name}: not assessed yet, repeated in {wait:g} s: {error}")
             return
         if result.exams is None:
             state = FAILED if result.failures else NOTHING
@@ -149,7 +149,7 @@ class Watch:
             self.queue.mark(exam, ASSESSED if self.answers else ANSWERED, density)
             self.say(f"{exam.name}: {density}")
 
-    def _request(self, exam: Exam) -> RunRequest:
+    def _request(self, exam: QueuedExam) -> RunRequest:
         """The run of an exam: the one that the command line makes of the same folder."""
         return RunRequest(
             self.inbox.folder_of(exam.name),
@@ -159,7 +159,7 @@ class Watch:
             outputs=choose_outputs(dicom=True, identified=True),
         )
 
-    def _answer(self, exam: Exam) -> None:
+    def _answer(self, exam: QueuedExam) -> None:
         assert self.answers is not None
         files = sorted((self._results(exam) / "dicom").rglob("*.dcm"))
         try:
@@ -167,10 +167,10 @@ class Watch:
             check_held(self.answers, files)
         except DensightError as error:
             wait = self.queue.postpone(exam, error.fault, now=time.time())
-            self.say(f"{exam.name}: not answered yet, tried again in {wait:g} s: {error}")
+            self.say(f"{exam.name}: not answered yet, repeated in {wait:g} s: {error}")
             return
         if self.queue.mark(exam, ANSWERED):
             self.say(f"{exam.name}: answered")
 
-    def _results(self, exam: Exam) -> Path:
-        return self.folder / EXAMS / exam.name
+    def _results(self, exam: QueuedExam) -> Path:
+        return self.folder / RUNS / exam.name

@@ -19,7 +19,7 @@ from densight.vocabulary import DensightError
 
 __all__ = ["WebPacs"]
 
-Found = Mapping[str, Any]
+Match = Mapping[str, Any]
 """A result of a search, in DICOM's JSON."""
 
 _STUDY, _SERIES, _INSTANCE, _MODALITY = "0020000D", "0020000E", "00080018", "00080060"
@@ -71,16 +71,16 @@ class WebPacs:
     def fetch(self, study_uid: str, modality: str, known: Callable[[str], bool], deliver: Deliver) -> int:
         """Retrieve the images of a study one by one, in the encoding in which the PACS keeps them."""
         asked = {"Modality": modality} if modality else {}
-        found = self._pages(
+        instances = self._pages(
             lambda page: self.client.search_for_instances(study_uid, search_filters=asked, **page), _INSTANCE
         )
         times = 0
-        for uid, one in found.items():
-            if known(uid) or (modality and _value(one, _MODALITY) not in (modality, "")):
+        for uid, instance in instances.items():
+            if known(uid) or (modality and _value(instance, _MODALITY) not in (modality, "")):
                 continue
             with self._answering():
                 kept = (("application/dicom", "*"),)
-                dataset = self.client.retrieve_instance(study_uid, _value(one, _SERIES), uid, media_types=kept)
+                dataset = self.client.retrieve_instance(study_uid, _value(instance, _SERIES), uid, media_types=kept)
             content = io.BytesIO()
             dataset.save_as(content, enforce_file_format=True)
             deliver(uid, content.getvalue())
@@ -102,19 +102,19 @@ class WebPacs:
         header = dcmread(path, stop_before_pixels=True, specific_tags=["StudyInstanceUID", "SOPInstanceUID"])
         asked = {"SOPInstanceUID": str(header.SOPInstanceUID)}
         with self._answering():
-            found = self.client.search_for_instances(str(header.StudyInstanceUID), search_filters=asked)
-        return any(_value(one, _INSTANCE) == header.SOPInstanceUID for one in found)
+            instances = self.client.search_for_instances(str(header.StudyInstanceUID), search_filters=asked)
+        return any(_value(instance, _INSTANCE) == header.SOPInstanceUID for instance in instances)
 
-    def _pages(self, search: Callable[[dict[str, Any]], Sequence[Found]], tag: str) -> dict[str, Found]:
+    def _pages(self, search: Callable[[dict[str, Any]], Sequence[Match]], tag: str) -> dict[str, Match]:
         """All that a search finds, by UID, page by page; a server that knows no pages gives the same one again."""
-        found: dict[str, Found] = {}
+        matches: dict[str, Match] = {}
         while True:
             with self._answering():
-                page = search({"limit": PAGE, "offset": len(found)})
-            new = {_value(one, tag): one for one in page}
-            if new.keys() <= found.keys():
-                return found
-            found |= new
+                page = search({"limit": PAGE, "offset": len(matches)})
+            new = {_value(match, tag): match for match in page}
+            if new.keys() <= matches.keys():
+                return matches
+            matches |= new
 
     @contextlib.contextmanager
     def _answering(self) -> Iterator[None]:
@@ -132,7 +132,7 @@ class WebPacs:
             raise unreachable(self.address, f"its answer cannot be read: {error}") from error
 
 
-def _value(found: Found, tag: str) -> str:
+def _value(match: Match, tag: str) -> str:
     """An attribute's first value in DICOM's JSON; empty where there is none."""
-    values = found.get(tag, {}).get("Value") or [""]
+    values = match.get(tag, {}).get("Value") or [""]
     return str(values[0])

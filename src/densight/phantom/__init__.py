@@ -1,4 +1,4 @@
-"""Phantom exams: mammograms of women who never were, of whom everything is known.
+"""Phantom exams: mammograms of synthetic patients, with a known truth.
 
 Examples
 --------
@@ -10,8 +10,9 @@ Examples
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+import lazy_loader
 
 if TYPE_CHECKING:
     from densight.phantom.imaging import exam, intervene
@@ -19,14 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Ball", "Rays", "exam", "intervene"]
 
-_HOMES = {"Ball": "regions", "Rays": "regions", "exam": "imaging", "intervene": "imaging"}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'densight.phantom' has no attribute {name!r}")
-    return getattr(import_module(f"densight.phantom.{_HOMES[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+# The type checker reads the imports above; these names are loaded at their first use.
+__getattr__, __dir__, _ = lazy_loader.attach(
+    __name__, submod_attrs={"imaging": ["exam", "intervene"], "regions": ["Ball", "Rays"]}
+)

@@ -13,7 +13,7 @@ from scipy.stats import qmc
 
 from densight.phantom.compression import ROW, Rest
 from densight.phantom.outline import Pose, pose_breast
-from densight.phantom.patient import Woman
+from densight.phantom.patient import SyntheticPatient
 from densight.phantom.structures import Structures, draw_structures
 from densight.phantom.tissue import Grain, Tissue, glandular_part, grow
 from densight.vocabulary import Laterality, Projection, View
@@ -32,7 +32,7 @@ POINTS = 150_000
 
 @dataclass(frozen=True, eq=False)
 class Breast:
-    """One breast of a woman, of which everything is known.
+    """One breast of a patient, of which everything is known.
 
     Right and left are built alike, with ``y`` lateral; only a picture's orientation tells them apart.
 
@@ -51,7 +51,7 @@ class Breast:
         Its shape in each view.
     structures : Structures
         What it has beside tissue.
-    woman : Woman
+    patient : SyntheticPatient
         Whose it is.
     """
 
@@ -63,7 +63,7 @@ class Breast:
     smoothing: float
     poses: dict[View, Pose]
     structures: Structures
-    woman: Woman
+    patient: SyntheticPatient
 
     def glandular_part(self, fields: Array, after: Array | None = None) -> Array:
         """As `densight.phantom.tissue.glandular_part`, of this breast; ``after`` is a step further along a ray."""
@@ -77,30 +77,30 @@ class Breast:
         return np.where(held(*places), np.float32(to == "fibroglandular"), part)
 
 
-def make_breast(woman: Woman, laterality: Laterality, pitch: float) -> Breast:
-    """Build a breast of a woman: her own numbers where they are given, the rest drawn from her streams.
+def make_breast(patient: SyntheticPatient, laterality: Laterality, pitch: float) -> Breast:
+    """Build a breast of a patient: her own numbers where they are given, the rest drawn from her streams.
 
     Parameters
     ----------
-    woman : Woman
+    patient : SyntheticPatient
     laterality : Laterality
     pitch : float
         Grid pitch of the tissue in mm.
     """
-    shared, own = woman.rng("breast"), woman.rng("breast", laterality)
-    volume = woman.volume[laterality] * 1000
+    shared, own = patient.rng("breast"), patient.rng("breast", laterality)
+    volume = patient.volume[laterality] * 1000
     slender = float(np.clip(shared.normal(1.0, 0.1) * own.normal(1.0, 0.03), 0.75, 1.3))
     b = float(np.cbrt(1.5 * volume / np.pi / slender))
     rest = Rest(slender * b, b)
     grain = _draw_grain(rest, shared, own)
-    tissue = grow(rest, grain, woman.rng("tissue"), woman.rng("tissue", laterality), pitch)
+    tissue = grow(rest, grain, patient.rng("tissue"), patient.rng("tissue", laterality), pitch)
     x, y, z = _places(rest)
     fields = tissue.at(x, y, z)
-    # As much of them in a fatty breast as in a dense one, so that they tell nothing of the class.
-    fibrous = min(float(shared.uniform(0.3, 0.8)), 0.5 * woman.volumetric_density[laterality]) / 100
+    # As much of them in a fatty breast as in a dense one, so that they show nothing of the class.
+    fibrous = min(float(shared.uniform(0.3, 0.8)), 0.5 * patient.volumetric_density[laterality]) / 100
     solid_walls = glandular_part(fields, np.inf, 1.0).mean()
     walls = fibrous / float(solid_walls)
-    target = woman.volumetric_density[laterality] / 100
+    target = patient.volumetric_density[laterality] / 100
 
     def excess(level: float) -> float:
         return float(glandular_part(fields, level, walls).mean()) - target
@@ -111,10 +111,10 @@ def make_breast(woman: Woman, laterality: Laterality, pitch: float) -> Breast:
     poses = {}
     for view in View:
         projection = Projection.of(view, laterality)
-        own_pose = woman.rng("pose", projection)
-        poses[view] = pose_breast(woman.thickness[projection], rest, view, woman.rng("pose"), own_pose)
-    structures = draw_structures(rest, woman.rng("structures"), woman.rng("structures", laterality))
-    return Breast(laterality, rest, tissue, level, walls, smoothing, poses, structures, woman)
+        own_pose = patient.rng("pose", projection)
+        poses[view] = pose_breast(patient.thickness[projection], rest, view, patient.rng("pose"), own_pose)
+    structures = draw_structures(rest, patient.rng("structures"), patient.rng("structures", laterality))
+    return Breast(laterality, rest, tissue, level, walls, smoothing, poses, structures, patient)
 
 
 def _places(rest: Rest) -> tuple[Array, Array, Array]:

@@ -67,7 +67,7 @@ def _dataset(mammogram: Mammogram, exam: PhantomExam, name: str, number: int) ->
     from pydicom.uid import UID, ExplicitVRLittleEndian
 
     kind = _CLASS[exam.settings.style]
-    identity = (exam.woman.seed, exam.settings, mammogram.projection)
+    identity = (exam.patient.seed, exam.settings, mammogram.projection)
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID, meta.TransferSyntaxUID = UID(kind), ExplicitVRLittleEndian
     meta.MediaStorageSOPInstanceUID = UID(stable_uid("phantom image", *identity))
@@ -88,14 +88,14 @@ def _add_patient_and_study(dataset: Dataset, exam: PhantomExam, name: str, numbe
     day = (_FIRST_DAY + timedelta(days=number - 1)).strftime("%Y%m%d")
     dataset.PatientName, dataset.PatientID = f"PHANTOM^{name}", name
     dataset.PatientBirthDate, dataset.PatientSex = "", "F"
-    dataset.StudyInstanceUID = stable_uid("phantom study", exam.woman.seed, exam.settings)
-    dataset.SeriesInstanceUID = stable_uid("phantom series", exam.woman.seed, exam.settings)
+    dataset.StudyInstanceUID = stable_uid("phantom study", exam.patient.seed, exam.settings)
+    dataset.SeriesInstanceUID = stable_uid("phantom series", exam.patient.seed, exam.settings)
     dataset.StudyID, dataset.AccessionNumber, dataset.ReferringPhysicianName = str(number), "", ""
     dataset.SeriesNumber, dataset.Modality = 1, "MG"
     for what in ("Study", "Series", "Acquisition", "Content"):
         setattr(dataset, f"{what}Date", day)
         setattr(dataset, f"{what}Time", "120000")
-    dataset.Manufacturer, dataset.ManufacturerModelName = "densight", f"phantom, {exam.woman.vendor}"
+    dataset.Manufacturer, dataset.ManufacturerModelName = "densight", f"phantom, {exam.patient.vendor}"
     dataset.SoftwareVersions, dataset.DeviceSerialNumber = version("densight"), "0"
 
 
@@ -134,7 +134,7 @@ def _add_acquisition(dataset: Dataset, mammogram: Mammogram, exam: PhantomExam) 
     projection = mammogram.projection
     assert projection is not None
     raw, thickness = exam.settings.style == "raw", exam.truth.images[projection].thickness
-    exposure = choose_exposure(UNITS[exam.woman.vendor], thickness)
+    exposure = choose_exposure(UNITS[exam.patient.vendor], thickness)
     dataset.ImageType = ["ORIGINAL", "PRIMARY", ""] if raw else ["DERIVED", "PRIMARY", ""]
     dataset.PresentationIntentType = "FOR PROCESSING" if raw else "FOR PRESENTATION"
     dataset.PixelIntensityRelationship = "LIN" if raw else "LOG"

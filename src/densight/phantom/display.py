@@ -9,7 +9,7 @@ import numpy.typing as npt
 from densight.intake.display import Style, contrast, enhance, fade
 from densight.phantom.acquisition import FULL_SCALE, Raw, open_signal, transmission
 from densight.phantom.units import REFERENCE, UNITS, Exposure, scatter_to_primary
-from densight.shapes import largest_piece
+from densight.shapes import largest_component
 
 __all__ = ["BRIGHTEST", "render"]
 
@@ -57,7 +57,7 @@ def render(raw: Raw, like: Raw | None = None) -> npt.NDArray[np.uint16]:
     whole = np.float32(exposure.thickness)
     depth = _fat_equivalent(raw)
     reference = depth if like is raw else _fat_equivalent(like)
-    breast = largest_piece(cv2.blur(reference, (3, 3)) > AIR)
+    breast = largest_component(cv2.blur(reference, (3, 3)) > AIR)
     lacking = _lacking(reference, breast, like)
     density = (depth + np.float32(style.lift) * lacking - whole) / np.float32(_gland_excess(exposure))
     image = enhance(contrast(density, style), style, raw.pitch) * fade(breast, style.rim / raw.pitch)

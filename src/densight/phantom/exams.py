@@ -111,7 +111,7 @@ def write_exams(
     mm), all of shape (rows, columns), and ``spacing`` (rows, columns; mm). No folder's listing takes them for
     mammograms.
 
-    ``catalogue.csv`` has a row an image: beside the columns of every catalogue, patients split as
+    ``catalogue.csv`` has one row per image: beside the columns of every catalogue, patients split as
     `densight.intake.split.split_by_patient` does, ``volumetric_density`` (of the exam, in per cent),
     ``breast_volumetric_density``, ``volume`` (of the breast, in ml), ``percent_density``, ``thickness`` (of the image;
     in mm), ``vendor``, ``reader_1``, ``reader_2`` and the exam's ``seed``.
@@ -163,7 +163,7 @@ def write_exams(
     try:
         _spread(write, missing, jobs, lambda done: progress(n - len(missing) + done, n))
     except BrokenProcessPool:
-        fault = "a process that made exams was ended from outside, for want of memory perhaps"
+        fault = "a process that made exams was ended from outside, perhaps because memory ran out"
         raise DensightError(fault, folder, "give the same command again with fewer --jobs") from None
     catalogue = Catalogue(_table(folder, numbers, suffix, seed), BIRADS, folder)
     write_catalogue(catalogue, folder / CATALOGUE)
@@ -325,18 +325,18 @@ def _write_truth(path: Path, truth: ImageTruth, pitch: float) -> None:
 
 def _numbers(made: PhantomExam) -> dict[str, Any]:
     """All that is known of an exam but its pixels."""
-    truth, woman = made.truth, made.woman
+    truth, patient = made.truth, made.patient
     return {
-        "seed": woman.seed,
+        "seed": patient.seed,
         "density": truth.density,
         "volumetric_density": float(truth.volumetric_density),
         "percent_density": float(truth.percent_density),
         "readers": list(truth.readers),
-        "vendor": woman.vendor,
+        "vendor": patient.vendor,
         "breasts": {
             side.value: {
                 "volumetric_density": float(truth.breast_volumetric_density[side]),
-                "volume": float(woman.volume[side]),
+                "volume": float(patient.volume[side]),
             }
             for side in Laterality
         },

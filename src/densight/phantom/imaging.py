@@ -1,4 +1,4 @@
-"""Phantom exams: a woman of whom everything is known, imaged, and imaged again with some of her tissue changed."""
+"""Phantom exams: a synthetic patient is imaged, and imaged again with some of her tissue changed."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ import numpy.typing as npt
 from densight.intake.mammogram import Mammogram
 from densight.phantom.acquisition import FULL_SCALE, Raw, acquire
 from densight.phantom.body import Breast, make_breast
+from densight.phantom.camera import Camera
 from densight.phantom.display import BRIGHTEST, render
 from densight.phantom.film import film
 from densight.phantom.markers import burn_in
-from densight.phantom.patient import Woman, density_of, draw_woman
-from densight.phantom.projection import Camera, Projected, project
+from densight.phantom.patient import SyntheticPatient, density_of, draw_patient
+from densight.phantom.projection import Projected, project
 from densight.phantom.regions import Change, Rays, Region
 from densight.phantom.settings import SCREENING_MIX, Settings
 from densight.phantom.truth import DENSE, ExamTruth, ImageTruth, PhantomExam
@@ -44,7 +45,7 @@ def exam(
     mirrored: bool = False,
     shape: tuple[int, int] = (1024, 832),
 ) -> PhantomExam:
-    """Make the four mammograms of a woman who never was, and all that is true of them.
+    """Make the four mammograms of a synthetic patient, with the truth about each.
 
     Parameters
     ----------
@@ -70,21 +71,21 @@ def exam(
     (['CC_R', 'CC_L', 'MLO_R', 'MLO_L'], True)
     """
     settings = Settings(tuple(mix), density, thickness, vendor, style, photometric, mirrored, shape)
-    woman = draw_woman(seed, settings)
-    breasts = {laterality: make_breast(woman, laterality, TISSUE_PITCH) for laterality in Laterality}
+    patient = draw_patient(seed, settings)
+    breasts = {laterality: make_breast(patient, laterality, TISSUE_PITCH) for laterality in Laterality}
     taken = {p: _take(breasts[p.laterality], p, settings) for p in PROJECTIONS}
-    truth = _exam_truth(woman, {p: one.truth for p, one in taken.items()}, dict(woman.volumetric_density))
+    truth = _exam_truth(patient, {p: one.truth for p, one in taken.items()}, dict(patient.volumetric_density))
     name = f"phantom-{seed}"
     spacing = (settings.pitch, settings.pitch)
     mammograms = tuple(
         Mammogram(one.pixels, p, patient_id=name, exam_id=name, density=truth.density, spacing=spacing)
         for p, one in taken.items()
     )
-    return PhantomExam(mammograms, name, name, truth.density, truth=truth, woman=woman, settings=settings)
+    return PhantomExam(mammograms, name, name, truth.density, truth=truth, patient=patient, settings=settings)
 
 
 def intervene(exam: PhantomExam, region: Region, to: str) -> PhantomExam:
-    """Image a woman again with the tissue of a region changed and all else, noise included, as it was.
+    """Image a patient again with the tissue of a region changed and all else, noise included, as it was.
 
     What scatter, the detector's blur and the display's filters would carry beyond the rays through the region is left
     out: a pixel whose ray misses the region keeps its value.
@@ -100,7 +101,7 @@ def intervene(exam: PhantomExam, region: Region, to: str) -> PhantomExam:
     Returns
     -------
     PhantomExam
-        Its truth is that of the changed woman; ``.truth.images["CC_R"].touched`` tells which pixels' rays pass the
+        Its truth is that of the changed patient; ``.truth.images["CC_R"].touched`` tells which pixels' rays pass the
         region.
 
     Raises
@@ -131,7 +132,7 @@ def intervene(exam: PhantomExam, region: Region, to: str) -> PhantomExam:
         # Mirrored twice is upright.
         region = replace(region, mask=_as_shown(region.mask, region.projection, exam.settings))
     change = Change(region, to)
-    breast = make_breast(exam.woman, region.laterality, TISSUE_PITCH)
+    breast = make_breast(exam.patient, region.laterality, TISSUE_PITCH)
     mammograms, images = [], dict(exam.truth.images)
     for mammogram in exam:
         projection = mammogram.projection
@@ -143,7 +144,7 @@ def intervene(exam: PhantomExam, region: Region, to: str) -> PhantomExam:
         mammograms.append(mammogram)
     densities = dict(exam.truth.breast_volumetric_density)
     densities[breast.laterality] = _volumetric_density(breast, change, exam.settings)
-    truth = _exam_truth(exam.woman, images, densities)
+    truth = _exam_truth(exam.patient, images, densities)
     return replace(exam, mammograms=tuple(mammograms), truth=truth, density=truth.density)
 
 
@@ -169,7 +170,7 @@ def image_without_gland(seed: int, settings: Settings, projection: Projection) -
     >>> bool((fatty[breast] < image[breast]).any()), bool((fatty == image)[~breast].all())
     (True, True)
     """
-    breast = make_breast(draw_woman(seed, settings), projection.laterality, TISSUE_PITCH)
+    breast = make_breast(draw_patient(seed, settings), projection.laterality, TISSUE_PITCH)
     everywhere = Rays(projection, np.ones(settings.shape, bool))
     taken = _take(breast, projection, settings, Change(everywhere, "fat"))
     return taken.truth.breast, taken.unchanged, taken.pixels
@@ -189,29 +190,29 @@ def _take(breast: Breast, projection: Projection, settings: Settings, change: Ch
     projected = project(camera)
     raw = _acquire(breast, projected)
     inside = projected.paths.inside
-    pixels = unchanged = _picture(breast.woman, settings, raw, raw, inside)
+    pixels = unchanged = _picture(breast.patient, settings, raw, raw, inside)
     if change is not None:
         changed = project(camera, change)
-        shown = _picture(breast.woman, settings, _acquire(breast, changed), raw, inside)
+        shown = _picture(breast.patient, settings, _acquire(breast, changed), raw, inside)
         pixels = np.where(_as_shown(changed.touched, projection, settings), shown, pixels)
         projected = changed
     return _Taken(pixels, unchanged, _image_truth(projected, settings, touched=change is not None))
 
 
 def _camera(breast: Breast, projection: Projection, settings: Settings) -> Camera:
-    return Camera(breast, projection, settings.shape, settings.pitch, UNITS[breast.woman.vendor].focus)
+    return Camera(breast, projection, settings.shape, settings.pitch, UNITS[breast.patient.vendor].focus)
 
 
 def _acquire(breast: Breast, projected: Projected) -> Raw:
     paths = projected.paths
-    exposure = choose_exposure(UNITS[breast.woman.vendor], paths.thickness)
-    return acquire(paths, exposure, breast.woman.rng("noise", paths.projection))
+    exposure = choose_exposure(UNITS[breast.patient.vendor], paths.thickness)
+    return acquire(paths, exposure, breast.patient.rng("noise", paths.projection))
 
 
-def _picture(woman: Woman, settings: Settings, raw: Raw, like: Raw, inside: Mask) -> Pixels:
+def _picture(patient: SyntheticPatient, settings: Settings, raw: Raw, like: Raw, inside: Mask) -> Pixels:
     """What is shown of a raw image, with what the display measures measured on another; ``inside`` is the breast."""
     projection = raw.projection
-    rng = woman.rng("picture", projection)
+    rng = patient.rng("picture", projection)
     pixels: Pixels
     if settings.style == "raw":
         pixels, most = raw.pixels, FULL_SCALE
@@ -257,16 +258,18 @@ def _image_truth(projected: Projected, settings: Settings, *, touched: bool) -> 
     )
 
 
-def _exam_truth(woman: Woman, images: dict[Projection, ImageTruth], densities: dict[Laterality, float]) -> ExamTruth:
-    glandular = sum(density * woman.volume[side] for side, density in densities.items())
-    whole = glandular / sum(woman.volume.values())
+def _exam_truth(
+    patient: SyntheticPatient, images: dict[Projection, ImageTruth], densities: dict[Laterality, float]
+) -> ExamTruth:
+    glandular = sum(density * patient.volume[side] for side, density in densities.items())
+    whole = glandular / sum(patient.volume.values())
     return ExamTruth(
         images=images,
         volumetric_density=whole,
         breast_volumetric_density=densities,
         percent_density=float(np.mean([image.percent_density for image in images.values()])),
         density=density_of(whole),
-        readers=woman.readers,
+        readers=patient.readers,
     )
 
 

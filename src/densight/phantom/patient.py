@@ -1,4 +1,4 @@
-"""A woman drawn from the population: her density, the size of her breasts, how they are compressed, what readers say.
+"""A synthetic patient drawn from the population: breast density, volume and compression, and what readers say.
 
 All that is known of the population is in this file. What follows the density class is one link and no other: thicker
 breasts are fattier. Volume follows thickness, and the rest follows nothing.
@@ -18,7 +18,7 @@ import numpy as np
 from densight.phantom.settings import VENDORS, Settings
 from densight.vocabulary import BIRADS, PROJECTIONS, DensightError, Laterality, Projection, View
 
-__all__ = ["CUT_POINTS", "LINK", "Woman", "density_of", "draw_woman"]
+__all__ = ["CUT_POINTS", "LINK", "SyntheticPatient", "density_of", "draw_patient"]
 
 CUT_POINTS = (3.5, 7.5, 15.5)
 """Volumetric density, in per cent, from which the classes B, C and D begin.
@@ -29,9 +29,9 @@ Source: the grades a, b, c, d of the software Volpara, as its maker Lunit gives 
 LINK = -0.5
 """The correlation of thickness with the logarithm of volumetric density: thicker breasts are fattier.
 
-It is that of the size which all images of a woman share; for the thickness of one image -0.45 is left of it. Moshina
+It is that of the size which all images of a patient share; for the thickness of one image -0.45 is left of it. Moshina
 et al., European Radiology 28 (2018), find -0.56 in the CC and -0.62 in the MLO of 14 698 women. The phantoms' is weaker
-on purpose, so that it is tissue that tells the class.
+on purpose, so that it is tissue that shows the class.
 """
 
 _NORMAL = NormalDist()
@@ -53,7 +53,7 @@ _THICKNESS_RANGE = (25.0, 80.0)
 """The least and the greatest thickness that is drawn, in mm."""
 
 _THICKNESS_SHARED, _THICKNESS_OF_VIEW = 0.86, 0.1
-"""Parts of the variance of thickness that all images of a woman share, and that the two of a view share beside it.
+"""Parts of the variance of thickness that all images of a patient share, and that the two of a view share beside it.
 
 So CC and MLO differ by 4 ± 6 mm, which gives the pairs of Helvie et al. that differ by 5 mm (47 %) and 10 mm (20 %).
 """
@@ -87,8 +87,8 @@ with her earlier self.
 
 
 @dataclass(frozen=True, eq=False)
-class Woman:
-    """What is drawn for a woman before her breasts are made.
+class SyntheticPatient:
+    """What is drawn for a synthetic patient before her breasts are made.
 
     Parameters
     ----------
@@ -121,8 +121,8 @@ class Woman:
 
         Examples
         --------
-        >>> woman = draw_woman(1, Settings())
-        >>> woman.rng("skin", "R").bytes(8) == woman.rng("skin", "R").bytes(8) != woman.rng("skin", "L").bytes(8)
+        >>> patient = draw_patient(1, Settings())
+        >>> patient.rng("skin", "R").bytes(8) == patient.rng("skin", "R").bytes(8) != patient.rng("skin", "L").bytes(8)
         True
         """
         return _stream(self.seed, purpose, *more)
@@ -139,22 +139,22 @@ def density_of(volumetric_density: float) -> str:
     return BIRADS[bisect.bisect_right(CUT_POINTS, volumetric_density)]
 
 
-def draw_woman(seed: int, settings: Settings) -> Woman:
-    """Draw a woman from the population.
+def draw_patient(seed: int, settings: Settings) -> SyntheticPatient:
+    """Draw a synthetic patient from the population.
 
-    The mix decides how often each class is drawn, and nothing else: within a class women are those of the population,
-    and the random numbers of one purpose do not depend on what is asked of another.
+    The mix decides how often each class is drawn, and nothing else: within a class patients are those of the
+    population, and the random numbers of one purpose do not depend on what is asked of another.
 
     Parameters
     ----------
     seed : int
-        Not negative; the same seed and settings give the same woman.
+        Not negative; the same seed and settings give the same patient.
     settings : Settings
         A class, a thickness or a vendor given there is not drawn.
 
     Returns
     -------
-    Woman
+    SyntheticPatient
 
     Raises
     ------
@@ -163,8 +163,8 @@ def draw_woman(seed: int, settings: Settings) -> Woman:
 
     Examples
     --------
-    >>> woman = draw_woman(1, Settings(density="D", thickness=45))
-    >>> woman.density, woman.thickness[Projection.MLO_L]
+    >>> patient = draw_patient(1, Settings(density="D", thickness=45))
+    >>> patient.density, patient.thickness[Projection.MLO_L]
     ('D', 45.0)
     """
     if seed < 0:
@@ -172,7 +172,7 @@ def draw_woman(seed: int, settings: Settings) -> Woman:
     log_density = _draw_log_density(seed, settings)
     size, thickness = _draw_thickness(seed, settings, _LOG_DENSITY.zscore(log_density))
     volume = _draw_volume(seed, size)
-    return Woman(
+    return SyntheticPatient(
         seed,
         density_of(math.exp(log_density)),
         _draw_sides(seed, math.exp(log_density), volume),
@@ -206,7 +206,7 @@ def _draw_log_density(seed: int, settings: Settings) -> float:
 
 
 def _draw_thickness(seed: int, settings: Settings, density: float) -> tuple[float, dict[Projection, float]]:
-    """How large a woman is, a standard normal number, and the thickness of each image; ``density`` is a score too."""
+    """How large a patient is, a standard normal number, and the thickness of each image; ``density`` is a score too."""
     rng = _stream(seed, "thickness")
     size = LINK * density + math.sqrt(1 - LINK**2) * rng.standard_normal()
     if settings.thickness is not None:

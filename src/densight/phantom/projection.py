@@ -9,15 +9,16 @@ import numpy as np
 import numpy.typing as npt
 from scipy import fft
 
-from densight.phantom.body import STEPS, Breast
+from densight.phantom.body import STEPS
+from densight.phantom.camera import Camera
 from densight.phantom.compression import ROW, sample
-from densight.phantom.outline import SKIN, Pose
+from densight.phantom.outline import SKIN
 from densight.phantom.paths import Paths
 from densight.phantom.regions import Change, Rays
 from densight.phantom.structures import draw_line, draw_spots
-from densight.vocabulary import Projection, View
+from densight.vocabulary import View
 
-__all__ = ["Camera", "Projected", "project"]
+__all__ = ["Projected", "project"]
 
 Array = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
@@ -28,56 +29,6 @@ dimensions, as are borders, vessels and grains of calcium."""
 
 DETAIL = 0.04
 """Relative spread of what is finer than the rays' pitch."""
-
-
-@dataclass(frozen=True, eq=False)
-class Camera:
-    """A breast in front of a detector.
-
-    Parameters
-    ----------
-    breast : Breast
-    projection : Projection
-    shape : tuple of int
-        Rows and columns of the detector.
-    pitch : float
-        Its pixel pitch in mm.
-    focus : float
-        Height in mm of the focal spot, which is above the middle of the chest wall's edge of the detector.
-    """
-
-    breast: Breast
-    projection: Projection
-    shape: tuple[int, int]
-    pitch: float
-    focus: float
-
-    @property
-    def pose(self) -> Pose:
-        """The breast's shape in this view."""
-        return self.breast.poses[self.projection.view]
-
-    def grid(self, every: int = 1) -> tuple[Array, Array]:
-        """Places in mm of pixels on the detector, or of the middles of squares of ``every`` pixels a side."""
-        rows, columns = (-(-side // every) for side in self.shape)
-        x = (np.arange(columns, dtype=np.float32) + 0.5) * np.float32(every * self.pitch)
-        q = np.float32(self.shape[0] * self.pitch / 2) - (np.arange(rows, dtype=np.float32) + 0.5) * np.float32(
-            every * self.pitch
-        )
-        return np.broadcast_to(x[None], (rows, columns)), np.broadcast_to(q[:, None], (rows, columns))
-
-    def pixels(self, x: Array, y: Array, z: Array) -> tuple[Array, Array]:
-        """Columns and rows of the pixels whose rays pass places of the breast at rest, in mm."""
-        across, along = np.cos(self.pose.tilt), np.sin(self.pose.tilt)
-        rest_q, depth = (y * along + z * across).astype(np.float32), (z * along - y * across).astype(np.float32)
-        at_x, at_q = self.pose.plate.place(np.asarray(x, np.float32), rest_q)
-        height = self.pose.plate.column(at_x, at_q)[0]
-        muscle = self.pose.columns(at_x, at_q)[1]
-        half = self.breast.rest.half_height(x, rest_q)
-        up = np.clip(depth / np.maximum(half, 1e-3), -1, 1)
-        level = (np.float32(self.pose.thickness) + muscle + height * up) / 2
-        shrink = (1 - level / np.float32(self.focus)) * np.float32(self.pitch)
-        return at_x / shrink - np.float32(0.5), np.float32((self.shape[0] - 1) / 2) - at_q / shrink
 
 
 @dataclass(frozen=True, eq=False)
@@ -202,7 +153,7 @@ def _enlarge(image: Array, every: int, shape: tuple[int, int]) -> Array:
 def _detail(camera: Camera) -> Array:
     """What is finer than the rays' pitch: factors of mean one, with the power law's spectrum cut off below."""
     side = 512
-    rng = camera.breast.woman.rng("detail", camera.projection)
+    rng = camera.breast.patient.rng("detail", camera.projection)
     spectrum = fft.rfft2(rng.standard_normal((side, side), dtype=np.float32))
     frequency = np.hypot(fft.fftfreq(side, camera.pitch)[:, None], fft.rfftfreq(side, camera.pitch)).astype(np.float32)
     cut = np.float32(0.5)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from densight.vocabulary import DensightError, Laterality, Projection
 
 if TYPE_CHECKING:
-    from densight.phantom.projection import Camera
+    from densight.phantom.camera import Camera
 
 Array = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]

@@ -54,7 +54,7 @@ class Settings:
     density : {"A", "B", "C", "D"}, optional
         The class of every exam, instead of a mix.
     thickness : float, optional
-        Compressed thickness of every image in mm, within `THICKNESSES`. Drawn for each woman and view if None.
+        Compressed thickness of every image in mm, within `THICKNESSES`. Drawn for each patient and view if None.
     vendor : str, optional
         One of `VENDORS`. Drawn for each exam if None.
     style : str

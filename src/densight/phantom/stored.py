@@ -56,7 +56,7 @@ def read_truth(image: str | Path) -> StoredTruth | None:
 
 
 def without_dense_tissue(mammogram: Mammogram) -> Mammogram:
-    """The same woman, imaged with the same noise and with fat in place of all her glandular tissue.
+    """The same patient, imaged with the same noise and with fat in place of all her glandular tissue.
 
     Outside the breast the picture stays as it is in the file, whatever was put there.
 
@@ -68,7 +68,7 @@ def without_dense_tissue(mammogram: Mammogram) -> Mammogram:
     Raises
     ------
     DensightError
-        If the set's own record is missing, or the exam that it tells of is not the one in the file.
+        If the set's own record is missing, or the exam that it describes is not the one in the file.
     """
     image, projection = mammogram.path, mammogram.projection
     assert image is not None
@@ -85,7 +85,7 @@ def without_dense_tissue(mammogram: Mammogram) -> Mammogram:
     breast, original, pixels = image_without_gland(seed, settings, projection)
     if mammogram.shape != breast.shape or not np.array_equal((original << bits)[breast], mammogram.pixels[breast]):
         raise DensightError(
-            "this is not the image that the phantom's record tells of", image, "make the set again, or use another"
+            "this is not the image that the phantom's record describes", image, "make the set anew, or use another"
         )
     shown = mammogram.pixels.copy()
     shown[breast] = pixels[breast] << bits

@@ -43,7 +43,7 @@ HAZE, HAZE_DEPTH = 0.08, 0.6
 
 @dataclass(frozen=True)
 class Grain:
-    """How the tissue of a woman is made, whatever its amount.
+    """How the tissue of a patient is made, whatever its amount.
 
     Parameters
     ----------
@@ -179,8 +179,8 @@ def glandular_part(fields: Array, level: float, walls: float, after: Array | Non
         solid = np.float32(0.5) * (solid + _solid(after[0], level))
         step = after[1] - fields[1]
         steep = np.abs(step) > 1e-3
-        crossed = (_thin_integral(after[1]) - _thin_integral(fields[1])) / np.where(steep, step, 1)
-        thin = np.where(steep, crossed, thin).astype(np.float32)
+        crossing = (_thin_integral(after[1]) - _thin_integral(fields[1])) / np.where(steep, step, 1)
+        thin = np.where(steep, crossing, thin).astype(np.float32)
     thin *= np.float32(walls)
     return solid + thin * (1 - solid)
 
@@ -218,7 +218,7 @@ def grow(rest: Rest, grain: Grain, shared: np.random.Generator, own: np.random.G
     rest : Rest
     grain : Grain
     shared : numpy.random.Generator
-        What both breasts of a woman have in common: begin it anew for each.
+        What both breasts of a patient have in common: begin it anew for each.
     own : numpy.random.Generator
         What this breast has for itself.
     pitch : float

@@ -1,4 +1,4 @@
-"""What is known of a phantom exam: tissue, density, class and what readers say."""
+"""What is known of a phantom exam: tissue, density, class and the classes that readers give."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from densight.intake.mammogram import Exam
-from densight.phantom.patient import Woman
+from densight.phantom.patient import SyntheticPatient
 from densight.phantom.settings import Settings
 from densight.vocabulary import Laterality, Projection
 
@@ -29,7 +29,7 @@ class ImageTruth:
     Parameters
     ----------
     breast : ndarray of bool, shape (rows, columns)
-        Everything of the woman, pectoral muscle and skin included.
+        Everything of the patient, pectoral muscle and skin included.
     pectoral, skin, nipple : ndarray of bool, shape (rows, columns)
         Pixels whose ray passes the muscle; that pass no breast tissue but skin; that pass the nipple.
     dense : ndarray of bool, shape (rows, columns)
@@ -71,7 +71,7 @@ class ExamTruth:
     density : str
         The BI-RADS class that `volumetric_density` stands for.
     readers : tuple of str
-        What two simulated readers say.
+        The classes that two simulated readers give.
     """
 
     images: dict[Projection, ImageTruth]
@@ -89,12 +89,12 @@ class PhantomExam(Exam):
     Parameters
     ----------
     truth : ExamTruth
-    woman : Woman
-        What was drawn for her.
+    patient : SyntheticPatient
+        The synthetic patient.
     settings : Settings
         How she was imaged.
     """
 
     truth: ExamTruth
-    woman: Woman
+    patient: SyntheticPatient
     settings: Settings

@@ -29,11 +29,11 @@ AIR_MARGIN = 0.02
 """Air kept around the breast but at the chest wall, as a part of the longer side of its box."""
 
 
-_SAID: dict[Side, str] = {
-    "left": "not turned or mirrored, for the chest wall is at the left",
-    "right": "mirrored left to right, for the chest wall was at the right",
-    "top": "turned by 90° against the clock, for the chest wall was at the top",
-    "bottom": "turned by 90° with the clock, for the chest wall was at the bottom",
+_ORIENTATION_NOTES: dict[Side, str] = {
+    "left": "not turned or mirrored, because the chest wall is at the left",
+    "right": "mirrored left to right, because the chest wall was at the right",
+    "top": "turned by 90° counterclockwise, because the chest wall was at the top",
+    "bottom": "turned by 90° clockwise, because the chest wall was at the bottom",
 }
 """In words what `densight.anatomy.breast.UPRIGHT` does."""
 
@@ -171,10 +171,10 @@ def frame(
     if preparation.preset == "tutorial":
         return _frame_tutorial(mammogram, preparation.shape, like)
     if preparation.preset == "default":
-        seen = _Seen.of(like, anatomy)
+        visible = _VisibleBreast.of(like, anatomy)
     else:
-        seen = _Seen.without_muscle(like, anatomy or read(like))
-    return _frame_upright(mammogram, preparation, like, seen)
+        visible = _VisibleBreast.without_muscle(like, anatomy or read(like))
+    return _frame_upright(mammogram, preparation, like, visible)
 
 
 def finish(image: Image, preparation: Preparation) -> Image:
@@ -220,14 +220,14 @@ def _frame_tutorial(mammogram: Mammogram, shape: tuple[int, int], like: Mammogra
     return Framed(image.astype(np.float32), Geometry.stretched(mammogram.shape, shape), tuple(done))
 
 
-def _brightness_said(*, raw: bool, inverted: bool) -> tuple[str, ...]:
+def _brightness_notes(*, raw: bool, inverted: bool) -> tuple[str, ...]:
     if raw:
-        return ("logarithm of grey values taken, for they are a detector's before processing",)
-    return ("grey values inverted, for air was brighter than the breast",) if inverted else ()
+        return ("logarithm of grey values taken, because they are a detector's before processing",)
+    return ("grey values inverted, because air was brighter than the breast",) if inverted else ()
 
 
 @dataclass(frozen=True, eq=False)
-class _Seen:
+class _VisibleBreast:
     """What of a mammogram is shown to the network: a mask in its pixels, and how it lies."""
 
     mask: npt.NDArray[np.bool_]
@@ -237,13 +237,13 @@ class _Seen:
     words: str
 
     @classmethod
-    def of(cls, mammogram: Mammogram, anatomy: Anatomy | None) -> _Seen:
+    def of(cls, mammogram: Mammogram, anatomy: Anatomy | None) -> _VisibleBreast:
         located = (anatomy and anatomy.located) or locate(mammogram)
         breast = enlarge(located.breast, mammogram.shape)
         return cls(breast, located.side, located.inverted, located.raw, "the breast")
 
     @classmethod
-    def without_muscle(cls, mammogram: Mammogram, anatomy: Anatomy) -> _Seen:
+    def without_muscle(cls, mammogram: Mammogram, anatomy: Anatomy) -> _VisibleBreast:
         tissue = anatomy.breast & ~anatomy.pectoral
         if not tissue.any():
             raise DensightError("no breast is found in it", mammogram.path, "check that it is a mammogram")
@@ -251,12 +251,12 @@ class _Seen:
         return cls(tissue, anatomy.side, anatomy.inverted, anatomy.raw, words)
 
 
-def _frame_upright(mammogram: Mammogram, preparation: Preparation, like: Mammogram, seen: _Seen) -> Framed:
-    """Chest wall to the left, cropped to what is seen, aspect ratio kept, grey values between limits in it."""
+def _frame_upright(mammogram: Mammogram, preparation: Preparation, like: Mammogram, visible: _VisibleBreast) -> Framed:
+    """Chest wall to the left, cropped to what is visible, aspect ratio kept, grey values between limits in it."""
     import cv2
 
-    turns, mirrored = UPRIGHT[seen.side]
-    mask = set_upright(seen.mask, turns, mirrored)
+    turns, mirrored = UPRIGHT[visible.side]
+    mask = set_upright(visible.mask, turns, mirrored)
     box = box_around(mask, AIR_MARGIN)
     geometry = Geometry.fitted(mammogram.shape, preparation.shape, box, turns=turns, mirrored=mirrored)
     inside = (slice(box[0], box[0] + box[2]), slice(box[1], box[1] + box[3]))
@@ -264,7 +264,7 @@ def _frame_upright(mammogram: Mammogram, preparation: Preparation, like: Mammogr
     way = cv2.INTER_AREA if min(geometry.scale) < 1 else cv2.INTER_LINEAR
 
     def look(pixels: npt.NDArray[np.generic]) -> Image:
-        grey = brighter_denser(set_upright(pixels, turns, mirrored)[inside], raw=seen.raw, inverted=seen.inverted)
+        grey = brighter_denser(set_upright(pixels, turns, mirrored)[inside], raw=visible.raw, inverted=visible.inverted)
         return np.asarray(cv2.resize(grey, (columns, rows), interpolation=way))
 
     grey = look(mammogram.pixels)
@@ -280,9 +280,9 @@ def _frame_upright(mammogram: Mammogram, preparation: Preparation, like: Mammogr
     image[top : top + rows, left : left + columns] = np.where(tissue, normalised, 0)
     done = (
         f"preset {preparation.preset}",
-        _SAID[seen.side],
-        *_brightness_said(raw=seen.raw, inverted=seen.inverted),
-        f"cropped to {seen.words}, {box[2]} of {mask.shape[0]} rows and {box[3]} of {mask.shape[1]} columns",
+        _ORIENTATION_NOTES[visible.side],
+        *_brightness_notes(raw=visible.raw, inverted=visible.inverted),
+        f"cropped to {visible.words}, {box[2]} of {mask.shape[0]} rows and {box[3]} of {mask.shape[1]} columns",
         f"grey values {low:.0f} to {high:.0f} inside the breast taken as 0 to 1",
     )
     return Framed(image, geometry, done)

@@ -1,4 +1,4 @@
-"""What a run folder holds, gathered for its report: exams, images, figures, failures, how it was made."""
+"""The contents of a run folder for its report: exams, images, figures, failures, how it was made."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from densight.assessment.fusion import fuse_exams, probability_columns
 from densight.assessment.priors import PRIORS
 from densight.assessment.record import RunRecord, read_fusion, read_record
 from densight.assessment.tables import EXAMS, read_assessments, read_exams, read_table
-from densight.figures.levels import FIGURES, are_of
+from densight.figures.evaluate import FIGURES, are_current
 from densight.intake.failures import FAILURES, NOT_ASSESSED
 from densight.storage import read_json
 from densight.trials.verdicts import read_trials
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
 __all__ = ["Contents", "ExamRow", "FailureRow", "ImageRow", "read_contents"]
 
 _PATHS = re.compile(r"(?<![\w.])(?:[A-Za-z]:\\(?:[^\s\\]+\\)*|/(?:[^\s/]+/)+)")
-"""The folders of an absolute path within a sentence."""
+"""The folders of an absolute path within a text."""
 
 _IDS = ["exam_id", "patient_id"]
 _PERCENT = ["percent_density", "percent_density_images", "percent_density_missing"]
 
 _OPTIONS = {"split": "", "layer": "", "device": "", "engine": "torch", "precision": "fp32"}
-"""Options of a run that its command names, and what need not be named."""
+"""Options of a run that its command may contain, and the values that it leaves out."""
 
 
 @dataclass(frozen=True)
@@ -43,16 +43,16 @@ class ImageRow:
     Parameters
     ----------
     projection : str
-        As on a film, ``R-CC``.
+        As printed on films, ``R-CC``.
     file : str
-        The image's path as the catalogue has it, without folders of the machine.
+        The image's path in the catalogue, without folders of the machine.
     probabilities : tuple of float
     predicted : str
     percent_density : float or None
     preparation, warnings : str
-        In words.
+        As text.
     maps : str
-        What the names of the image's pictures begin with, relative to the run folder; empty where it has none.
+        The prefix of the file names of the image's pictures, relative to the run folder; empty without pictures.
     """
 
     projection: str
@@ -73,16 +73,16 @@ class ExamRow:
     ----------
     exam_id, patient_id : str
     reference : str
-        The density that readers gave; empty where unknown.
+        The reference density; empty where unknown.
     predicted : str
     probabilities : tuple of float
     missing : tuple of str
-        Projections that are not there, as on a film.
+        The missing projections, as printed on films.
     assumed : str
     images : tuple of ImageRow
         In the tutorial's order of projections.
     set : tuple of str
-        The classes that the model's calibration leaves open; empty without one.
+        The classes that the model's calibration cannot rule out; empty without calibration.
     percent_density : float or None
         Of the exam, by the rule of `densight.assessment.percent_density`.
     percent_density_note : str
@@ -103,13 +103,13 @@ class ExamRow:
 
     @property
     def expected(self) -> float:
-        """The mean place of the class, 0 for the least dense: what the exams are ordered by."""
+        """The expected class, 0 for the least dense: the order of the exams."""
         return sum(place * value for place, value in enumerate(self.probabilities))
 
 
 @dataclass(frozen=True)
 class FailureRow:
-    """A row of ``failures.csv``: the file without its folders, what is wrong with it, what to do."""
+    """A row of ``failures.csv``: the file without its folders, its fault, and the remedy."""
 
     file: str
     fault: str
@@ -118,7 +118,7 @@ class FailureRow:
 
 @dataclass(frozen=True)
 class Contents:
-    """All that the report says.
+    """The content of the report.
 
     Parameters
     ----------
@@ -127,16 +127,16 @@ class Contents:
         ``run.json``.
     exams : tuple of ExamRow
     figures : dict or None
-        ``figures.json``; None too where it was measured on other assessments.
+        ``figures.json``; None where it is missing or was computed from other assessments.
     outdated : bool
-        Whether there are figures of other assessments.
+        Whether the figures in the folder were computed from other assessments.
     failures : tuple of FailureRow
     trials : dict or None
-        ``trials.json``; None too where other models were tried.
+        ``trials.json``; None where it is missing or tested other models.
     priors : tuple of dict
         The rows of ``priors.csv``.
     left_out : tuple of (str, int)
-        Why files were not assessed, and how many, the most frequent first.
+        Reasons why files were not assessed, with counts, the most frequent first.
     """
 
     classes: tuple[str, ...]
@@ -151,7 +151,7 @@ class Contents:
 
     @property
     def warnings(self) -> list[str]:
-        """What the trials say against the maps that the run shows."""
+        """The warnings of the trials about the maps in this run."""
         cards = self.trials["cards"] if self.trials else {}
         return [cards[name]["warning"] for name in self.run.methods if cards.get(name, {}).get("warning")]
 
@@ -180,25 +180,25 @@ class Contents:
 
     @property
     def hung(self) -> tuple[tuple[str, str], ...]:
-        """The projections as they are hung: CC above, the right breast at the left."""
+        """The projections in hanging order: CC above, the right breast at the left."""
         return tuple(
             (projection_label(Projection.of(view, Laterality.R)), projection_label(Projection.of(view, Laterality.L)))
             for view in View
         )
 
     def assumed(self) -> list[tuple[str, int]]:
-        """What reading and preparation did and assumed, with the number of images; numbers are left out."""
-        said: Counter[str] = Counter()
+        """What reading and preparation did and assumed, with the number of images; numbers in the text become ``…``."""
+        counts: Counter[str] = Counter()
         for image in self.images:
-            said.update({re.sub(r"\d+(?:\.\d+)?", "…", part) for part in _parts(image.preparation)})
-            said.update(set(_parts(image.warnings)))
+            counts.update({re.sub(r"\d+(?:\.\d+)?", "…", part) for part in _parts(image.preparation)})
+            counts.update(set(_parts(image.warnings)))
         for exam in self.exams:
-            said.update({part: len(exam.images) for part in _parts(exam.assumed)})
-        return said.most_common()
+            counts.update({part: len(exam.images) for part in _parts(exam.assumed)})
+        return counts.most_common()
 
 
 def read_contents(run: Path) -> Contents:
-    """Gather what a run folder holds.
+    """Read the contents of a run folder.
 
     Parameters
     ----------
@@ -215,7 +215,7 @@ def read_contents(run: Path) -> Contents:
     if "percent_density" not in exams:  # of a version without these columns
         exams = exams.merge(fuse_exams(images, classes)[[*_IDS, *_PERCENT]], on=_IDS)
     figures = read_json(run / FIGURES) if (run / FIGURES).is_file() else None
-    outdated = figures is not None and not are_of(figures, images, classes)
+    outdated = figures is not None and not are_current(figures, images, classes)
     return Contents(
         classes,
         read_record(run),
@@ -230,7 +230,7 @@ def read_contents(run: Path) -> Contents:
 
 
 def _rows_of(path: Path) -> list[dict[str, str]]:
-    """The rows of a table of the run; none where it is not there."""
+    """The rows of a table of the run; empty where it is missing."""
     if not path.is_file():
         return []
     with path.open(newline="", encoding="utf-8") as file:
@@ -255,7 +255,7 @@ def _exam_rows(exams: pd.DataFrame, images: pd.DataFrame, classes: Sequence[str]
         by_exam.setdefault((row["patient_id"], row["exam_id"]), []).append((projection, image))
     order = list(Projection)
     for row in exams.to_dict("records"):
-        found = sorted(by_exam.get((row["patient_id"], row["exam_id"]), []), key=lambda pair: order.index(pair[0]))
+        in_order = sorted(by_exam.get((row["patient_id"], row["exam_id"]), []), key=lambda pair: order.index(pair[0]))
         yield ExamRow(
             row["exam_id"],
             row["patient_id"],
@@ -264,7 +264,7 @@ def _exam_rows(exams: pd.DataFrame, images: pd.DataFrame, classes: Sequence[str]
             tuple(row[name] for name in names),
             tuple(projection_label(Projection(name)) for name in row["missing"].split()),
             row["assumed"],
-            tuple(image for _, image in found),
+            tuple(image for _, image in in_order),
             tuple(row.get("set", "").split()),
             None if row["percent_density"] in ("", None) else float(row["percent_density"]),
             _percent_note(row),
@@ -296,12 +296,12 @@ def _failure_rows(run: Path) -> tuple[FailureRow, ...]:
     )
 
 
-def _parts(words: str) -> list[str]:
-    return [part.strip() for part in re.split(r"[;\n]", words) if part.strip()]
+def _parts(text: str) -> list[str]:
+    return [part.strip() for part in re.split(r"[;\n]", text) if part.strip()]
 
 
 def _without_folders(path: str) -> str:
-    """A path as it may be shown: whole where it lies below the input, else only its name."""
+    """A path that may be shown: complete where it lies below the input, otherwise only the file name."""
     for kind in (PurePosixPath, PureWindowsPath):
         if kind(path).is_absolute() or ".." in kind(path).parts:
             return kind(path).name

@@ -1,4 +1,4 @@
-"""What densight sees in one file, step by step, with a picture of each step."""
+"""What densight reads from one file, step by step, with a picture per step."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ import numpy as np
 import numpy.typing as npt
 
 from densight.anatomy.pictures import draw_anatomy
-from densight.anatomy.projection import SAID, projection_in_picture
+from densight.anatomy.projection import NOTE, projection_from_picture
 from densight.anatomy.reading import read
 from densight.assessment.assess import PreparedImage, assess_image
 from densight.assessment.models import Models
-from densight.intake.dicom.header import integer, is_dicom, number, text
+from densight.intake.dicom.header import integer, number, text
 from densight.intake.dicom.identity import identifying, shown_name
 from densight.intake.dicom.kinds import is_for_processing, kind_name, why_not_assessed
 from densight.intake.dicom.read import DicomImage, read_dicom
+from densight.intake.files import is_dicom
 from densight.intake.image import read_mammogram
 from densight.intake.mammogram import Mammogram
 from densight.preparation.prepare import prepare
@@ -36,26 +37,26 @@ PAGE = "doctor.html"
 """The page's file name."""
 
 HEIGHT = 900
-"""Rows of a picture at most."""
+"""Greatest number of rows of a picture."""
 
 BUDGET = 120_000
-"""Bytes of a picture within the page."""
+"""Greatest size of a picture within the page, in bytes."""
 
 Picture = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True, eq=False)
 class Step:
-    """One step from the file to the model's answer.
+    """One step from the file to the model's result.
 
     Parameters
     ----------
     title : str
     facts : tuple of (str, str)
-        What was found, by name.
+        Names and values.
     picture : ndarray of uint8, shape (rows, columns) or (rows, columns, 3), or None
     fault : str
-        Why it ends here; empty where it goes on.
+        Why the steps end here; empty otherwise.
     """
 
     title: str
@@ -65,40 +66,40 @@ class Step:
 
 
 def look_into(path: Path, models: Models, projection: Projection | None = None) -> Iterator[Step]:
-    """Go through the steps, until one cannot be done.
+    """Yield the steps, up to the first that fails.
 
     Parameters
     ----------
     path : Path
         A DICOM file or an image.
     models : Models
-        Whose preparation and answer are shown.
+        The models whose preparation and result are shown.
     projection : Projection, optional
-        What it shows, if the file does not say so.
+        The image's projection, where the file does not name it.
     """
     try:
         if is_dicom(path):
             image = read_dicom(path, projection)
             yield from _of_dicom(image)
             shown = path.with_name(shown_name(path))
-            mammogram = Mammogram(image.pixels, image.projection, shown, spacing=image.spacing, assumed=image.said)
+            mammogram = Mammogram(image.pixels, image.projection, shown, spacing=image.spacing, assumed=image.notes)
         else:
             mammogram = read_mammogram(path, projection)
             yield Step("The image", _image_facts(mammogram), _small(mammogram.pixels))
         yield from _of_mammogram(mammogram, models)
     except DensightError as error:
-        remedy = f" To mend it: {error.remedy}." if error.remedy else ""
-        yield Step("It ends here", fault=f"{error.fault}.{remedy}")
+        remedy = f" Fix: {error.remedy}." if error.remedy else ""
+        yield Step("Stopped", fault=f"{error.fault}.{remedy}")
 
 
 def write_page(folder: Path, name: str, steps: Sequence[Step]) -> Path:
-    """Write the steps' pictures, ``1.png`` and so on, and a page with all of them; give the page's path.
+    """Write the steps' pictures, ``1.png`` and so on, and a page with all steps; return the page's path.
 
     Parameters
     ----------
     folder : Path
     name : str
-        What the page calls the file.
+        The file's name on the page.
     steps : sequence of Step
     """
     from jinja2 import Environment, StrictUndefined
@@ -126,16 +127,16 @@ def _of_dicom(image: DicomImage) -> Iterator[Step]:
     yield Step("The file", _file_facts(dataset))
     excluded = why_not_assessed(dataset) or image.what.excluded
     shown = str(image.projection) if image.projection else "not known from the file"
-    facts = (("projection", shown), *(("told by", words) for words in image.what.said))
+    facts = (("projection", shown), *(("source", source) for source in image.what.notes))
     yield Step("What it shows", (*facts, ("assessed", f"no: {excluded}" if excluded else "yes")))
-    yield Step("Stored values, from the least to the greatest", _stored_facts(image), _spread(image.stored))
+    yield Step("Stored values, from the smallest to the greatest", _stored_facts(image), _spread(image.stored))
     processing = is_for_processing(dataset)
-    title = "Processed for display by densight" if processing else "As a display shows it"
-    yield Step(title, tuple(("done", words) for words in image.display_said), _small(image.shown))
-    lying = image.orientation.said or "as mammograms are hung already"
-    pitch = f"{image.spacing[0]:.4g} × {image.spacing[1]:.4g} mm" if image.spacing else "not known"
-    facts = (("orientation", lying), ("pitch in the breast", pitch), ("told by", image.pitch_said))
-    yield Step("As it is hung", facts, _small(image.pixels))
+    title = "Processed for display by densight" if processing else "As displayed"
+    yield Step(title, tuple(("done", step) for step in image.display_notes), _small(image.shown))
+    orientation = image.orientation.note or "already in hanging orientation"
+    spacing = f"{image.spacing[0]:.4g} × {image.spacing[1]:.4g} mm" if image.spacing else "not known"
+    facts = (("orientation", orientation), ("pixel spacing in the breast", spacing), ("source", image.pitch_note))
+    yield Step("In hanging orientation", facts, _small(image.pixels))
     if excluded:
         raise DensightError(f"this is not assessed: {excluded}", remedy="give a CC or MLO view of the whole breast")
 
@@ -143,19 +144,19 @@ def _of_dicom(image: DicomImage) -> Iterator[Step]:
 def _of_mammogram(mammogram: Mammogram, models: Models) -> Iterator[Step]:
     anatomy = read(mammogram)
     if mammogram.projection is None:
-        mammogram = replace(mammogram, projection=projection_in_picture(anatomy))
-        told = (("projection", str(mammogram.projection)), ("told by", SAID))
-        yield Step("The projection, told by the picture", told)
+        mammogram = replace(mammogram, projection=projection_from_picture(anatomy))
+        projection = str(mammogram.projection)
+        yield Step("The projection, found in the image", (("projection", projection), ("source", NOTE)))
     density = f"{anatomy.measured_density:.1f} %"
     facts = (("percent density", density), ("verdict", str(anatomy.verdict) or "good"), ("weights", anatomy.weights))
     yield Step("Breast, pectoral muscle and dense tissue", facts, draw_anatomy(mammogram, anatomy))
     bundle = models.of(mammogram.projection, mammogram.path)
     prepared = prepare(mammogram, bundle.facts.preparation, anatomy)
     done = prepared.done[len(mammogram.assumed) :]
-    yield Step(f"What {bundle.label} sees", tuple(("done", words) for words in done), _spread(prepared.image))
-    said = assess_image(models, PreparedImage(mammogram, prepared, anatomy)).assessment
-    odds = tuple((label, f"{value:.3f}") for label, value in zip(said.classes, said.probabilities, strict=True))
-    yield Step("What it says", (("density of this image", said.density), *odds))
+    yield Step(f"What {bundle.label} sees", tuple(("done", step) for step in done), _spread(prepared.image))
+    result = assess_image(models, PreparedImage(mammogram, prepared, anatomy)).assessment
+    y_prob = tuple((label, f"{value:.3f}") for label, value in zip(result.classes, result.probabilities, strict=True))
+    yield Step("The result", (("density of this image", result.density), *y_prob))
 
 
 def _file_facts(dataset: FileDataset) -> tuple[tuple[str, str], ...]:
@@ -166,8 +167,8 @@ def _file_facts(dataset: FileDataset) -> tuple[tuple[str, str], ...]:
         "unit": " ".join(filter(None, (text(dataset, "Manufacturer"), text(dataset, "ManufacturerModelName")))),
         "image type": "\\".join(dataset.get("ImageType") or ()),
         "presentation intent": text(dataset, "PresentationIntentType"),
-        "identity": f"{len(set(identifying(dataset)))} names, ids and dates, none of which is shown here",
-        "words burnt in": text(dataset, "BurnedInAnnotation") or "not said",
+        "identity": f"{len(set(identifying(dataset)))} names, ids and dates, not shown here",
+        "burnt-in annotation": text(dataset, "BurnedInAnnotation") or "not stated",
         "compressed thickness": _measure(number(dataset, "BodyPartThickness"), "mm"),
         "exposure": " ".join(
             filter(
@@ -180,7 +181,7 @@ def _file_facts(dataset: FileDataset) -> tuple[tuple[str, str], ...]:
             )
         ),
     }
-    return tuple((name, words) for name, words in facts.items() if words)
+    return tuple((name, value) for name, value in facts.items() if value)
 
 
 def _measure(value: float | None, unit: str) -> str:
@@ -189,7 +190,7 @@ def _measure(value: float | None, unit: str) -> str:
 
 def _stored_facts(image: DicomImage) -> tuple[tuple[str, str], ...]:
     dataset, stored = image.dataset, image.stored
-    sign = "with sign" if integer(dataset, "PixelRepresentation") == 1 else "without sign"
+    sign = "signed" if integer(dataset, "PixelRepresentation") == 1 else "unsigned"
     return (
         ("size", f"{stored.shape[0]} rows, {stored.shape[1]} columns"),
         ("bits", f"{dataset.BitsStored} of {dataset.BitsAllocated}, {sign}"),
@@ -206,18 +207,18 @@ def _image_facts(mammogram: Mammogram) -> tuple[tuple[str, str], ...]:
         ("projection", shown),
         ("size", size),
         ("values", f"{pixels.min()} to {pixels.max()}, {pixels.dtype}"),
-        *(("assumed", words) for words in mammogram.assumed),
+        *(("assumed", assumption) for assumption in mammogram.assumed),
     )
 
 
 def _spread(values: npt.NDArray[Any]) -> Picture:
-    """The least value black, the greatest white."""
+    """An image with the smallest value black and the greatest white."""
     low, high = float(values.min()), float(values.max())
     return _small(((values - low) * (255 / (high - low or 1))).astype(np.uint8))
 
 
 def _small(pixels: npt.NDArray[Any]) -> Picture:
-    """Of 8 bits and no higher than `HEIGHT`."""
+    """An image of 8 bits with at most `HEIGHT` rows."""
     import cv2
 
     eight = (pixels >> 8).astype(np.uint8) if pixels.dtype == np.uint16 else pixels.astype(np.uint8)

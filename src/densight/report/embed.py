@@ -1,4 +1,4 @@
-"""Pictures inside the page: data URIs small enough that a hundred exams make a page of less than 30 MB."""
+"""Pictures inside the page: data URIs small enough that a page of a hundred exams is below 30 MB."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 __all__ = ["Picture", "embed_picture", "embed_plot"]
 
 _QUALITY = 82
-_BYTES_A_PIXEL = 0.045
-"""What hung exams take as WebP of that quality, so that most pictures are compressed once."""
+_BYTES_PER_PIXEL = 0.045
+"""What pictures of exams take as WebP of that quality, so that most are compressed only once."""
 _SMALLEST = 0.35
-"""Scale below which a picture is taken as it comes, whatever its size."""
+"""The smallest scale; a picture is then accepted at any file size."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Picture:
     width, height : int
         CSS pixels.
     alt : str
-        What it shows, in words.
+        Description of the content.
     """
 
     source: str
@@ -62,7 +62,7 @@ def embed_picture(path: Path, alt: str, budget: int) -> Picture:
         raise DensightError("the picture is truncated or damaged", path, "delete it and explain again") from error
     if small:
         return Picture(_data_uri("image/webp", path.read_bytes()), image.width, image.height, alt)
-    scale = min(1.0, math.sqrt(budget / (_BYTES_A_PIXEL * image.width * image.height)))
+    scale = min(1.0, math.sqrt(budget / (_BYTES_PER_PIXEL * image.width * image.height)))
     content = _as_webp(image, scale)
     while len(content) > budget and scale > _SMALLEST:
         scale *= 0.8
@@ -71,7 +71,7 @@ def embed_picture(path: Path, alt: str, budget: int) -> Picture:
 
 
 def embed_plot(path: Path, alt: str) -> Picture:
-    """A plot of matplotlib's as the SVG that it is, in its own size."""
+    """A plot of matplotlib as SVG, in its original size."""
     content = path.read_bytes()
     width, height = (round(float(size) * 4 / 3) for size in re.findall(rb'(?:width|height)="([\d.]+)pt"', content)[:2])
     return Picture(_data_uri("image/svg+xml", content), width, height, alt)

@@ -1,4 +1,4 @@
-"""The films of the page: mammograms small enough for it, their maps as grids that the page lays over them."""
+"""The films of the page: mammograms in reduced size, with their maps as grids that the page draws over them."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ from densight.vocabulary import DensightError, format_probability
 __all__ = ["Film", "Films", "read_films"]
 
 _PICTURES_BUDGET, _MAPS_BUDGET = 12_000_000, 9_000_000
-"""Bytes of all films, and of all their maps, before base64 makes four of three."""
+"""Bytes of all films, and of all their maps, before base64 adds a third."""
 _FILM_LIMITS = (3_000, 40_000)
 
 
 @dataclass(frozen=True)
 class Film:
-    """A mammogram as the page shows it.
+    """A mammogram on the page.
 
     Parameters
     ----------
     picture : Picture
     rows, columns : float
-        The part shown, in the image's pixels: films hung side by side have one magnification.
+        Size of the part shown, in the image's pixels: films side by side have the same magnification.
     outline : str
-        The breast's outline as a CSS polygon's corners; empty where none was found.
+        The breast's outline as corners of a CSS polygon; empty where no breast was found.
     moved : str
-        What hanging it took, in words.
+        How the film was turned for hanging, as text.
     maps : str
         Its maps as JSON: ``labels`` and ``methods``.
     """
@@ -50,15 +50,15 @@ class Film:
 
 @dataclass(frozen=True)
 class Films:
-    """The films by what the names of their files begin with.
+    """The films by the prefix of their file names.
 
     Parameters
     ----------
     films : mapping of str to Film
     labels, methods : tuple of str
-        Of which there are maps.
+        Labels and methods of the maps.
     left_out : int
-        Methods whose maps would make the page too large.
+        Number of methods whose maps would make the page too large.
     """
 
     films: Mapping[str, Film]
@@ -68,12 +68,12 @@ class Films:
 
     @property
     def size(self) -> int:
-        """Characters of the page that they take."""
-        return sum(len(one.picture.source) + len(one.maps) for one in self.films.values())
+        """Number of characters on the page."""
+        return sum(len(film.picture.source) + len(film.maps) for film in self.films.values())
 
 
 def read_films(run: Path, images: Sequence[ImageRow], classes: Sequence[str]) -> Films:
-    """The films of a run's images, those there are.
+    """Read the films of a run's images, where they exist.
 
     Parameters
     ----------
@@ -86,22 +86,22 @@ def read_films(run: Path, images: Sequence[ImageRow], classes: Sequence[str]) ->
     DensightError
         If a film is damaged.
     """
-    found = {
+    paths = {
         image.maps: (image, path)
         for image in images
         if image.maps.startswith(f"{MAPS}/") and (path := run / f"{image.maps}{FILM}").is_file()
     }
-    contents = {maps: _checked(read_json(path), path) for maps, (_, path) in found.items()}
+    contents = {maps: _checked(read_json(path), path) for maps, (_, path) in paths.items()}
     methods = tuple(dict.fromkeys(method for content in contents.values() for method in content["methods"]))
     labels = tuple(next(iter(contents.values()))["labels"]) if contents else ()
     shown = methods if _size(contents.values()) <= _MAPS_BUDGET else methods[:1]
-    budget = int(min(max(_PICTURES_BUDGET / max(len(found), 1), _FILM_LIMITS[0]), _FILM_LIMITS[1]))
+    budget = int(min(max(_PICTURES_BUDGET / max(len(paths), 1), _FILM_LIMITS[0]), _FILM_LIMITS[1]))
     with ThreadPoolExecutor() as pool:
         pictures = {
             maps: pool.submit(
                 embed_picture, path.with_name(contents[maps]["picture"]), _describe(image, classes), budget
             )
-            for maps, (image, path) in found.items()
+            for maps, (image, path) in paths.items()
         }
     films = {maps: _film(content, pictures[maps].result(), shown) for maps, content in contents.items()}
     return Films(films, labels, shown, len(methods) - len(shown))

@@ -36,7 +36,7 @@
   field.close.addEventListener("click", () => open(false));
 
   const template = document.getElementById("controls");
-  const labels = template && [...template.content.querySelectorAll("[name=label] option")].slice(1).map((one) => one.value);
+  const labels = template && [...template.content.querySelectorAll("[name=label] option")].slice(1).map((option) => option.value);
   const shown = { label: "", method: template?.content.querySelector("[name=method]").value, fade: "100" };
   const style = getComputedStyle(document.documentElement);
   const colour = (name) => style.getPropertyValue(name).split(" ").map(Number);
@@ -51,7 +51,7 @@
 
   const paint = (canvas, place, scale) => {
     const maps = mapsOf(canvas);
-    const bytes = maps && Uint8Array.from(atob(maps.cells), (one) => one.charCodeAt(0));
+    const bytes = maps && Uint8Array.from(atob(maps.cells), (character) => character.charCodeAt(0));
     canvas.hidden = !maps;
     if (!maps) return;
     const size = maps.rows * maps.columns;
@@ -98,10 +98,10 @@
   let closed = [];
   addEventListener("beforeprint", () => {
     closed = [...document.querySelectorAll("details:not([open])")];
-    closed.forEach((one) => { one.open = true; });
+    closed.forEach((details) => { details.open = true; });
     exams.forEach(draw);
   });
-  addEventListener("afterprint", () => closed.forEach((one) => { one.open = false; }));
+  addEventListener("afterprint", () => closed.forEach((details) => { details.open = false; }));
 
   form.hidden = false;
   filter();

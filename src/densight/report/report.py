@@ -1,4 +1,4 @@
-"""``report.html``: a run folder as one page that needs nothing else, neither network nor files beside it."""
+"""``report.html``: a run folder as one self-contained page, without network and without further files."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from densight.explanation.methods.methods import method_name
-from densight.figures.drawn import FIGURES, SHOWN, SHOWN_OF_SCALINGS
 from densight.figures.intervals import INTERVALS
+from densight.figures.metrics import METRICS, SCALING_METRICS, TABLE_METRICS
 from densight.figures.plots import PLOTS, plot_name
 from densight.report.contents import Contents, read_contents
 from densight.report.embed import Picture, embed_plot
@@ -34,22 +34,22 @@ _PLOTS = {
     "confusion": "Confusion matrices of every level: true classes in rows, predicted classes in columns",
     "reliability": "Reliability diagram: share classified correctly against the greatest probability",
     "roc": "ROC curve of dense against non-dense with its operating points",
-    "risk": "Share told wrong against the share of exams kept, the least certain left out first",
+    "risk": "Share of wrong predictions against the share of exams kept, the least certain left out first",
 }
 _TRIALS = {
     "table": "Trials of the explanations: methods in rows, trials in columns, each with its 95 % interval and verdict",
-    "values": "Every image's value in each trial, by method, with the means and chance",
+    "values": "Value of every image in each trial, by method, with means and chance",
 }
 _FURTHER = ("fusions", "scalings", "sets", "against", "drift", "readers", "groups", "over")
 _FACTS = ("densight", "calibration", "input", "split", "device", "computed", "methods", "layer", "started", "finished")
 
 
 def write_report(run: str | Path) -> Path:
-    """Write ``report.html`` from what the run folder holds, and nothing else.
+    """Write ``report.html`` from the contents of the run folder only.
 
-    The exams with their pictures, probabilities and what was assumed; the figures of merit; what failed; how to make
-    it again. Everything but ``assessments.csv`` and ``run.json`` may be missing. Films are compressed and maps are
-    small grids that the page draws itself, so that the page of five hundred exams stays below 40 MB.
+    The page shows the exams with their pictures, probabilities and assumptions; the figures of merit; the failures;
+    and how to reproduce the run. Only ``assessments.csv`` and ``run.json`` are required. Films are compressed, and
+    maps are small grids that the page draws itself, so that a page of five hundred exams stays below 40 MB.
 
     Parameters
     ----------
@@ -70,21 +70,21 @@ def write_report(run: str | Path) -> Path:
     contents = read_contents(run)
     films = read_films(run, contents.images, contents.classes)
     plots = {name: _plot(run / PLOTS, name, alt) for name, alt in _plots_of(contents).items()}
-    tried = [_plot(run / PICTURES, name, alt) for name, alt in _TRIALS.items()] if contents.trials else []
+    trial_plots = [_plot(run / PICTURES, name, alt) for name, alt in _TRIALS.items()] if contents.trials else []
     path = run / REPORT
-    there = {name: plot for name, plot in plots.items() if plot}
-    write_text(path, _render(contents, films, there, [plot for plot in tried if plot]))
+    existing = {name: plot for name, plot in plots.items() if plot}
+    write_text(path, _render(contents, films, existing, [plot for plot in trial_plots if plot]))
     return path
 
 
 def _plots_of(contents: Contents) -> dict[str, str]:
-    """The plots of the figures, by their files' names, with what they show in words."""
+    """The plots of the figures by file name, with their alternative texts."""
     if not contents.figures:
         return {}
     plots = dict(_PLOTS)
-    for key, words in (("groups", "Accuracy and κ by"), ("over", "Control chart over")):
-        for one in contents.figures.get(key, []):
-            plots[plot_name(key, one["column"])] = f"{words} {one['column']}"
+    for key, text in (("groups", "Accuracy and κ by"), ("over", "Control chart over")):
+        for group in contents.figures.get(key, []):
+            plots[plot_name(key, group["column"])] = f"{text} {group['column']}"
     return plots
 
 
@@ -93,14 +93,14 @@ def _plot(folder: Path, name: str, alt: str) -> Picture | None:
     return embed_plot(path, alt) if path.is_file() else None
 
 
-def _render(contents: Contents, films: Films, plots: Mapping[str, Picture], tried: Sequence[Picture]) -> str:
+def _render(contents: Contents, films: Films, plots: Mapping[str, Picture], trial_plots: Sequence[Picture]) -> str:
     from markupsafe import Markup
 
     css, script = _part("report.css"), _part("report.js")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     exams = contents.exams
-    drawn = [*plots.values(), *tried]
-    size = films.size + sum(len(one.source) for one in drawn)
+    all_plots = [*plots.values(), *trial_plots]
+    size = films.size + sum(len(plot.source) for plot in all_plots)
     return (
         _environment()
         .get_template("report.html")
@@ -116,19 +116,19 @@ def _render(contents: Contents, films: Films, plots: Mapping[str, Picture], trie
             priors=contents.priors,
             left_out=contents.left_out,
             figures=contents.figures and {**dict.fromkeys(_FURTHER, ()), **contents.figures},
-            names={name: figure.words for name, figure in FIGURES.items()},
-            short={name: figure.short for name, figure in FIGURES.items()},
-            main=SHOWN,
-            of_scalings=SHOWN_OF_SCALINGS,
+            names={name: metric.title for name, metric in METRICS.items()},
+            short={name: metric.short for name, metric in METRICS.items()},
+            main=TABLE_METRICS,
+            of_scalings=SCALING_METRICS,
             interval_words=INTERVALS,
             outdated=contents.outdated,
             trials=contents.trials,
-            trial_plots=tried,
+            trial_plots=trial_plots,
             warnings=contents.warnings,
             plots=plots,
             films=films,
             hung=contents.hung,
-            pictures=len(films.films) + len(drawn),
+            pictures=len(films.films) + len(all_plots),
             size=f"{size / 1e6:.1f} MB",
             labelled=any(exam.reference for exam in exams),
             measured=any(image.percent_density is not None for image in contents.images),
@@ -177,7 +177,7 @@ def _count_class(label: str, contents: Contents) -> dict[str, Any]:
 
 
 def _model_facts(model: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """What is known of a model, in words, in the order in which one asks."""
+    """The recorded facts of a model as text, the most important first."""
     training = model.get("training") or {}
     recipe = training.get("recipe") or {}
     facts = {
@@ -207,7 +207,7 @@ def _interval(estimate: Mapping[str, Any]) -> str:
 
 
 def _change(row: Mapping[str, str], name: str) -> str:
-    """A change with its interval, as ``priors.csv`` has it."""
+    """A change with its interval, from ``priors.csv``."""
     value, low, high = (row[f"change_{name}{ending}"] for ending in ("", "_low", "_high"))
     return f"{float(value):+.2f} [{float(low):+.2f}, {float(high):+.2f}]" if value else "–"
 
@@ -217,6 +217,6 @@ def _number(value: float | None, digits: int = 3) -> str:
 
 
 def _moment(text: str) -> str:
-    """A moment of ISO 8601 as people write it."""
+    """A time stamp of ISO 8601 in a readable form."""
     moment = datetime.fromisoformat(text)
     return f"{moment:%Y-%m-%d, %H:%M} {moment.tzname() or ''}".strip()

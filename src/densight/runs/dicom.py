@@ -14,8 +14,8 @@ from densight.anatomy.reading import Anatomy
 from densight.assessment.assess import fuse_images
 from densight.explanation.explanation import EXPECTED_CLASS, Explanation
 from densight.explanation.picture_names import EXAM_PICTURES, exam_picture_name
-from densight.intake.dicom.header import is_dicom
 from densight.intake.failures import Failure
+from densight.intake.files import is_dicom
 from densight.interchange.capture import make_capture
 from densight.interchange.fhir import make_fhir
 from densight.interchange.maps import make_map
@@ -23,13 +23,13 @@ from densight.interchange.report import make_report
 from densight.interchange.segmentation import make_segmentation
 from densight.interchange.source import Source, read_source
 from densight.runs.outputs import AssessedExam, AssessedImage, RunContext
+from densight.runs.result import RunResult
 from densight.storage import replacing, write_json
 from densight.vocabulary import BIRADS, PROJECTIONS, DensightError, Projection
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
-    from densight.runs.run import RunResult
 
 __all__ = ["DICOM_FOLDER", "FHIR", "IDENTIFIED", "REPORT", "Dicom", "DicomOutput"]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from densight.assessment.models import Models
 from densight.explanation.explain import explain
@@ -15,11 +14,9 @@ from densight.intake.failures import Failure
 from densight.intake.mammogram import Mammogram
 from densight.runs.drawing_pool import Task
 from densight.runs.outputs import AssessedExam, AssessedImage, RunContext
+from densight.runs.result import RunResult
 from densight.trials.verdicts import read_trials
 from densight.vocabulary import DensightError, Projection
-
-if TYPE_CHECKING:
-    from densight.runs.run import RunResult
 
 __all__ = ["MapsOutput", "check_methods", "explain_exam"]
 

@@ -1,15 +1,14 @@
-"""What a run can write of its exams: the outputs, and the table of those that users ask for by name.
+"""What an output of a run is: it is opened before the first exam, writes each exam, and finishes the run.
 
-A new output is a file of its own with an `Output` and the `OutputOption` that opens it, a row in `choose_outputs`, and
-an option of the command line.
+A new output is a file of its own with an `Output` and the `OutputOption` that opens it, a row in
+`densight.runs.output_table`, and an option of the command line.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, TypedDict
+from typing import Protocol
 
 from densight.assessment.assess import ImageResult
 from densight.assessment.models import Models
@@ -18,12 +17,9 @@ from densight.explanation.picture_names import MAPS
 from densight.intake.failures import Failure
 from densight.intake.mammogram import Entry
 from densight.runs.drawing_pool import DrawingPool
-from densight.vocabulary import DensightError
+from densight.runs.result import RunResult
 
-if TYPE_CHECKING:
-    from densight.runs.run import RunResult
-
-__all__ = ["AssessedExam", "AssessedImage", "Output", "OutputFlags", "OutputOption", "RunContext", "choose_outputs"]
+__all__ = ["AssessedExam", "AssessedImage", "Output", "OutputOption", "RunContext"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,37 +143,3 @@ class OutputOption(Protocol):
             If it cannot be fulfilled.
         """
         ...
-
-
-class OutputFlags(TypedDict, total=False):
-    """Keywords of `densight.run` and options of the command line that request outputs."""
-
-    dicom: bool
-    identified: bool
-    redcap: bool
-
-
-def choose_outputs(*, dicom: bool = False, identified: bool = False, redcap: bool = False) -> tuple[OutputOption, ...]:
-    """The outputs that are requested by name.
-
-    Parameters
-    ----------
-    dicom : bool
-        DICOM objects in the studies of the exams, and FHIR beside them.
-    identified : bool
-        With the patients' names and ids in the DICOM objects.
-    redcap : bool
-        The exams in REDCap's import form, with the data dictionary.
-
-    Raises
-    ------
-    DensightError
-        If ``identified`` is given without ``dicom``.
-    """
-    from densight.runs.dicom import Dicom
-    from densight.runs.redcap import Redcap
-
-    if identified and not dicom:
-        raise DensightError("--identified goes with --dicom alone", remedy="give both, or neither")
-    requested: Sequence[tuple[bool, OutputOption]] = ((dicom, Dicom(identified=identified)), (redcap, Redcap()))
-    return tuple(option for is_requested, option in requested if is_requested)

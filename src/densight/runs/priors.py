@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from densight.assessment.priors import compare_with_priors, write_priors
 from densight.intake.dicom.identity import exam_day
 from densight.intake.failures import Failure
 from densight.runs.outputs import AssessedExam, RunContext
-
-if TYPE_CHECKING:
-    from densight.runs.run import RunResult
+from densight.runs.result import RunResult
 
 __all__ = ["PriorsOutput"]
 

@@ -13,16 +13,14 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from densight.assessment.fusion import probability_columns
 from densight.explanation.picture_names import exam_picture_name
 from densight.intake.failures import Failure
 from densight.runs.outputs import AssessedExam, RunContext
+from densight.runs.result import RunResult
 from densight.storage import delete, write_csv
-
-if TYPE_CHECKING:
-    from densight.runs.run import RunResult
 
 __all__ = ["DATA_DICTIONARY", "IMPORT", "Redcap", "RedcapOutput"]
 

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from densight.anatomy.projection import told_by_pictures
+from densight.anatomy.projection import projections_from_pictures
 from densight.assessment.assess import ImageResult, assess_image, prepare_image
 from densight.assessment.fusion import predicted_class, probability_columns
 from densight.assessment.models import Models, load_models
 from densight.assessment.predictions import write_predictions
 from densight.assessment.record import ModelRecord, RunRecord, Sources, describe_models, has_record, read_record
-from densight.assessment.tables import ASSESSMENTS, BREASTS, EXAMS, read_breasts, read_exams, write_assessments
+from densight.assessment.tables import ASSESSMENTS, BREASTS, EXAMS, write_assessments
 from densight.explanation.picture_names import image_names
 from densight.intake.exam import find_labelled, group_exams, read_entry
 from densight.intake.failures import FAILURES, NOT_ASSESSED, Failure, LeftOut, write_failures, write_left_out
@@ -34,6 +34,7 @@ from densight.runs.maps import MapsOutput, check_methods, explain_exam
 from densight.runs.outputs import AssessedImage, Output, RunContext
 from densight.runs.priors import PriorsOutput
 from densight.runs.request import RunRequest
+from densight.runs.result import RunResult
 from densight.storage import delete
 from densight.vocabulary import PROJECTIONS, DensightError
 from densight.workers import workers_for
@@ -41,7 +42,7 @@ from densight.workers import workers_for
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["PreparedRun", "Progress", "RunResult", "assess_entries", "prepare_run", "run"]
+__all__ = ["PreparedRun", "Progress", "assess_entries", "prepare_run", "run"]
 
 Progress = Callable[[int, int], None]
 """Called with the number of images that are done and of all images."""
@@ -49,53 +50,6 @@ Progress = Callable[[int, int], None]
 
 def _no_progress(done: int, total: int) -> None:
     """Show nothing."""
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class RunResult:
-    """The result of a run.
-
-    Parameters
-    ----------
-    folder : Path
-        The run folder.
-    images : DataFrame or None
-        The rows of ``assessments.csv``; None where no image could be assessed.
-    failures : list of Failure
-        The images that could not be assessed, explained or written, and why.
-    resumed : int
-        Images that an earlier, stopped run had done.
-    left_out : tuple of LeftOut
-        Files that show none of the views that are assessed.
-    notes : tuple of str
-        What was noticed about input and model before the first image.
-    """
-
-    folder: Path
-    images: pd.DataFrame | None
-    failures: list[Failure]
-    resumed: int
-    left_out: tuple[LeftOut, ...] = ()
-    notes: tuple[str, ...] = ()
-
-    @property
-    def exams(self) -> pd.DataFrame | None:
-        """The rows of ``exams.csv``; None where no image could be assessed."""
-        return None if self.images is None else read_exams(self.folder)[0]
-
-    @property
-    def breasts(self) -> pd.DataFrame | None:
-        """The rows of ``breasts.csv``; None where no image could be assessed."""
-        return None if self.images is None else read_breasts(self.folder)[0]
-
-    @property
-    def report(self) -> Path | None:
-        """The report; None where no image could be assessed."""
-        return None if self.images is None else self.folder / REPORT
-
-    def __repr__(self) -> str:
-        images = 0 if self.images is None else len(self.images)
-        return f"<RunResult {self.folder}: {images} images assessed, {len(self.failures)} failures>"
 
 
 @dataclass(frozen=True, eq=False)
@@ -195,7 +149,7 @@ def prepare_run(request: RunRequest, models: Models | None = None) -> PreparedRu
     if models is None:
         models = load_models(request.models, request.device, calibrated=request.calibrated, computing=request.computing)
     inputs = find_labelled(request.source, request.split, models.classes)
-    entries = tuple(told_by_pictures(inputs.entries))
+    entries = tuple(projections_from_pictures(inputs.entries))
     notes = (
         inputs.remark,
         _calibration_note(models),
@@ -299,7 +253,7 @@ def assess_entries(
             progress(done, len(entries))
     rows = [_row(entry, journal, models) for entry in entries if journal.is_assessed(entry)]
     assessed = _write_tables(models, rows, failures, folder)
-    computed = [*record.computed, *(engine.said for engine in engines.values())]
+    computed = [*record.computed, *(engine.description for engine in engines.values())]
     finished = record.model_copy(update={"computed": list(dict.fromkeys(computed)), "finished": _now()})
     finished.write(folder)
     return RunResult(folder, assessed, failures, resumed)

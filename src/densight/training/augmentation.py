@@ -13,7 +13,7 @@ Image = npt.NDArray[np.float32]
 
 
 def augment(image: Image, recipe: Recipe, rng: np.random.Generator) -> Image:
-    """Change a framed image at random, as the recipe says.
+    """Change a framed image at random, within the recipe's ranges.
 
     Parameters
     ----------

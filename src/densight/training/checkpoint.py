@@ -31,7 +31,7 @@ class Epoch:
 
 @dataclass
 class State:
-    """Where a training stands after a whole epoch.
+    """The state of a training after a complete epoch.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ class State:
     plateau_best, plateau_wait
         The lowest validation loss so far, and the epochs since.
     steps : int
-        Batches learnt from so far.
+        Optimizer steps so far.
     """
 
     fingerprint: str
@@ -66,7 +66,7 @@ def save_state(path: Path, state: State, network: nn.Module, optimizer: torch.op
     Raises
     ------
     DensightError
-        If it cannot be written, for instance because the disk is full; what was there before stays.
+        If it cannot be written, for instance because the disk is full; the earlier file is kept.
     """
     from safetensors.torch import save
 
@@ -81,7 +81,7 @@ def save_state(path: Path, state: State, network: nn.Module, optimizer: torch.op
 
 
 def read_state(path: Path, fingerprint: str) -> State:
-    """The state without its tensors: quick, to know where a training stands.
+    """The state without its tensors: a quick way to see how far a training is.
 
     Raises
     ------
@@ -90,7 +90,7 @@ def read_state(path: Path, fingerprint: str) -> State:
     """
     from safetensors import safe_open
 
-    with _told_as_damage(path), safe_open(path, framework="pt") as file:
+    with _reported_as_damage(path), safe_open(path, framework="pt") as file:
         facts = json.loads(file.metadata()["state"])
         state = State(**facts | {"history": [Epoch(**epoch) for epoch in facts["history"]]})
     if state.fingerprint != fingerprint:
@@ -115,7 +115,7 @@ def load_state(path: Path, fingerprint: str, network: nn.Module, optimizer: torc
     state = read_state(path, fingerprint)
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     moments: dict[int, dict[str, Tensor]] = {}
-    with _told_as_damage(path):
+    with _reported_as_damage(path):
         groups: dict[str, dict[str, Tensor]] = {"network": {}, "best": {}, "optimizer": {}}
         for name, value in load_file(path).items():
             group, rest = name.split(".", 1)
@@ -135,7 +135,7 @@ def _laid_out_as(parameter: Tensor, value: Tensor) -> Tensor:
 
 
 @contextmanager
-def _told_as_damage(path: Path) -> Iterator[None]:
+def _reported_as_damage(path: Path) -> Iterator[None]:
     from safetensors import SafetensorError
 
     try:

@@ -16,7 +16,7 @@ __all__ = ["TensorBoardLog", "draw_curves", "write_curves"]
 
 
 def write_curves(path: Path, history: Sequence[Epoch]) -> None:
-    """Write one row an epoch."""
+    """Write one row per epoch."""
     write_csv(path, [field.name for field in fields(Epoch)], (asdict(epoch) for epoch in history))
 
 

@@ -1,4 +1,4 @@
-"""Framed images in memory, augmented anew at every epoch, the same for the same seed whatever the order of reading."""
+"""Framed images in memory, with a new augmentation per epoch that depends on the seed and not on the reading order."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class FramedImages(Dataset[tuple[Tensor, int]]):
 
 
 class EpochSampler(Sampler[tuple[int, int]]):
-    """Yields (epoch, index), shuffled by the seed and the epoch alone, so that any epoch can be made again.
+    """Yields (epoch, index), shuffled by the seed and the epoch alone, so that any epoch can be reproduced.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ class EpochSampler(Sampler[tuple[int, int]]):
 def load_images(
     catalogue: Catalogue, rows: pd.DataFrame, recipe: Recipe, seed: int | None, advance: Callable[[], None]
 ) -> tuple[FramedImages, list[Failure]]:
-    """Read and frame the images of some of a catalogue's rows; those that cannot be read are told, not hidden.
+    """Read and frame the images of some of a catalogue's rows; those that cannot be read are returned as failures.
 
     Parameters
     ----------

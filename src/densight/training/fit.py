@@ -21,8 +21,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import DataLoader
 
-from densight.memory import keep_freed_memory
 from densight.network.blocks import DensityNetwork, as_channels_last
+from densight.process import keep_freed_memory
 from densight.training.checkpoint import Epoch, State, load_state, save_state
 from densight.training.data import EpochSampler, FramedImages
 from densight.training.loss import DensityLoss
@@ -59,7 +59,7 @@ def open_device(device: str, precision: str) -> Fabric:
     """
     if device not in DEVICES:
         raise DensightError(f"unknown device {device!r}", remedy=f"use one of {', '.join(DEVICES)}")
-    # What Lightning says of precisions is in the recipe; which of its loggers says it depends on what was imported.
+    # Lightning logs the precision, which the recipe has; which of its loggers does so depends on what was imported.
     for name in ("lightning.fabric", "lightning.pytorch"):
         logging.getLogger(name).setLevel(logging.WARNING)
     try:
@@ -81,7 +81,7 @@ def fit(
     on_batch: Callable[[int, int, float], None],
     on_epoch: Callable[[State], None],
 ) -> State:
-    """Train ``network``, or go on where ``state_path`` says that it was stopped.
+    """Train ``network``, or continue from the state in ``state_path``.
 
     On the CPU the same seed and number of threads give the same weights, byte for byte, however often it was stopped.
 
@@ -174,7 +174,7 @@ class _Learner:
         return loss_sum / seen, right / seen
 
     def images_of(self, step: int) -> int:
-        """How many images an epoch's step learns from; the last one has what is left."""
+        """How many images an epoch's step learns from; the last step has the remaining ones."""
         whole = self.recipe.accumulate * self.recipe.batch_size
         return min(whole, self.images - step * whole)
 

@@ -1,4 +1,4 @@
-"""What a training makes small: cross-entropy, with classes that count alike and targets that know their order."""
+"""The loss: cross-entropy, optionally with balanced classes and ordinal targets."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class DensityLoss:
 
     Parameters
     ----------
-    targets : Tensor of float32, shape (classes, classes)
+    targets : Tensor of float32, shape (n_classes, n_classes)
         A target distribution a true class.
-    weights : Tensor of float32, shape (classes,)
+    weights : Tensor of float32, shape (n_classes,)
         A weight a true class.
     """
 
@@ -31,18 +31,18 @@ class DensityLoss:
     weights: Tensor
 
     @classmethod
-    def of(cls, recipe: Recipe, labels: npt.NDArray[np.int64], classes: int, device: torch.device) -> DensityLoss:
+    def of(cls, recipe: Recipe, labels: npt.NDArray[np.int64], n_classes: int, device: torch.device) -> DensityLoss:
         """The recipe's loss for training images of these labels."""
-        weights = class_weights(labels, classes, balanced=recipe.class_balance)
-        return cls(soft_targets(classes, recipe.ordinal_sharpness).to(device), weights.to(device))
+        weights = class_weights(labels, n_classes, balanced=recipe.class_balance)
+        return cls(soft_targets(n_classes, recipe.ordinal_sharpness).to(device), weights.to(device))
 
     def __call__(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """Logits ``(B, classes)`` and class indices ``(B,)`` to the batch's mean loss."""
+        """Logits ``(B, n_classes)`` and class indices ``(B,)`` to the batch's mean loss."""
         losses = functional.cross_entropy(logits.float(), self.targets[labels], reduction="none")
         return (losses * self.weights[labels]).mean()
 
 
-def soft_targets(classes: int, sharpness: float | None) -> Tensor:
+def soft_targets(n_classes: int, sharpness: float | None) -> Tensor:
     """Target distributions, a row a true class: one-hot, or softer the nearer in order.
 
     Source: Díaz and Marathe, "Soft labels for ordinal regression", CVPR 2019, eq. 3.
@@ -53,12 +53,12 @@ def soft_targets(classes: int, sharpness: float | None) -> Tensor:
     [0.1065, 0.787, 0.1065]
     """
     if sharpness is None:
-        return torch.eye(classes)
-    order = torch.arange(classes, dtype=torch.float32)
+        return torch.eye(n_classes)
+    order = torch.arange(n_classes, dtype=torch.float32)
     return torch.softmax(-sharpness * (order[:, None] - order[None, :]) ** 2, dim=1)
 
 
-def class_weights(labels: npt.NDArray[np.int64], classes: int, *, balanced: bool) -> Tensor:
+def class_weights(labels: npt.NDArray[np.int64], n_classes: int, *, balanced: bool) -> Tensor:
     """A weight a class, mean one over the images: inverse to the class's share where ``balanced``.
 
     Examples
@@ -67,6 +67,6 @@ def class_weights(labels: npt.NDArray[np.int64], classes: int, *, balanced: bool
     [0.6666666865348816, 2.0]
     """
     if not balanced:
-        return torch.ones(classes)
-    counts = np.bincount(labels, minlength=classes)
-    return torch.from_numpy((len(labels) / (classes * counts)).astype(np.float32))
+        return torch.ones(n_classes)
+    counts = np.bincount(labels, minlength=n_classes)
+    return torch.from_numpy((len(labels) / (n_classes * counts)).astype(np.float32))

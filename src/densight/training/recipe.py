@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
 from dataclasses import MISSING, asdict, dataclass, fields
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal, get_args, get_type_hints
 
+from pydantic import ConfigDict, Field, create_model
+from pydantic_core import ErrorDetails
+
+from densight.network.architecture import check_preparation
 from densight.preparation.prepare import Preparation
+from densight.validation import validate
 from densight.vocabulary import DensightError
 
 __all__ = ["RECIPES", "Recipe", "read_recipe"]
@@ -17,50 +20,19 @@ __all__ = ["RECIPES", "Recipe", "read_recipe"]
 RECIPES = ("tutorial", "default", "demo")
 """The recipes that come with densight."""
 
-_WORDS = {
-    "optimizer": ("sgd", "rmsprop", "adamw"),
-    "schedule": ("constant", "plateau", "cosine"),
-    "precision": ("32-true", "bf16-mixed"),
-    "keep": ("accuracy", "loss", "last"),
-}
+_STRICT: dict[str, Any] = {"strict": True, "allow_inf_nan": False}
 
-_RANGES: tuple[tuple[tuple[str, ...], Callable[[float], bool], str], ...] = (
-    (
-        ("epochs", "batch_size", "accumulate", "learning_rate", "plateau_patience", "ordinal_sharpness"),
-        lambda x: x > 0,
-        "above 0",
-    ),
-    (("zoom", "shift", "momentum"), lambda x: 0 <= x < 1, "from 0 to below 1"),
-    (("plateau_factor",), lambda x: 0 < x < 1, "between 0 and 1"),
-    (
-        ("decay", "weight_decay", "min_learning_rate", "warmup_epochs", "rotation", "contrast"),
-        lambda x: x >= 0,
-        "of 0 or more",
-    ),
-)
-
-
-def _is_whole(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _is_number(value: object) -> bool:
-    return _is_whole(value) or (isinstance(value, float) and math.isfinite(value))
-
-
-_NUMBER = "a number; YAML reads 1e-3 as a word, so write 0.001 or 1.0e-3"
-_KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
-    "str": (lambda value: isinstance(value, str), "a word"),
-    "bool": (lambda value: isinstance(value, bool), "true or false"),
-    "int": (_is_whole, "a whole number"),
-    "float": (_is_number, _NUMBER),
-    "float | None": (lambda value: value is None or _is_number(value), _NUMBER),
-    "tuple[int, int]": (
-        lambda value: isinstance(value, tuple) and len(value) == 2 and all(map(_is_whole, value)),
-        "two whole numbers, [rows, columns]",
-    ),
-}
-"""What a value must be, by the annotation of its field."""
+Count = Annotated[int, Field(strict=True, gt=0, description="a whole number above 0")]
+CountFromZero = Annotated[int, Field(strict=True, ge=0, description="a whole number of 0 or more")]
+Positive = Annotated[float, Field(gt=0, description="a number above 0", **_STRICT)]
+Amount = Annotated[float, Field(ge=0, description="a number of 0 or more", **_STRICT)]
+Part = Annotated[float, Field(ge=0, lt=1, description="a number from 0 to below 1", **_STRICT)]
+Factor = Annotated[float, Field(gt=0, lt=1, description="a number between 0 and 1", **_STRICT)]
+Sharpness = Annotated[Positive | None, Field(description="a number above 0, or null")]
+Switch = Annotated[bool, Field(strict=True, description="true or false")]
+Whole = Annotated[int, Field(strict=True)]
+Shape = Annotated[tuple[Whole, Whole], Field(strict=True, description="two whole numbers, [rows, columns]")]
+Name = Annotated[str, Field(strict=True, description="a word")]
 
 
 @dataclass(frozen=True)
@@ -71,8 +43,8 @@ class Recipe:
     ----------
     network : str
         A name of :data:`densight.network.architecture.ARCHITECTURES`, or ``timm:<model>``.
-    preparation : {"tutorial", "default"}
-        The preset.
+    preparation : {"tutorial", "default", "breast"}
+        The preset; ``breastnet`` needs ``breast``.
     shape : (int, int)
         Rows and columns of the frame.
     epochs, batch_size : int
@@ -95,13 +67,13 @@ class Recipe:
     rotation : float
         Degrees, uniform to either side.
     zoom, shift : float
-        Parts of one, uniform to either side, along rows and columns independently.
+        Fractions, uniform to either side, along rows and columns independently.
     flip_rows : bool
-        Whether images are turned upside down half of the time.
+        Whether half of the images are flipped upside down.
     contrast : float
         The exponent of a power law on grey values of the preset ``default`` is drawn from ``exp(±contrast)``.
     class_balance : bool
-        Whether each class weighs alike in the loss, whatever its number of images.
+        Whether each class has the same weight in the loss, whatever its number of images.
     ordinal_sharpness : float or None
         None: one-hot targets. Else soft ordinal targets, ``softmax(-sharpness * (i - j)**2)``
         (Díaz and Marathe, "Soft labels for ordinal regression", CVPR 2019, eq. 3).
@@ -109,8 +81,8 @@ class Recipe:
         Lightning's name. ``bf16-mixed`` computes convolutions in bfloat16; where the processor has it (AMX on CPUs) an
         epoch of the tutorial's network takes less than half as long.
     accumulate : int
-        Batches whose gradients together make one step: that of a batch so many times as large, in the memory of one.
-        Batch norm still sees one batch.
+        Batches whose gradients are added up for one step, as for a batch so many times as large, in the memory of one.
+        Batch norm still uses one batch.
     keep : {"accuracy", "loss", "last"}
         Which epoch's weights are kept: best validation accuracy, best validation loss, or the last.
 
@@ -120,45 +92,35 @@ class Recipe:
         If a value is out of range or two contradict each other.
     """
 
-    network: str
-    preparation: str
-    shape: tuple[int, int]
-    epochs: int
-    batch_size: int
-    optimizer: str
-    learning_rate: float
-    momentum: float = 0.0
-    nesterov: bool = False
-    decay: float = 0.0
-    weight_decay: float = 0.0
-    schedule: str = "constant"
-    plateau_factor: float = 0.1
-    plateau_patience: int = 10
-    min_learning_rate: float = 0.0
-    warmup_epochs: int = 0
-    rotation: float = 0.0
-    zoom: float = 0.0
-    shift: float = 0.0
-    flip_rows: bool = False
-    contrast: float = 0.0
-    class_balance: bool = False
-    ordinal_sharpness: float | None = None
-    precision: str = "32-true"
-    accumulate: int = 1
-    keep: str = "accuracy"
+    network: Name
+    preparation: Name
+    shape: Shape
+    epochs: Count
+    batch_size: Count
+    optimizer: Literal["sgd", "rmsprop", "adamw"]
+    learning_rate: Positive
+    momentum: Part = 0.0
+    nesterov: Switch = False
+    decay: Amount = 0.0
+    weight_decay: Amount = 0.0
+    schedule: Literal["constant", "plateau", "cosine"] = "constant"
+    plateau_factor: Factor = 0.1
+    plateau_patience: Count = 10
+    min_learning_rate: Amount = 0.0
+    warmup_epochs: CountFromZero = 0
+    rotation: Amount = 0.0
+    zoom: Part = 0.0
+    shift: Part = 0.0
+    flip_rows: Switch = False
+    contrast: Amount = 0.0
+    class_balance: Switch = False
+    ordinal_sharpness: Sharpness = None
+    precision: Literal["32-true", "bf16-mixed"] = "32-true"
+    accumulate: Count = 1
+    keep: Literal["accuracy", "loss", "last"] = "accuracy"
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            fits, kind = _KINDS[str(field.type)]
-            if not fits(getattr(self, field.name)):
-                raise self._refusal(field.name, f"give {kind}")
-        for name, known in _WORDS.items():
-            if getattr(self, name) not in known:
-                raise self._refusal(name, f"use one of {', '.join(known)}")
-        for names, allowed, range_ in _RANGES:
-            for name in names:
-                if getattr(self, name) is not None and not allowed(getattr(self, name)):
-                    raise self._refusal(name, f"give a number {range_}")
+        _check_fields(vars(self), None)
         if self.nesterov and not self.momentum:
             raise DensightError("the recipe asks for nesterov without momentum", remedy="give a momentum, such as 0.9")
         if self.preparation == "tutorial" and self.contrast:
@@ -166,10 +128,7 @@ class Recipe:
                 "the recipe asks for contrast with the preset tutorial",
                 remedy="leave contrast out, or use the preset default",
             )
-        self.prepared()
-
-    def _refusal(self, name: str, remedy: str) -> DensightError:
-        return DensightError(f"the recipe's {name} is {getattr(self, name)!r}", remedy=remedy)
+        check_preparation(self.network, self.prepared().preset)
 
     def prepared(self) -> Preparation:
         """The preparation of images."""
@@ -180,8 +139,39 @@ class Recipe:
         return asdict(self) | {"shape": list(self.shape)}
 
 
+def _definitions() -> dict[str, Any]:
+    hints = get_type_hints(Recipe, include_extras=True)
+    return {
+        field.name: (hints[field.name], ... if field.default is MISSING else field.default) for field in fields(Recipe)
+    }
+
+
+_FIELDS = create_model("_FIELDS", __config__=ConfigDict(extra="forbid"), **_definitions())
+"""The recipe's fields for pydantic, which only checks values: it would turn 10 into 10.0, and records keep 10."""
+
+
+def _check_fields(values: dict[str, Any], path: Path | None) -> None:
+    validate(_FIELDS, values, path, _remedy, prefix="the recipe's ")
+
+
+def _remedy(problem: ErrorDetails) -> str:
+    """What to write instead of a field's value that does not fit."""
+    known = _FIELDS.model_fields
+    name = str(problem["loc"][0])
+    if name not in known:
+        return f"use {', '.join(known)}"
+    if problem["type"] == "missing":
+        return "add what is missing, or begin the file with base: default"
+    if problem["type"] == "literal_error":
+        return f"use one of {', '.join(get_args(known[name].annotation))}"
+    text = f"give {known[name].description}"
+    if isinstance(problem["input"], str) and problem["type"].startswith("float"):
+        text += "; YAML reads 1e-3 as a word, so write 0.001 or 1.0e-3"
+    return text
+
+
 def read_recipe(name: str | Path) -> Recipe:
-    """A recipe that comes with densight, or one's own YAML file.
+    """A recipe that comes with densight, or your own YAML file.
 
     A file may begin with ``base: default``, or another that comes with densight, and then name only what differs.
 
@@ -208,7 +198,7 @@ def read_recipe(name: str | Path) -> Recipe:
         if base not in RECIPES:
             raise DensightError(f"the recipe's base is {base!r}", path, f"use one of {', '.join(RECIPES)}")
         values = _shipped(base) | values
-    _check_keys(values, path)
+    _check_fields(values, path)
     try:
         return Recipe(**values)
     except DensightError as error:
@@ -231,19 +221,7 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError) as error:
         raise DensightError(f"the recipe cannot be read ({error})", path, "save it as text in UTF-8") from error
     except yaml.YAMLError as error:
-        raise DensightError("the recipe is not valid YAML", path, f"mend this: {error}") from error
+        raise DensightError("the recipe is not valid YAML", path, f"correct this: {error}") from error
     if not isinstance(values, dict):
         raise DensightError("the recipe is not a table of keys and values", path, "compare it with a shipped recipe")
     return {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
-
-
-def _check_keys(values: dict[str, Any], path: Path) -> None:
-    known = {field.name: field.default is MISSING for field in fields(Recipe)}
-    unknown = [str(key) for key in values if key not in known]
-    if unknown:
-        raise DensightError(f"the recipe has unknown keys: {', '.join(unknown)}", path, f"use {', '.join(known)}")
-    missing = [name for name, required in known.items() if required and name not in values]
-    if missing:
-        raise DensightError(
-            f"the recipe lacks {', '.join(missing)}", path, "add what is missing, or begin the file with base: default"
-        )

@@ -1,22 +1,24 @@
-"""From a catalogue and a recipe to model bundles: one a projection, or one for all."""
+"""From a catalogue and a recipe to model bundles: one per projection, or one for all."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-from densight.intake.catalogue import Catalogue, check_trainable
+from densight.intake.catalogue import Catalogue, check_trainable, read_catalogue
 from densight.intake.failures import Failure
 from densight.network.architecture import Architecture, build_network
-from densight.network.bundle import BundleFacts, write_bundle
+from densight.network.bundle import write_bundle
+from densight.network.facts import BundleFacts
 from densight.storage import clear_leftovers, delete, read_json
 from densight.training.curves import TensorBoardLog, draw_curves, write_curves
-from densight.training.recipe import Recipe
+from densight.training.recipe import Recipe, read_recipe
 from densight.vocabulary import PROJECTIONS, DensightError, Projection
 
 if TYPE_CHECKING:
@@ -24,16 +26,26 @@ if TYPE_CHECKING:
     from lightning.fabric import Fabric
 
     from densight.network.blocks import DensityNetwork
-    from densight.training.checkpoint import State
-    from densight.training.material import Material
+    from densight.training.checkpoint import Epoch, State
+    from densight.training.training_data import TrainingData
 
-__all__ = ["Job", "TrainingStatus", "Watcher", "plan", "train", "training_status"]
+__all__ = [
+    "BatchTrained",
+    "EpochTrained",
+    "ImageRead",
+    "Job",
+    "ProgressCallback",
+    "TrainingStatus",
+    "plan",
+    "train",
+    "training_status",
+]
 
 TRAINING = "training"
-"""The bundle's folder of what the training leaves: its curves, and its state until it is finished."""
+"""The bundle's folder for learning curves, and for the state of a training that is not finished."""
 
 STATE = "state.safetensors"
-LEARNT_FROM = ("train", "validation")
+USED_SPLITS = ("train", "validation")
 
 
 @dataclass(frozen=True)
@@ -44,17 +56,33 @@ class Job:
     projections: tuple[Projection, ...]
 
 
-class Watcher(Protocol):
-    """What is told while a training runs; the command line draws a progress bar with it."""
+@dataclass(frozen=True)
+class ImageRead:
+    """An image was read: ``done`` of ``total``."""
 
-    def reading(self, done: int, total: int) -> None:
-        """After each image read."""
+    done: int
+    total: int
 
-    def batch(self, epoch: int, batch: int, batches: int, loss: float) -> None:
-        """After each batch; ``epoch`` and ``batch`` count from one."""
 
-    def epoch(self, state: State) -> None:
-        """After each epoch."""
+@dataclass(frozen=True)
+class BatchTrained:
+    """The network was trained on a batch; ``epoch`` and ``batch`` count from one, an epoch has ``batches``."""
+
+    epoch: int
+    batch: int
+    batches: int
+    loss: float
+
+
+@dataclass(frozen=True)
+class EpochTrained:
+    """An epoch is complete; ``measured`` has its losses and accuracies."""
+
+    measured: Epoch
+
+
+ProgressCallback = Callable[[ImageRead | BatchTrained | EpochTrained], None]
+"""What `train` calls while it runs, if given."""
 
 
 @dataclass(frozen=True)
@@ -125,52 +153,92 @@ def training_status(catalogue: Catalogue, job: Job, recipe: Recipe, folder: Path
 
 
 def train(
-    catalogue: Catalogue,
-    job: Job,
-    recipe: Recipe,
-    folder: Path,
+    catalogue: Catalogue | str | Path,
+    folder: str | Path,
     *,
-    recipe_name: str,
+    recipe: Recipe | str | Path = "default",
+    projection: str = "all",
+    recipe_name: str | None = None,
     seed: int = 0,
     device: str = "cpu",
-    watcher: Watcher,
+    progress: ProgressCallback | None = None,
 ) -> list[Failure]:
     """Train one network and write its bundle, learning curves and record into ``folder``.
 
-    A training that was stopped, however hard, goes on after its last whole epoch and ends in the same weights. A
+    A training that was stopped, even killed, goes on after its last complete epoch and ends in the same weights. A
     finished one is left as it is.
 
     Parameters
     ----------
-    catalogue : Catalogue
-    job : Job
-        One of :func:`plan`.
-    recipe : Recipe
-    folder : Path
-        Of the bundle.
-    recipe_name : str
-        What the record calls the recipe.
+    catalogue : Catalogue or path-like
+        Or the CSV or Parquet file of one. The splits ``train`` and ``validation`` are used.
+    folder : path-like
+        The folder of the bundle.
+    recipe : Recipe or path-like
+        Or the name of a recipe that comes with densight, or a YAML file.
+    projection : str
+        One of the four projections, or ``all`` for one network for all that the catalogue has. For several networks
+        see :func:`plan`.
+    recipe_name : str, optional
+        What the bundle's record calls the recipe. By default its name or file name; ``custom`` for a `Recipe`.
     seed : int
-        Of the first weights, of shuffling, augmentation and dropout.
+        Seed of the first weights, shuffling, augmentation and dropout.
     device : {"cpu", "cuda", "mps", "auto"}
-    watcher : Watcher
+    progress : callable, optional
+        Called after each image read with `ImageRead`, after each batch with `BatchTrained` and after each epoch with
+        `EpochTrained`.
 
     Returns
     -------
     list of Failure
-        Images that could not be read, and were left out.
+        Images that could not be read and were left out.
 
     Raises
     ------
     DensightError
-        If the device is not there, a class has no training image, there is no validation image, ``folder`` holds
-        another training, or the loss is no longer a number.
+        If the recipe does not fit, the device is not there, a class has no training image, there is no validation
+        image, ``folder`` holds another training, or the loss is no longer a number.
+
+    Examples
+    --------
+    Six images of two classes, and one epoch:
+
+    >>> from pathlib import Path
+    >>> import cv2, numpy as np, pandas as pd
+    >>> Path("images").mkdir()
+    >>> rows = []
+    >>> for number in range(6):
+    ...     density, split = "AB"[number % 2], "train" if number < 4 else "validation"
+    ...     pixels = cv2.circle(np.zeros((96, 72), np.uint8), (0, 48), 40, 80 + 80 * (number % 2), -1)
+    ...     _ = cv2.imwrite(f"images/{number}.png", pixels)
+    ...     rows.append((f"{number}.png", number, number, "L", "CC", density, split, "A B"))
+    >>> columns = ("path", "patient_id", "exam_id", "laterality", "view", "density", "split", "classes")
+    >>> pd.DataFrame(rows, columns=columns).to_csv("images/catalogue.csv", index=False)
+    >>> recipe = Recipe(
+    ...     network="mobilenetv2-035", preparation="default", shape=(32, 32),
+    ...     epochs=1, batch_size=2, optimizer="sgd", learning_rate=0.01,
+    ... )
+    >>> def show(event):
+    ...     if isinstance(event, EpochTrained):
+    ...         print("epoch", event.measured.epoch, "is complete")
+    >>> train("images/catalogue.csv", "models/CC_L", recipe=recipe, projection="CC_L", progress=show)
+    epoch 1 is complete
+    []
+    >>> sorted(path.name for path in Path("models/CC_L").iterdir())
+    ['MODEL_CARD.md', 'model.json', 'training', 'weights.safetensors']
     """
     import torch
 
     from densight.training.fit import open_device
-    from densight.training.material import keep_left_out, read_left_out, read_material
+    from densight.training.training_data import keep_left_out, read_left_out, read_training_data
 
+    if not isinstance(catalogue, Catalogue):
+        catalogue = read_catalogue(catalogue)
+    if not isinstance(recipe, Recipe):
+        recipe_name = recipe_name or Path(recipe).name
+        recipe = read_recipe(recipe)
+    folder, notify = Path(folder), progress or _ignore
+    job = _one_job(catalogue, projection)
     place = folder / TRAINING
     clear_leftovers(folder)
     clear_leftovers(place)
@@ -181,41 +249,60 @@ def train(
     torch.manual_seed(seed)
     architecture = Architecture(recipe.network, len(catalogue.classes), recipe.prepared().channels)
     network = build_network(architecture)
-    rows = {split: _rows(catalogue, job, split) for split in LEARNT_FROM}
-    material = read_material(catalogue, rows, recipe, seed, watcher.reading)
-    keep_left_out(catalogue, place, material.failures, begun=(place / STATE).is_file())
+    rows = {split: _rows(catalogue, job, split) for split in USED_SPLITS}
+    data = read_training_data(catalogue, rows, recipe, seed, lambda done, total: notify(ImageRead(done, total)))
+    keep_left_out(catalogue, place, data.failures, begun=(place / STATE).is_file())
     fingerprint = _fingerprint(catalogue, job, recipe, seed)
-    state = _fit(network, material, recipe, place, fabric=fabric, seed=seed, fingerprint=fingerprint, watcher=watcher)
+    state = _fit(network, data, recipe, place, fabric=fabric, seed=seed, fingerprint=fingerprint, notify=notify)
     draw_curves(place / "curves.png", state.history, state.best_epoch, 1 / len(catalogue.classes))
-    record = {"recipe_name": recipe_name, "recipe": recipe.record(), "seed": seed, "device": fabric.device.type}
+    record = {
+        "recipe_name": recipe_name or "custom",
+        "recipe": recipe.record(),
+        "seed": seed,
+        "device": fabric.device.type,
+    }
     facts = BundleFacts(
         architecture,
         recipe.prepared(),
         catalogue.classes,
         job.projections,
-        record | material.record(catalogue.classes) | _outcome(state),
+        record | data.record(catalogue.classes) | _outcome(state),
         licence="that of the training images; none is implied",
     )
     write_bundle(folder, state.best, facts)
     delete(place / STATE)
-    return material.failures
+    return data.failures
+
+
+def _one_job(catalogue: Catalogue, projection: str) -> Job:
+    jobs = plan(catalogue, projection)
+    if len(jobs) > 1:
+        raise DensightError(
+            f"{projection!r} means {len(jobs)} networks, and train makes one",
+            remedy=f"call it once for each of {', '.join(job.name for job in jobs)}, or give all",
+        )
+    return jobs[0]
+
+
+def _ignore(_event: ImageRead | BatchTrained | EpochTrained) -> None:
+    """Used where no progress is asked for."""
 
 
 def _fit(
     network: DensityNetwork,
-    material: Material,
+    data: TrainingData,
     recipe: Recipe,
     place: Path,
     *,
     fabric: Fabric,
     seed: int,
     fingerprint: str,
-    watcher: Watcher,
+    notify: ProgressCallback,
 ) -> State:
     """Fit the network and keep its learning curves up to date."""
     from densight.training.fit import fit
 
-    batches = -(-len(material.train) // recipe.batch_size)
+    batches = -(-len(data.train) // recipe.batch_size)
     with closing(TensorBoardLog(place / "tensorboard")) as log:
 
         def keep_curves(state: State) -> None:
@@ -224,18 +311,18 @@ def _fit(
 
         def on_epoch(state: State) -> None:
             keep_curves(state)
-            watcher.epoch(state)
+            notify(EpochTrained(state.history[-1]))
 
         state = fit(
             network,
-            material.train,
-            material.validation,
+            data.train,
+            data.validation,
             recipe,
             fabric=fabric,
             seed=seed,
             fingerprint=fingerprint,
             state_path=place / STATE,
-            on_batch=lambda epoch, batch, loss: watcher.batch(epoch, batch, batches, loss),
+            on_batch=lambda epoch, batch, loss: notify(BatchTrained(epoch, batch, batches, loss)),
             on_epoch=on_epoch,
         )
         keep_curves(state)  # for a training that was stopped between its last state and its curves
@@ -250,7 +337,7 @@ def _rows(catalogue: Catalogue, job: Job, split: str) -> pd.DataFrame:
 
 def _fingerprint(catalogue: Catalogue, job: Job, recipe: Recipe, seed: int) -> str:
     identity = ["path", "density", "split"]
-    rows = [_rows(catalogue, job, split)[identity].to_numpy().tolist() for split in LEARNT_FROM]
+    rows = [_rows(catalogue, job, split)[identity].to_numpy().tolist() for split in USED_SPLITS]
     content = [recipe.record(), seed, catalogue.classes, job.projections, rows]
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 

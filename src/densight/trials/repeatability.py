@@ -63,13 +63,13 @@ def try_repeatability(bench: Bench, i: int, method: str, inputs: MethodInput, ma
     if side is not None:
         measured["repeatability.sides"] = (_correlate_cases(bench, i, side, maps), chance)
     if view is not None:
-        profile, other_view, chance = (
+        profile, other_view, of_other_patient = (
             map_measures.depth_profile(*_upright(bench.cases[k], maps[k]))
             for k in (i, view, bench.other_patients[view] or j)
         )
         measured["repeatability.views"] = (
             map_measures.rank_correlation(profile, other_view),
-            map_measures.rank_correlation(profile, chance),
+            map_measures.rank_correlation(profile, of_other_patient),
         )
     return measured
 

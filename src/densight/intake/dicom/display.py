@@ -36,7 +36,7 @@ def render(stored: Stored, dataset: Dataset) -> tuple[Pixels, tuple[str, ...]]:
     -------
     pixels : ndarray of uint8 or uint16, shape (rows, columns)
         Presentation values over the whole range of 8 bits for images of up to 8 bits, else of 16.
-    said : tuple of str
+    notes : tuple of str
         What was done.
 
     Raises
@@ -46,7 +46,7 @@ def render(stored: Stored, dataset: Dataset) -> tuple[Pixels, tuple[str, ...]]:
     """
     low, high = stored_range(dataset)
     # Every stored value is shown alike wherever it is, so that a table of all of them is enough.
-    table, said = _table(np.arange(low, high + 1), dataset)
+    table, notes = _table(np.arange(low, high + 1), dataset)
     kind: Any = np.uint8 if (integer(dataset, "BitsStored") or 8) <= 8 else np.uint16
     # OpenCV wants a table of all that 16 bits can be.
     whole = np.zeros(1 << 16, kind)
@@ -55,8 +55,8 @@ def render(stored: Stored, dataset: Dataset) -> tuple[Pixels, tuple[str, ...]]:
     blank = padding(stored, dataset)
     if blank is not None and blank.any():
         pixels[blank] = 0
-        said = (*said, "padding shown as black")
-    return pixels, said
+        notes = (*notes, "padding shown as black")
+    return pixels, notes
 
 
 def _above(stored: Stored, low: int) -> npt.NDArray[np.uint16]:
@@ -72,7 +72,7 @@ def stored_range(dataset: Dataset) -> tuple[int, int]:
 
 
 def padding(stored: Stored, dataset: Dataset) -> npt.NDArray[np.bool_] | None:
-    """Where pixels were added that the detector never saw; None where the file tells of none.
+    """Where pixels were added that the detector never saw; None where the file names none.
 
     Source: DICOM PS3.3, section C.7.5.1.1.2 (Pixel Padding Value and Range Limit).
     """
@@ -90,21 +90,21 @@ def _table(values: npt.NDArray[np.int_], dataset: Dataset) -> tuple[Values, tupl
 
     try:
         modality = np.asarray(apply_modality_lut(values, dataset), np.float64)
-        shown, said = _through_voi(modality, dataset)
+        shown, how = _through_voi(modality, dataset)
     except DensightError:
         raise
     except Exception as error:  # pydicom raises anything on damaged tables
         raise DensightError(
             f"what the file says of its display is damaged ({error})", remedy="export it from the PACS again"
         ) from error
-    notes = [*_modality_said(dataset), said]
+    notes = [*_modality_notes(dataset), how]
     if text(dataset, "PhotometricInterpretation") == "MONOCHROME1":
         shown = 1 - shown
         notes.append("MONOCHROME1 inverted")
     return np.clip(shown, 0, 1), tuple(notes)
 
 
-def _modality_said(dataset: Dataset) -> Iterator[str]:
+def _modality_notes(dataset: Dataset) -> Iterator[str]:
     if sequence(dataset, "ModalityLUTSequence"):
         yield "modality LUT"
         return

@@ -8,7 +8,7 @@ import zlib
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from densight.intake.files import MAX_BYTES, open_binary, read_bytes
+from densight.intake.files import DICOM_MARK, DICOM_MARK_AT, MAX_BYTES, open_binary, read_bytes
 from densight.vocabulary import DensightError
 
 if TYPE_CHECKING:
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "integer",
-    "is_dicom",
     "number",
     "numbers",
     "read_dataset",
@@ -25,9 +24,6 @@ __all__ = [
     "text",
     "words",
 ]
-
-MARK_AT, MARK = 128, b"DICM"
-"""Every DICOM file has this mark after a preamble of 128 bytes: DICOM PS3.10, section 7.1."""
 
 _DEFLATED = b"1.2.840.10008.1.2.1.99"
 _HEAD = 4096
@@ -41,15 +37,6 @@ _MACROS = (
     ("PixelValueTransformationSequence", ("RescaleIntercept", "RescaleSlope", "RescaleType")),
 )
 """Functional group macros (DICOM PS3.3, section C.7.6.16.2) and what of them is read."""
-
-
-def is_dicom(path: Path) -> bool:
-    """Whether a file bears the mark of DICOM; False where it cannot be read."""
-    try:
-        with open_binary(path) as (file, _):
-            return file.read(MARK_AT + len(MARK))[MARK_AT:] == MARK
-    except DensightError:
-        return False
 
 
 def read_header(path: Path) -> FileDataset:
@@ -93,8 +80,8 @@ def _parse(file: IO[bytes], path: Path, *, pixels: bool) -> FileDataset:
         raise DensightError("the DICOM file nests sequences without end", path, _EXPORT_AGAIN) from None
     except Exception as error:  # a parser may raise anything on damaged bytes
         raise DensightError(f"the DICOM file is truncated or damaged ({error})", path, _EXPORT_AGAIN) from error
-    said, kept = text(with_frame, "SOPClassUID"), str(with_frame.file_meta.get("MediaStorageSOPClassUID", ""))
-    if said and said != kept and kept.startswith(said):
+    stated, kept = text(with_frame, "SOPClassUID"), str(with_frame.file_meta.get("MediaStorageSOPClassUID", ""))
+    if stated and stated != kept and kept.startswith(stated):
         raise DensightError("the DICOM file is truncated within its header", path, _EXPORT_AGAIN)
     return with_frame
 
@@ -118,7 +105,7 @@ def _end_of_meta(content: bytes) -> int:
     from pydicom.filereader import read_dataset as read_elements
 
     stream = io.BytesIO(content)
-    stream.seek(MARK_AT + len(MARK))
+    stream.seek(DICOM_MARK_AT + len(DICOM_MARK))
     read_elements(stream, is_implicit_VR=False, is_little_endian=True, stop_when=lambda tag, *_: tag >> 16 != 2)
     return stream.tell()
 

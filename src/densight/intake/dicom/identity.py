@@ -10,8 +10,8 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from densight.intake.dicom.header import is_dicom, read_header, text, words
-from densight.intake.files import conceal
+from densight.intake.dicom.header import read_header, text, words
+from densight.intake.files import conceal, is_dicom
 from densight.intake.pseudonyms import pseudonym
 
 if TYPE_CHECKING:
@@ -49,13 +49,13 @@ class Identity:
     ----------
     patient_id, exam_id : str
         ``P`` or ``E`` and ten letters and digits; see `densight.intake.pseudonyms.pseudonym`.
-    said : tuple of str
+    notes : tuple of str
         What was assumed.
     """
 
     patient_id: str
     exam_id: str
-    said: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def read_identity(dataset: Dataset, path: Path) -> Identity:
@@ -72,16 +72,16 @@ def read_identity(dataset: Dataset, path: Path) -> Identity:
     >>> identity.patient_id[0], len(identity.patient_id), identity.exam_id[0]
     ('P', 11, 'E')
     """
-    study, patient, said = text(dataset, "StudyInstanceUID"), text(dataset, "PatientID"), []
+    study, patient, notes = text(dataset, "StudyInstanceUID"), text(dataset, "PatientID"), []
     if not study:
         study = str(path.absolute().parent)
-        said.append("exam taken from the folder, for the file names no study")
+        notes.append("exam taken from the folder, because the file names no study")
     if patient:
         patient = f"{patient}\0{text(dataset, 'IssuerOfPatientID')}"
     else:
         patient = study
-        said.append("patient taken as of this exam alone, for the file names none")
-    return Identity(f"P{pseudonym('patient', patient)}", f"E{pseudonym('exam', study)}", tuple(said))
+        notes.append("patient taken to have this exam only, because the file names none")
+    return Identity(f"P{pseudonym('patient', patient)}", f"E{pseudonym('exam', study)}", tuple(notes))
 
 
 def read_uids(path: Path) -> tuple[str, str, str]:
@@ -94,7 +94,7 @@ def read_uids(path: Path) -> tuple[str, str, str]:
 
 
 def exam_day(path: Path) -> date | None:
-    """The day of a DICOM file's exam, for comparing it with earlier ones; None where it tells none."""
+    """The day of a DICOM file's exam, for comparing it with earlier ones; None where it states none."""
     if not is_dicom(path):
         return None
     dataset = read_header(path)

@@ -68,7 +68,7 @@ def why_not_assessed(dataset: Dataset) -> str:
     """
     kind = text(dataset, "SOPClassUID")
     if not kind:
-        raise DensightError("the DICOM file says not what it is, it is truncated perhaps", remedy="export it again")
+        raise DensightError("the DICOM file does not state its kind, it may be truncated", remedy="export it again")
     frames = integer(dataset, "NumberOfFrames") or 1
     if kind == _TOMOSYNTHESIS and frames > 1:
         return f"a tomosynthesis volume of {frames} slices"

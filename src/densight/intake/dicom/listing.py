@@ -92,18 +92,18 @@ def list_dicom(
     left_out: list[LeftOut] = []
     failures: list[Failure] = []
     with ThreadPoolExecutor(max_workers=2) as pool:
-        for found in pool.map(lambda path: _look_at(path, root, label_of), paths):
-            if isinstance(found, _Candidate):
-                candidates.append(found)
-            elif isinstance(found, LeftOut):
-                left_out.append(found)
+        for result in pool.map(lambda path: _classify(path, root, label_of), paths):
+            if isinstance(result, _Candidate):
+                candidates.append(result)
+            elif isinstance(result, LeftOut):
+                left_out.append(result)
             else:
-                failures.append(found)
+                failures.append(result)
     chosen, repeats = _choose(candidates)
-    return DicomListing(tuple(one.entry for one in chosen), (*left_out, *repeats), tuple(failures))
+    return DicomListing(tuple(candidate.entry for candidate in chosen), (*left_out, *repeats), tuple(failures))
 
 
-def _look_at(
+def _classify(
     path: Path, root: Path, label_of: Callable[[Path], tuple[str | None, str]]
 ) -> _Candidate | LeftOut | Failure:
     shown = path
@@ -115,12 +115,12 @@ def _look_at(
         if reason or what.excluded:
             return LeftOut(shown, reason or what.excluded)
         known = Projection.of(what.view, what.laterality) if what.view and what.laterality else None
-        said: tuple[str, ...] = ()
+        notes: tuple[str, ...] = ()
         if known is None:
-            known, said = projection_of(path)
+            known, notes = projection_of(path)
             if known is None and text(dataset, "Modality").upper() != "MG":
                 return LeftOut(shown, "an image that names no view: a scanned report or a screenshot perhaps")
-        return _candidate(dataset, path, shown, known, said, label_of)
+        return _candidate(dataset, path, shown, known, notes, label_of)
     except DensightError as error:
         return Failure(shown, error.fault, error.remedy or "")
 
@@ -130,12 +130,12 @@ def _candidate(
     path: Path,
     shown: Path,
     projection: Projection | None,
-    said: tuple[str, ...],
+    notes: tuple[str, ...],
     label_of: Callable[[Path], tuple[str | None, str]],
 ) -> _Candidate:
     identity = read_identity(dataset, path)
     label, split = label_of(path)
-    entry = Entry(shown, projection, identity.patient_id, identity.exam_id, label, split, (*identity.said, *said))
+    entry = Entry(shown, projection, identity.patient_id, identity.exam_id, label, split, (*identity.notes, *notes))
     taken = text(dataset, "AcquisitionDate") or text(dataset, "ContentDate")
     taken += text(dataset, "AcquisitionTime") or text(dataset, "ContentTime")
     faults = tuple(lacks(dataset) for _, lacks in _PREFERRED)

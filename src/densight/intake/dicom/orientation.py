@@ -33,13 +33,13 @@ class Orientation:
         Quarter turns against the clock.
     mirrored : bool
         Whether the turned image is then mirrored left to right.
-    said : str
+    note : str
         In words.
     """
 
     turns: int = 0
     mirrored: bool = False
-    said: str = ""
+    note: str = ""
 
 
 def read_orientation(dataset: Dataset, projection: Projection | None) -> Orientation:
@@ -57,8 +57,8 @@ def read_orientation(dataset: Dataset, projection: Projection | None) -> Orienta
     >>> dataset = Dataset()
     >>> dataset.PatientOrientation = ["P", "L"]
     >>> read_orientation(dataset, Projection.CC_R)
-    Orientation(turns=0, mirrored=False, said='')
-    >>> read_orientation(dataset, Projection.CC_L).said
+    Orientation(turns=0, mirrored=False, note='')
+    >>> read_orientation(dataset, Projection.CC_L).note
     'turned by 180°, as its patient orientation P, L asks for'
     """
     directions = [re.sub(r"[^APRLHF].*", "", word.upper())[:1] for word in words(dataset, "PatientOrientation")]
@@ -66,15 +66,15 @@ def read_orientation(dataset: Dataset, projection: Projection | None) -> Orienta
         return Orientation()
     wanted = ("P" if projection.laterality == Laterality.R else "A", _downwards(projection))
     if len(directions) != 2 or not all(directions):
-        return Orientation(said="no patient orientation in the file: taken as hung")
+        return Orientation(note="no patient orientation in the file: taken as hung")
     for turns in range(4):
         for mirrored in (False, True):
             if _moved(directions[0], directions[1], turns, mirrored) == wanted:
                 asked = f"as its patient orientation {', '.join(directions)} asks for"
                 done = _DONE[turns, mirrored]
                 return Orientation(turns, mirrored, f"{done}, {asked}" if done else "")
-    said = f"the patient orientation {', '.join(directions)} is none of this view: taken as hung"
-    return Orientation(said=said)
+    note = f"the patient orientation {', '.join(directions)} is none of this view: taken as hung"
+    return Orientation(note=note)
 
 
 _DONE = {

@@ -102,9 +102,9 @@ def _check_size(dataset: FileDataset, frame: bytes | None, rows: int, columns: i
             fault = f"the pixels are cut off: {len(dataset.PixelData)} of {expected} bytes are there"
             raise DensightError(fault, path, _EXPORT_AGAIN)
         return
-    said = _size_in_codestream(frame)
-    if said is not None and said != (rows, columns):
-        fault = f"the compressed pixels are {said[0]}×{said[1]}, the header says {rows}×{columns}"
+    encoded = _size_in_codestream(frame)
+    if encoded is not None and encoded != (rows, columns):
+        fault = f"the compressed pixels are {encoded[0]}×{encoded[1]}, the header says {rows}×{columns}"
         raise DensightError(fault, path, _EXPORT_AGAIN)
 
 
@@ -141,8 +141,8 @@ def _decoded(dataset: FileDataset, frame: bytes | None, path: Path, *, raw: bool
     except DensightError:
         raise
     except Exception as error:  # decoders raise anything on damaged bytes
-        said = " ".join(str(error).split())[:200] or type(error).__name__
-        raise DensightError(f"the pixels are damaged ({said})", path, _EXPORT_AGAIN) from error
+        cause = " ".join(str(error).split())[:200] or type(error).__name__
+        raise DensightError(f"the pixels are damaged ({cause})", path, _EXPORT_AGAIN) from error
 
 
 def _decompressed(frame: bytes, dataset: FileDataset) -> npt.NDArray[Any]:

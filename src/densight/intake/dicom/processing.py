@@ -2,7 +2,7 @@
 
 A maker's own processing is not public. This one stands for it: the logarithm of the x rays that came through is
 compared with that of a breast of fat, whose thickness is made up for near the skin, and bent into grey values as
-`densight.intake.display` bends those of the phantoms. What it needs and the file does not tell is assumed and said.
+`densight.intake.display` bends those of the phantoms. What it needs and the file does not state is assumed and noted.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from densight.intake.dicom.display import padding, stored_range
 from densight.intake.dicom.header import integer, number, text
 from densight.intake.dicom.pixels import Stored
 from densight.intake.display import Style, blurred, contrast, distance, enhance, fade
-from densight.shapes import largest_piece
+from densight.shapes import largest_component
 from densight.vocabulary import DensightError
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ them; Johns and Yaffe, Phys. Med. Biol. 32, 675 (1987), measured 0.080 and 0.046
 """
 
 THICKNESS, PITCH = 55.0, 0.1
-"""Compressed thickness and pixel pitch in mm where the file tells none: a typical breast, a typical detector."""
+"""Compressed thickness and pixel pitch in mm where the file states none: a typical breast, a typical detector."""
 
 SKIN = 0.1
 """The outline of the breast is where it attenuates so much of what its typical tissue does."""
@@ -72,7 +72,7 @@ def develop(stored: Stored, dataset: Dataset, pitch: float | None) -> tuple[npt.
     -------
     pixels : ndarray of uint16, shape (rows, columns)
         Brighter where denser; air is black.
-    said : tuple of str
+    notes : tuple of str
         What was done and assumed.
 
     Raises
@@ -80,7 +80,7 @@ def develop(stored: Stored, dataset: Dataset, pitch: float | None) -> tuple[npt.
     DensightError
         If nothing stands out from the air.
     """
-    attenuation, said = _attenuation(stored, dataset)
+    attenuation, notes = _attenuation(stored, dataset)
     thickness, pitch, assumed = _measures(dataset, pitch)
     breast = _breast(attenuation)
     if not breast.any():
@@ -93,7 +93,7 @@ def develop(stored: Stored, dataset: Dataset, pitch: float | None) -> tuple[npt.
     density = (attenuation + np.float32(STYLE.lift) * _lacking(attenuation, breast, fat, pitch) - fat) / excess
     shown = enhance(contrast(density.astype(np.float32), STYLE), STYLE, pitch) * fade(breast, STYLE.rim / pitch)
     pixels = np.where(breast, np.clip(shown * BRIGHTEST, 0, BRIGHTEST), 0).astype(np.uint16)
-    return pixels, ("for processing: shown by densight's own display", *said, *assumed)
+    return pixels, ("for processing: shown by densight's own display", *notes, *assumed)
 
 
 def _attenuation(stored: Stored, dataset: Dataset) -> tuple[Array, tuple[str, ...]]:
@@ -102,12 +102,12 @@ def _attenuation(stored: Stored, dataset: Dataset) -> tuple[Array, tuple[str, ..
     Source: DICOM PS3.3, section C.8.11.3.1.2 (Pixel Intensity Relationship and its sign).
     """
     relationship = text(dataset, "PixelIntensityRelationship").upper()
-    sign, said = integer(dataset, "PixelIntensityRelationshipSign"), []
+    sign, notes = integer(dataset, "PixelIntensityRelationshipSign"), []
     if sign not in (1, -1):
         sign = 1 if text(dataset, "PhotometricInterpretation") == "MONOCHROME1" else -1
-        said.append(f"sign of pixel intensity taken as {sign:+d}, for the file tells none")
+        notes.append(f"sign of pixel intensity taken as {sign:+d}, because the file states none")
     if relationship not in ("LIN", "LOG"):
-        said.append("pixel intensity taken as linear, for the file does not say so")
+        notes.append("pixel intensity taken as linear, because the file does not state it")
     low, high = stored_range(dataset)
     values = stored.astype(np.float32)
     signal = values - low if sign == 1 else high - values
@@ -119,19 +119,19 @@ def _attenuation(stored: Stored, dataset: Dataset) -> tuple[Array, tuple[str, ..
     blank = padding(stored, dataset)
     if blank is not None:
         attenuation[blank] = 0
-    return np.maximum(attenuation, 0), tuple(said)
+    return np.maximum(attenuation, 0), tuple(notes)
 
 
 def _measures(dataset: Dataset, pitch: float | None) -> tuple[float, float, tuple[str, ...]]:
     """Thickness and pitch in mm, and what was assumed of them."""
-    thickness, said = number(dataset, "BodyPartThickness"), []
+    thickness, notes = number(dataset, "BodyPartThickness"), []
     if thickness is None or not 5 <= thickness <= 200:
         thickness = THICKNESS
-        said.append(f"compressed thickness taken as {THICKNESS:g} mm")
+        notes.append(f"compressed thickness taken as {THICKNESS:g} mm")
     if pitch is None:
         pitch = PITCH
-        said.append(f"pixel pitch taken as {PITCH:g} mm")
-    return thickness, pitch, tuple(said)
+        notes.append(f"pixel pitch taken as {PITCH:g} mm")
+    return thickness, pitch, tuple(notes)
 
 
 def _breast(attenuation: Array) -> Mask:
@@ -143,7 +143,7 @@ def _breast(attenuation: Array) -> Mask:
     if np.ptp(sample) == 0:
         return np.zeros(attenuation.shape, bool)
     tissue = sample[sample > otsu(sample)]
-    return largest_piece(soft > SKIN * np.median(tissue))
+    return largest_component(soft > SKIN * np.median(tissue))
 
 
 def _of_fat(attenuation: Array, breast: Mask, pitch: float) -> float:

@@ -48,9 +48,9 @@ class DicomImage:
         Where the file says so.
     spacing : tuple of float or None
         Pixel pitch (rows, columns) of ``pixels`` in mm, where the breast is.
-    display_said, pitch_said : tuple of str, str
+    display_notes, pitch_note : tuple of str, str
         What was done for display, and where the pitch comes from.
-    said : tuple of str
+    notes : tuple of str
         All that was done and assumed, in words.
     """
 
@@ -62,9 +62,9 @@ class DicomImage:
     projection: Projection | None
     what: Shown
     spacing: tuple[float, float] | None
-    display_said: tuple[str, ...]
-    pitch_said: str
-    said: tuple[str, ...]
+    display_notes: tuple[str, ...]
+    pitch_note: str
+    notes: tuple[str, ...]
 
 
 def read_dicom(path: str | Path, projection: Projection | None = None) -> DicomImage:
@@ -94,34 +94,34 @@ def _read(dataset: FileDataset, path: Path, projection: Projection | None) -> Di
     what = what_is_shown(dataset)
     known = Projection.of(what.view, what.laterality) if what.view and what.laterality else None
     stored, assumed = decode(dataset, path)
-    pitch, pitch_said = read_spacing(dataset)
+    pitch, pitch_note = read_spacing(dataset)
     shown: Pixels
     if is_for_processing(dataset):
-        shown, display_said = develop(stored, dataset, pitch[0] if pitch else None)
+        shown, display_notes = develop(stored, dataset, pitch[0] if pitch else None)
     else:
-        shown, display_said = render(stored, dataset)
+        shown, display_notes = render(stored, dataset)
     check_grey(shown, path)
     orientation = read_orientation(dataset, projection or known)
     pixels = np.ascontiguousarray(set_upright(shown, orientation.turns, orientation.mirrored))
     if pitch and orientation.turns % 2:
         pitch = pitch[::-1]
-    said = (
-        *(() if projection not in (None, known) else what.said),
+    notes = (
+        *(() if projection not in (None, known) else what.notes),
         *_contradicted(projection, known),
         *assumed,
-        *display_said,
-        *filter(None, (orientation.said, pitch_said)),
+        *display_notes,
+        *filter(None, (orientation.note, pitch_note)),
         *_remarks(dataset),
     )
     return DicomImage(
-        dataset, stored, shown, pixels, orientation, projection or known, what, pitch, display_said, pitch_said, said
+        dataset, stored, shown, pixels, orientation, projection or known, what, pitch, display_notes, pitch_note, notes
     )
 
 
 def _contradicted(given: Projection | None, known: Projection | None) -> tuple[str, ...]:
     if given is None or given == known:
         return ()
-    return ("projection given, the file tells none",) if known is None else (f"contradiction: the file says {known}",)
+    return ("projection given, the file states none",) if known is None else (f"contradiction: the file says {known}",)
 
 
 def _remarks(dataset: FileDataset) -> tuple[str, ...]:

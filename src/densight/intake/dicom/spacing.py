@@ -28,8 +28,8 @@ def read_spacing(dataset: Dataset) -> tuple[tuple[float, float] | None, str]:
     >>> from pydicom.dataset import Dataset
     >>> dataset = Dataset()
     >>> dataset.ImagerPixelSpacing, dataset.EstimatedRadiographicMagnificationFactor = [0.07, 0.07], 1.07
-    >>> spacing, said = read_spacing(dataset)
-    >>> round(spacing[0], 4), said
+    >>> spacing, note = read_spacing(dataset)
+    >>> round(spacing[0], 4), note
     (0.0654, 'pitch from ImagerPixelSpacing, magnified 1.07 times')
     """
     calibrated = _pair(dataset, "PixelSpacing")
@@ -48,11 +48,11 @@ def read_spacing(dataset: Dataset) -> tuple[tuple[float, float] | None, str]:
 
 def _magnification(dataset: Dataset) -> float:
     """How many times larger the breast is shown at the detector than it is."""
-    said = number(dataset, "EstimatedRadiographicMagnificationFactor")
-    if said is None:
+    magnification = number(dataset, "EstimatedRadiographicMagnificationFactor")
+    if magnification is None:
         detector, patient = number(dataset, "DistanceSourceToDetector"), number(dataset, "DistanceSourceToPatient")
-        said = detector / patient if detector and patient else 1.0
-    return said if 1 <= said < 4 else 1.0
+        magnification = detector / patient if detector and patient else 1.0
+    return magnification if 1 <= magnification < 4 else 1.0
 
 
 def _pair(dataset: Dataset, keyword: str) -> tuple[float, float] | None:

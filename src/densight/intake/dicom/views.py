@@ -115,14 +115,14 @@ class Shown:
         None of both where it does not say so.
     excluded : str
         Why this view is not assessed; empty where it is, or where the view is not known.
-    said : tuple of str
+    notes : tuple of str
         Where it says so, and what it says otherwise elsewhere, in words.
     """
 
     laterality: Laterality | None
     view: View | None
     excluded: str
-    said: tuple[str, ...]
+    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,7 @@ def what_is_shown(dataset: Dataset) -> Shown:
 
     The view: ViewCodeSequence with its modifiers, ViewPosition, descriptions in words. The laterality: ImageLaterality,
     FrameLaterality, Laterality, descriptions in words. The first place that tells it counts; those that say otherwise
-    are reported in ``said``.
+    are reported in ``notes``.
 
     Parameters
     ----------
@@ -150,17 +150,17 @@ def what_is_shown(dataset: Dataset) -> Shown:
     >>> dataset = Dataset()
     >>> dataset.ViewPosition, dataset.ImageLaterality, dataset.SeriesDescription = "MLO", "L", "R MLO"
     >>> shown = what_is_shown(dataset)
-    >>> shown.laterality, shown.view, shown.said[-1]
+    >>> shown.laterality, shown.view, shown.notes[-1]
     (<Laterality.L: 'L'>, <View.MLO: 'MLO'>, 'contradiction: SeriesDescription says side R')
     """
     views = list(_claims_of_view(dataset))
     sides = list(_claims_of_side(dataset))
-    said = (*_told("view", views), *_told("side", sides))
+    notes = (*_notes_of("view", views), *_notes_of("side", sides))
     side = sides[0].value if sides else ""
     known = views[0].value if views else ""
     excluded = _excluded(dataset, known, side)
     view = View(known) if known in (View.CC, View.MLO) else None
-    return Shown(_SIDES.get(side), view, excluded, said)
+    return Shown(_SIDES.get(side), view, excluded, notes)
 
 
 def _excluded(dataset: Dataset, view: str, side: str) -> str:
@@ -176,7 +176,7 @@ def _excluded(dataset: Dataset, view: str, side: str) -> str:
     return ""
 
 
-def _told(word: str, claims: list[_Claim]) -> Iterator[str]:
+def _notes_of(word: str, claims: list[_Claim]) -> Iterator[str]:
     if claims:
         yield f"{word} from {claims[0].place}"
     for claim in claims[1:]:
