@@ -1,12 +1,12 @@
-"""Networks built by hand, of which it is known what they look at: what trials must tell apart.
+"""Networks built by hand, of which it is known what they look at. Trials must distinguish them.
 
 They have the form of densight's own networks, a convolution's feature map, an activation, its mean over places, and a
 linear layer, and among their channels some that they do not use, so that shuffled weights have somewhere to go.
 
-- ``looks_at_dense_tissue`` answers by how much of the picture is bright tissue: its explanations should pass.
-- ``reads_marker`` answers by how much sharp detail of full brightness there is, such as letters of lead.
-- ``reads_size`` answers by how much of the picture is not air.
-- A network that is random needs no building: one with fresh weights is.
+- ``looks_at_dense_tissue``: its score rises with the amount of bright tissue. Its explanations should pass.
+- ``reads_marker``: its score rises with sharp detail of full brightness, such as letters of lead.
+- ``reads_size``: its score rises with the part of the picture that is not air.
+- A random network needs no building: one with fresh weights is random.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _KERNEL = 7
 
 
 class Planted(DensityNetwork):
-    """A network of one convolution that uses the first of its channels alone.
+    """A network of one convolution that uses only the first of its channels.
 
     Parameters
     ----------
@@ -56,8 +56,8 @@ class Planted(DensityNetwork):
         super().__init__()
         self.stride = stride
         generator = torch.Generator().manual_seed(0)
-        others = torch.randn(5, _KERNEL, _KERNEL, generator=generator) / _KERNEL**2
-        kernels = torch.cat([kernel[None], others])
+        unused = torch.randn(5, _KERNEL, _KERNEL, generator=generator) / _KERNEL**2
+        kernels = torch.cat([kernel[None], unused])
         self.convolution = nn.Conv2d(channels, len(kernels), _KERNEL, stride, _KERNEL // 2)
         self.classifier = nn.Linear(len(kernels), len(thresholds) + 1)
         with torch.no_grad():

@@ -107,8 +107,8 @@ SMALLEST = 0.02
 
 CLEARLY, LYING = 0.4, 0.85
 """By how much more of one pair of sides than of the other a breast covers where that identifies the chest wall's; and,
-where it does not, as in oblique views, whose axilla covers a second side: a breast is longer along the chest wall than it
-is deep, so its box lies if it is lower than this part of its width.
+where it does not, as in oblique views, whose axilla covers a second side: a breast is longer along the chest wall than
+it is deep, so its box lies if it is lower than this part of its width.
 
 Over mini-MIAS, DDSM, the INFN test set, M-SYNTH and phantoms the box is at least 1.1 times as long as deep.
 """

@@ -1,8 +1,8 @@
 """Back-propagation under other rules than the derivative's: guided back-propagation and DeepLIFT.
 
-Captum has both, but knows activations by their modules: those that a network calls as functions, and ReLU6, it passes
-over in silence, and gives the plain gradient. Here the functions themselves are taken over while a network runs, so
-that it does not matter how they are called, and no hook is ever left on a module.
+Captum has both, but it recognises activations by their modules. For activations that a network calls as functions, and
+for ReLU6, it returns the plain gradient without a warning. Here the functions themselves are replaced while a network
+runs, so it does not matter how they are called, and no hook stays on a module.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ ACTIVATIONS = frozenset(
         Tensor.tanh,
     }
 )
-"""What is applied to each value alone."""
+"""Functions that act on each value separately."""
 
 _NEAR = 1e-6
 _COMPLETE = 0.02
@@ -72,7 +72,7 @@ class _Under(TorchFunctionMode):
 
 
 def make_guided_backpropagation(inputs: MethodInput, targets: Sequence[int]) -> Maps:
-    """Guided back-propagation: at every activation, only what is positive goes on backwards.
+    """Guided back-propagation: at every activation, only positive gradients pass backwards.
 
     Source: Springenberg et al., "Striving for simplicity: the all convolutional net", ICLR Workshops 2015.
     """
@@ -181,7 +181,7 @@ class _RescaledPool(torch.autograd.Function):
 def _value_and_slope(function: Callable[[Tensor], Tensor], x: Tensor) -> tuple[Tensor, Tensor]:
     with torch.enable_grad():
         leaf = x.detach().requires_grad_()
-        # A clone, for the function may work in place.
+        # A clone, because the function may work in place.
         value = function(leaf.clone())
         (slope,) = torch.autograd.grad(value.sum(), leaf)
     return value.detach(), slope

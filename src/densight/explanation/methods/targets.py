@@ -1,7 +1,7 @@
 """What is explained: the score of each class before the softmax, and last the expected class.
 
-The *expected class* is ``E[k] = Σ k p_k``, the mean place of the class, 0 for the least dense. One number that rises
-with density, so that its map separates denser from fattier evidence in one signed picture.
+The *expected class* is ``E[k] = Σ k p_k``, the mean place of the class, 0 for the least dense. It is one number that
+rises with density, so its map separates denser from fattier evidence in one signed picture.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ def expected_slopes(logits: Tensor) -> Tensor:
 def mean_slopes(start: Tensor, end: Tensor) -> Tensor:
     """The mean of `expected_slopes` along the straight line between two sets of logits, in their shape.
 
-    Times the difference of the logits they add up to that of ``E[k]``, up to the error of the midpoint rule. They share
-    out among the logits what an expected class changes by, as integrated gradients do.
+    Multiplied by the difference of the logits they add up to the difference of ``E[k]``, up to the error of the
+    midpoint rule. They distribute the change of the expected class among the logits, as integrated gradients do.
 
     References
     ----------
@@ -66,7 +66,7 @@ def mean_slopes(start: Tensor, end: Tensor) -> Tensor:
 
 
 class Scores(nn.Module):
-    """A network whose answers are all that can be explained.
+    """A network whose outputs are all targets that can be explained.
 
     Parameters
     ----------
