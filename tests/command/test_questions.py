@@ -264,6 +264,7 @@ class TestPlanning:
         assert f": {expected} exams" in command("plan", "--width", "0.1", "--pilot", tmp_path / "a.csv")
 
 
+@pytest.mark.usefixtures("undrawn_figures")
 class TestTutorial:
     @pytest.fixture
     def files(self, data: Path, tmp_path: Path) -> tuple[list[Path], Path]:

@@ -20,13 +20,15 @@ from densight.trials import run as trial_run
 from densight.trials.run import choose_images, try_run
 from densight.vocabulary import DensightError
 from tests.examples import write_model
+from tests.phantoms import Shared
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def made(tmp_path_factory: pytest.TempPathFactory, shared: Shared) -> Path:
     """A folder with phantom exams, a model, and a run of it."""
     folder = tmp_path_factory.mktemp("trial")
-    write_exams(2, 8, folder / "exams", Settings(mix=(0, 0.2, 0.4, 0.4), shape=(128, 104)), jobs=2)
+    exams = shared.phantoms(2, 8, Settings(mix=(0, 0.2, 0.4, 0.4), shape=(128, 104)))
+    shutil.copytree(exams, folder / "exams")
     write_model(folder / "all")
     said = command("explain", folder / "exams", "-m", folder / "all", "-o", folder / "run")
     assert said[0] == 0, said[1]
