@@ -11,9 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from typer.testing import CliRunner
 
-from densight.cli.main import app
 from densight.phantom.exams import write_exams
 from densight.phantom.settings import Settings
 from densight.trials import run as trial_run
@@ -21,6 +19,7 @@ from densight.trials.run import choose_images, try_run
 from densight.vocabulary import DensightError
 from tests.examples import write_model
 from tests.phantoms import Shared
+from tests.runner import invoke
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +47,7 @@ def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def command(*arguments: object) -> tuple[int, str]:
-    done = CliRunner().invoke(app, [str(argument) for argument in arguments], env={"COLUMNS": "100"})
+    done = invoke(*arguments)
     if isinstance(done.exception, DensightError):
         return 2, str(done.exception)
     return done.exit_code, done.output

@@ -30,6 +30,7 @@ from densight.phantom.truth import PhantomExam
 from densight.vocabulary import BIRADS, PROJECTIONS, SPLITS, DensightError
 from tests.phantoms import Shared
 from tests.processes import listen_to_interrupts
+from tests.runner import invoke
 from tests.trainings import left_in, refused
 
 SHAPE = (128, 104)
@@ -41,7 +42,7 @@ FEW = (*COMMAND[:2], "2", *COMMAND[3:])
 
 
 def phantom(*given: str | Path) -> Result:
-    return CliRunner().invoke(app, [*map(str, given)], env={"COLUMNS": "100"})
+    return invoke(*given)
 
 
 @pytest.fixture(scope="module")
