@@ -5,10 +5,17 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import settings
 
 from tests.examples import write_exam, write_model
+from tests.phantoms import Shared
 
 torch.set_num_threads(1)
+
+# In CI Hypothesis takes its own profile `ci`: 100 examples per property.
+settings.register_profile("dev", max_examples=20, deadline=None)
+if "CI" not in os.environ:
+    settings.load_profile("dev")
 
 TESTS = Path(__file__).resolve().parent
 ROOT = TESTS.parent
@@ -32,6 +39,19 @@ def data() -> Path:
             pytest.fail(reason)
         pytest.skip(reason)
     return folder.resolve()
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Shared:
+    """Folders that are made once for all workers."""
+    base = tmp_path_factory.getbasetemp()
+    return Shared((base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "shared")
+
+
+@pytest.fixture
+def undrawn_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Figures are saved as empty files: for tests of names and numbers, where drawing would take most of the time."""
+    monkeypatch.setattr("matplotlib.figure.Figure.savefig", lambda _, path, **__: Path(path).touch())
 
 
 @pytest.fixture(scope="session")

@@ -10,13 +10,13 @@ from typing import Any
 import pandas as pd
 import pytest
 from PIL import Image
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
-from densight.cli.main import app
 from densight.storage import checksum
 from densight.training.train import BatchTrained, EpochTrained, ImageRead, train
 from densight.vocabulary import DensightError
 from tests.examples import draw_breast
+from tests.runner import invoke
 
 SMALL = "base: default\nnetwork: mobilenetv2-035\nshape: [64, 48]\nepochs: 3\nbatch_size: 8\nwarmup_epochs: 1\n"
 TUTORIAL = "base: tutorial\nshape: [64, 64]\nepochs: 2\nbatch_size: 8\nplateau_patience: 1\n"
@@ -63,7 +63,7 @@ def arguments(catalogue: Path, recipe: str | Path, output: Path, *further: str) 
 
 
 def run(*given: str | Path, **environment: str) -> Result:
-    return CliRunner().invoke(app, [str(argument) for argument in given], env={"COLUMNS": "120"} | environment)
+    return invoke(*given, columns=120, **environment)
 
 
 def refused(*given: str | Path) -> DensightError:

@@ -7,22 +7,21 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from typer.testing import CliRunner
 
 import densight
 from densight.assessment.models import load_models
 from densight.assessment.tables import read_assessments, read_breasts, read_exams
-from densight.cli.main import app
 from densight.figures.evaluate import figures_of_run
 from densight.network.bundle import read_bundle
 from densight.vocabulary import DensightError
 from tests.examples import write_exam, write_model
+from tests.runner import invoke
 
 COLUMNS = ["p_A", "p_B", "p_C", "p_D"]
 
 
 def command(*words: str | Path) -> str:
-    result = CliRunner().invoke(app, [str(word) for word in words], env={"COLUMNS": "100"})
+    result = invoke(*words)
     if result.exception and not isinstance(result.exception, SystemExit):
         raise result.exception
     assert result.exit_code == 0, result.output

@@ -6,13 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from typer.testing import CliRunner
 
-from densight.cli.main import app
 from densight.network.bundle import read_bundle
 from densight.network.keras import read_keras_bundle, read_keras_weights
 from densight.vocabulary import PROJECTIONS, DensightError, Projection
 from tests.keras_files import replace, spoil, unpack
+from tests.runner import invoke
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +50,7 @@ def test_classes_that_do_not_fit_the_outputs_are_refused(copied: Path) -> None:
 
 
 def convert(*arguments: str | Path) -> tuple[str, BaseException | None]:
-    result = CliRunner().invoke(app, ["convert", *map(str, arguments)], env={"COLUMNS": "100"})
+    result = invoke("convert", *arguments)
     return result.output, result.exception
 
 

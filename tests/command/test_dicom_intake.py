@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -18,12 +19,12 @@ from densight.intake.dicom.read import read_dicom
 from densight.intake.exam import find_inputs
 from densight.intake.files import conceal, read_bytes, real_path, stamp
 from densight.intake.pseudonyms import KEY_VARIABLE, pseudonym
-from densight.phantom.exams import write_exams
 from densight.phantom.settings import Settings
 from densight.vocabulary import DensightError
 from tests import dicom_files as files
 from tests.dicom_files import SECRETS, mammogram, pixels_of, write, write_exam
 from tests.indexing import densight as command
+from tests.phantoms import Shared
 
 
 def table(path: Path) -> list[dict[str, str]]:
@@ -267,8 +268,10 @@ def test_no_name_id_or_date_of_the_input_is_in_any_output(tmp_path: Path, model_
     assert leaks(tmp_path / "in") != []
 
 
-def test_a_projection_that_nothing_tells_is_told_by_the_picture(tmp_path: Path, model_folder: Path) -> None:
-    write_exams(1, 6, tmp_path / "phantoms", Settings(shape=(256, 208)), suffix=".dcm", jobs=1)
+def test_a_projection_that_nothing_tells_is_told_by_the_picture(
+    tmp_path: Path, model_folder: Path, shared: Shared
+) -> None:
+    shutil.copytree(shared.phantoms(1, 6, Settings(shape=(256, 208)), ".dcm"), tmp_path / "phantoms")
     expected = {}
     for number, path in enumerate(sorted((tmp_path / "phantoms" / "P000001").glob("*.dcm"))):
         dataset = dcmread(path)

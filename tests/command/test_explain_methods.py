@@ -8,17 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from typer.testing import CliRunner
 
 from densight.assessment.tables import read_assessments
-from densight.cli.main import app
 from densight.explanation.panels import read_raw
 from densight.vocabulary import DensightError
 from tests.examples import write_exam, write_model
+from tests.runner import invoke
 
 
 def explain(*arguments: object) -> tuple[int, str]:
-    done = CliRunner().invoke(app, ["explain", *map(str, arguments)], env={"COLUMNS": "100"})
+    done = invoke("explain", *arguments)
     return (2, str(done.exception)) if isinstance(done.exception, DensightError) else (done.exit_code, done.output)
 
 

@@ -249,6 +249,7 @@ class TestIntervals:
         assert merit["macro_recall"].interval is None
 
 
+@pytest.mark.usefixtures("undrawn_figures")
 class TestPredictionFiles:
     @pytest.fixture
     def folder(self, tmp_path: Path) -> Path:
@@ -372,6 +373,7 @@ def assessed(rows: list[tuple[str, str, str, str]]) -> pd.DataFrame:
     return pd.DataFrame(table)
 
 
+@pytest.mark.usefixtures("undrawn_figures")
 class TestRunFolder:
     def test_levels_without_labels_are_left_out_and_said(self, tmp_path: Path) -> None:
         rows = [("1", "CC_R", "A", "A"), ("1", "CC_R", "A", "B"), ("2", "CC_R", "", "B"), ("3", "MLO_L", "", "C")]

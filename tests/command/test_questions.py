@@ -9,10 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.stats import chi2
-from typer.testing import CliRunner
 
 from densight.assessment.fusion import patients_of
-from densight.cli.main import app
 from densight.figures.agreement import cohen_kappa
 from densight.figures.alternatives import compare_fusions, compare_scalings
 from densight.figures.comparison import adjust, compare
@@ -23,12 +21,13 @@ from densight.figures.planning import exams_for_width, expected_table
 from densight.figures.readers import measure_readers, read_readings
 from densight.figures.selective import cross_sets, risk_coverage
 from densight.vocabulary import BIRADS, DensightError
+from tests.runner import invoke
 
 PROJECTIONS = ("ccr", "ccl", "mlor", "mlol")
 
 
 def command(*words: str | Path) -> str:
-    result = CliRunner().invoke(app, [str(word) for word in words], env={"COLUMNS": "100"})
+    result = invoke(*words)
     if result.exception and not isinstance(result.exception, SystemExit):
         raise result.exception
     return result.output
@@ -262,6 +261,7 @@ class TestPlanning:
         assert f": {expected} exams" in command("plan", "--width", "0.1", "--pilot", tmp_path / "a.csv")
 
 
+@pytest.mark.usefixtures("undrawn_figures")
 class TestTutorial:
     @pytest.fixture
     def files(self, data: Path, tmp_path: Path) -> tuple[list[Path], Path]:

@@ -12,12 +12,10 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image
-from typer.testing import CliRunner
 
 from densight.assessment.calibration import Calibration, Fusion
 from densight.assessment.scaling import Scaling
 from densight.assessment.tables import read_assessments
-from densight.cli.main import app
 from densight.explanation.overlay import BLUR
 from densight.explanation.panels import read_raw
 from densight.phantom.exams import write_exams
@@ -28,13 +26,16 @@ from densight.trials.case import Case
 from densight.trials.run import choose_images, try_run
 from densight.vocabulary import DensightError
 from tests.examples import write_model
+from tests.phantoms import Shared
+from tests.runner import invoke
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def made(tmp_path_factory: pytest.TempPathFactory, shared: Shared) -> Path:
     """A folder with phantom exams, a model, and a run of it."""
     folder = tmp_path_factory.mktemp("trial")
-    write_exams(2, 8, folder / "exams", Settings(mix=(0, 0.2, 0.4, 0.4), shape=(128, 104)), jobs=2)
+    exams = shared.phantoms(2, 8, Settings(mix=(0, 0.2, 0.4, 0.4), shape=(128, 104)))
+    shutil.copytree(exams, folder / "exams")
     write_model(folder / "all")
     printed = command("explain", folder / "exams", "-m", folder / "all", "-o", folder / "run")
     assert printed[0] == 0, printed[1]
@@ -54,7 +55,7 @@ def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def command(*arguments: object) -> tuple[int, str]:
-    done = CliRunner().invoke(app, [str(argument) for argument in arguments], env={"COLUMNS": "100"})
+    done = invoke(*arguments)
     if isinstance(done.exception, DensightError):
         return 2, str(done.exception)
     return done.exit_code, done.output

@@ -23,6 +23,7 @@ from densight.vocabulary import DensightError
 from tests import dicom_files as files
 from tests.dicom_files import compress, mammogram, pixels_of, write
 from tests.pacs_servers import require
+from tests.phantoms import Shared
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*:UserWarning")
 
@@ -113,10 +114,8 @@ def test_every_transfer_syntax_is_tried() -> None:
 
 
 @pytest.fixture(scope="module")
-def phantom(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("phantom")
-    write_exams(1, 4, folder, Settings(shape=(256, 208)), suffix=".dcm", jobs=1)
-    return folder / "P000001"
+def phantom(shared: Shared) -> Path:
+    return shared.phantoms(1, 4, Settings(shape=(256, 208)), ".dcm") / "P000001"
 
 
 @pytest.mark.parametrize("syntax", [*UNCOMPRESSED, *LOSSLESS], ids=lambda syntax: syntax.name)

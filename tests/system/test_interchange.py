@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -16,13 +17,13 @@ from densight.explanation.explanation import EXPECTED_CLASS
 from densight.interchange.codes import COMPOSITIONS
 from densight.interchange.maps import ZERO
 from densight.phantom.dicom import write_dicom
-from densight.phantom.exams import write_exams
 from densight.phantom.settings import Settings
 from tests.dicom_files import mammogram, write, write_exam
 from tests.examples import write_exam as write_pictures
 from tests.examples import write_model
 from tests.indexing import densight as command
 from tests.pacs_servers import require
+from tests.phantoms import Shared
 
 pytestmark = pytest.mark.usefixtures("_quiet")
 
@@ -33,10 +34,10 @@ def _quiet(recwarn: pytest.WarningsRecorder) -> None:
 
 
 @pytest.fixture(scope="module")
-def exams(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def exams(tmp_path_factory: pytest.TempPathFactory, shared: Shared) -> Path:
     """Two phantom exams, one image of which lies another way."""
-    folder = tmp_path_factory.mktemp("phantoms")
-    write_exams(2, 21, folder, Settings(shape=(160, 128)), suffix=".dcm", jobs=1)
+    folder = tmp_path_factory.mktemp("phantoms") / "exams"
+    shutil.copytree(shared.phantoms(2, 21, Settings(shape=(160, 128)), ".dcm"), folder)
     path = folder / "P000002" / "P000002_MLO_R.dcm"
     dataset = dcmread(path)
     turned = np.rot90(np.frombuffer(dataset.PixelData, "<u2").reshape(dataset.Rows, dataset.Columns))

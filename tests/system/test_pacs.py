@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 import subprocess
 import threading
 from collections import Counter
@@ -20,22 +21,22 @@ from densight.pacs.protocol import Query
 from densight.pacs.queue import Queue
 from densight.pacs.receive import Inbox, listen
 from densight.pacs.watch import Watch
-from densight.phantom.exams import write_exams
 from densight.phantom.settings import Settings
 from densight.vocabulary import DensightError
 from tests.examples import write_model
 from tests.indexing import densight
 from tests.pacs_servers import Orthanc, Watching, free_port, orthanc, require, wait_for
+from tests.phantoms import Shared
 
 EXAMS, DIFFERENT = 14, 8
 SHAPE = (128, 104)
 
 
 @pytest.fixture(scope="module")
-def exams(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def exams(tmp_path_factory: pytest.TempPathFactory, shared: Shared) -> Path:
     """Exams of different patients; every eighth shows the same phantom, for they take a second each to make."""
-    folder = tmp_path_factory.mktemp("phantoms")
-    write_exams(DIFFERENT, 9, folder, Settings(shape=SHAPE), suffix=".dcm", jobs=1)
+    folder = tmp_path_factory.mktemp("phantoms") / "exams"
+    shutil.copytree(shared.phantoms(DIFFERENT, 9, Settings(shape=SHAPE), ".dcm"), folder)
     for number in range(DIFFERENT + 1, EXAMS + 1):
         for path in files(folder, (number - 1) % DIFFERENT + 1, (number - 1) % DIFFERENT + 1):
             dataset = pydicom.dcmread(path)

@@ -28,7 +28,9 @@ from densight.phantom.patient import density_of
 from densight.phantom.settings import Settings
 from densight.phantom.truth import PhantomExam
 from densight.vocabulary import BIRADS, PROJECTIONS, SPLITS, DensightError
+from tests.phantoms import Shared
 from tests.processes import listen_to_interrupts
+from tests.runner import invoke
 from tests.trainings import left_in, refused
 
 SHAPE = (128, 104)
@@ -40,7 +42,7 @@ FEW = (*COMMAND[:2], "2", *COMMAND[3:])
 
 
 def phantom(*given: str | Path) -> Result:
-    return CliRunner().invoke(app, [*map(str, given)], env={"COLUMNS": "100"})
+    return invoke(*given)
 
 
 @pytest.fixture(scope="module")
@@ -58,11 +60,9 @@ def exams(made: tuple[Path, str]) -> Path:
 
 
 @pytest.fixture(scope="module")
-def few(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def few(shared: Shared) -> Path:
     """A set of two exams made by one process."""
-    folder = tmp_path_factory.mktemp("phantom") / "exams"
-    write_exams(2, 7, folder, SETTINGS, jobs=1)
-    return folder
+    return shared.phantoms(2, 7, SETTINGS)
 
 
 def test_the_catalogue_has_a_row_an_image_and_what_is_known_of_it(exams: Path) -> None:

@@ -93,9 +93,9 @@ def test_what_was_read_does_not_depend_on_what_was_read_before(phantom: PhantomE
     gamma=st.floats(0.75, 1.35),
 )
 def test_the_same_breast_is_found_however_it_is_stored(
-    turns: int, mirrored: bool, inverted: bool, eight: bool, gamma: float
+    phantom: PhantomExam, turns: int, mirrored: bool, inverted: bool, eight: bool, gamma: float
 ) -> None:
-    mammogram = _CC
+    mammogram = phantom.mammograms[1]
     before = densight.anatomy.read(mammogram)
     pixels = mammogram.pixels / mammogram.pixels.max()
     pixels = pixels**gamma
@@ -106,9 +106,6 @@ def test_the_same_breast_is_found_however_it_is_stored(
     assert dice(after.breast, set_upright(before.breast, turns, mirrored)) > 0.98
     assert after.measured_density == pytest.approx(before.measured_density, abs=10)
     assert after.verdict.good == (turns % 2 == 0)
-
-
-_CC = densight.phantom.exam(seed=4711, density="C", shape=(512, 416)).mammograms[1]
 
 
 @given(st.integers(0, 40), st.integers(0, 30), st.integers(1, 40), st.integers(1, 30), st.sampled_from(sorted(UPRIGHT)))
@@ -167,14 +164,14 @@ def test_the_network_gives_a_value_of_each_label_every_other_pixel() -> None:
     assert given.shape == (2, len(LABELS), FRAME[0] // STRIDE, FRAME[1] // STRIDE)
 
 
-def test_weights_are_known_by_name_and_small() -> None:
+def test_weights_are_known_by_name_and_small(phantom: PhantomExam) -> None:
     from importlib.resources import files
 
     sizes = [file.stat().st_size for file in Path(str(files("densight.anatomy") / "weights")).iterdir()]
     assert sum(sizes) < 6e6
     assert load_network("free") is load_network("free")
     with pytest.raises(DensightError, match=r"no weights 'best'.*free, research"):
-        densight.anatomy.read(_CC, weights="best")
+        densight.anatomy.read(phantom.mammograms[1], weights="best")
 
 
 def test_a_frame_of_a_film_is_no_part_of_the_breast() -> None:

@@ -20,7 +20,6 @@ from densight.network.architecture import Architecture, build_network
 from densight.network.blocks import DensityNetwork
 from densight.network.bundle import Bundle
 from densight.network.facts import BundleFacts
-from densight.phantom.exams import write_exams
 from densight.phantom.settings import Settings
 from densight.phantom.stored import read_truth, without_dense_tissue
 from densight.preparation.prepare import Preparation
@@ -33,6 +32,7 @@ from densight.trials.measure import MEASURES, Trial
 from densight.trials.verdicts import JUDGED, Card, make_card
 from densight.vocabulary import BIRADS, PROJECTIONS, DensightError, Projection
 from tests.examples import draw_breast
+from tests.phantoms import Shared
 
 SHAPE = (96, 64)
 
@@ -45,10 +45,8 @@ def bundle_of(network: DensityNetwork, preset: str) -> Bundle:
 
 
 @pytest.fixture(scope="module")
-def exams(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("exams")
-    write_exams(6, 3, folder, Settings(mix=(0, 0.3, 0.4, 0.3), shape=(192, 156)), jobs=2)
-    return folder
+def exams(shared: Shared) -> Path:
+    return shared.phantoms(6, 3, Settings(mix=(0, 0.3, 0.4, 0.3), shape=(192, 156)))
 
 
 def mark(mammogram: Mammogram) -> Mammogram:
