@@ -48,7 +48,7 @@ BAD_FILES = {
         "the image is too small (32 rows, 32 columns",
         "give the mammogram itself",
     ),
-    "exam.dcm": (b"\0" * 128 + b"DICM", "the DICOM file says not what it is", "export it again"),
+    "exam.dcm": (b"\0" * 128 + b"DICM", "the DICOM file does not state its kind", "export it again"),
     "exam.png": (b"\0" * 128 + b"DICM", "the DICOM file has no image", "export it from the PACS again"),
 }
 
