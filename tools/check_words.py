@@ -54,7 +54,10 @@ def read_words(path: Path = ROOT / "tools" / "words.toml") -> Words:
     return Words(
         content["identifiers"],
         frozenset(content["parts"]["words"]),
-        tuple((re.compile(pattern.replace(" ", r"(?:[ \t]+|[ \t]*\n[ \t]*)"), re.IGNORECASE), instead) for pattern, instead in phrases),
+        tuple(
+            (re.compile(pattern.replace(" ", r"(?:[ \t]+|[ \t]*\n[ \t]*)"), re.IGNORECASE), instead)
+            for pattern, instead in phrases
+        ),
     )
 
 

@@ -190,8 +190,10 @@ class Contents:
         """What reading and preparation did and assumed, with the number of images; numbers in the text become ``…``."""
         counts: Counter[str] = Counter()
         for image in self.images:
-            counts.update({re.sub(r"\d+(?:\.\d+)?", "…", part) for part in _parts(image.preparation)})
-            counts.update(set(_parts(image.warnings)))
+            # Not sets: texts that are equally frequent keep the order of the images, run after run.
+            steps = (re.sub(r"\d+(?:\.\d+)?", "…", part) for part in _parts(image.preparation))
+            counts.update(list(dict.fromkeys(steps)))
+            counts.update(list(dict.fromkeys(_parts(image.warnings))))
         for exam in self.exams:
             counts.update({part: len(exam.images) for part in _parts(exam.assumed)})
         return counts.most_common()
