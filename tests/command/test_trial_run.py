@@ -13,9 +13,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from densight.assessment.calibrate import store_calibration
 from densight.assessment.calibration import Calibration, Fusion
+from densight.assessment.models import load_models
 from densight.assessment.scaling import Scaling
 from densight.assessment.tables import read_assessments
+from densight.explanation import save
 from densight.explanation.overlay import BLUR
 from densight.explanation.panels import read_raw
 from densight.phantom.exams import write_exams
@@ -28,6 +31,9 @@ from densight.vocabulary import DensightError
 from tests.examples import write_model
 from tests.phantoms import Shared
 from tests.runner import invoke
+
+EXAM = Path("exams") / "P000001"
+"""The first of the phantom exams, in the folder of `place`."""
 
 
 @pytest.fixture(scope="module")
@@ -208,6 +214,13 @@ def test_a_withdrawn_warning_disappears_from_the_hung_pictures(place: Path, monk
     assert [picture.read_bytes() for picture in pictures] == without_warning
 
 
+@pytest.fixture
+def raw_maps_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs without pictures, which take longer than the maps."""
+    for name in ("save_tutorial_pictures", "draw_classes", "save_film", "draw_hanging", "_save_figure"):
+        monkeypatch.setattr(save, name, lambda *_, **__: None)
+
+
 class MapsRecordedError(Exception):
     """All that a test needs is recorded."""
 
@@ -229,36 +242,42 @@ def maps(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Case, np.ndarray]]:
     return recorded
 
 
+@pytest.mark.usefixtures("raw_maps_only")
 def test_the_maps_that_are_tested_are_the_maps_that_were_drawn(
     place: Path, maps: list[tuple[Case, np.ndarray]]
 ) -> None:
     """KernelSHAP has a baseline, regions of tissue, and random sets: all three are those of the run."""
     run = place / "shap"
-    status, printed = command("explain", place / "exams", "-m", place / "all", "-o", run, "--method", "kernel-shap")
+    status, printed = command(
+        "explain", place / "exams" / "P000001", "-m", place / "all", "-o", run, "--method", "kernel-shap"
+    )
     assert status == 0, printed
     with pytest.raises(MapsRecordedError):
         try_run(run, images=2, seed=7)
     starts = {Path(row["path"]).name: row["maps"] for row in read_assessments(run)[0].to_dict("records")}
     for case, values in maps:
         assert case.reference == "known of the phantom"  # which is what the map is scored with, not made with
-        path = case.examined.mammogram.path
+        path = case.result.mammogram.path
         assert path is not None
         expected = read_raw(run / f"{starts[path.name]}_raw.json").framed("expected class")
         blurred = cv2.GaussianBlur(expected, (0, 0), BLUR * max(expected.shape))
         np.testing.assert_array_equal(values, blurred)
 
 
+@pytest.mark.usefixtures("raw_maps_only")
 def test_the_maps_that_are_tested_are_of_the_layer_that_was_drawn(
     place: Path, maps: list[tuple[Case, np.ndarray]]
 ) -> None:
     run = place / "layer"
-    status, printed = command("explain", place / "exams", "-m", place / "all", "-o", run, "--layer", "features.4")
+    status, printed = command(
+        "explain", place / "exams" / "P000001", "-m", place / "all", "-o", run, "--layer", "features.4"
+    )
     assert status == 0, printed
     with pytest.raises(MapsRecordedError):
         try_run(run, images=2)
     starts = {Path(row["path"]).name: row["maps"] for row in read_assessments(run)[0].to_dict("records")}
     for case, values in maps:
-        path = case.examined.mammogram.path
+        path = case.result.mammogram.path
         assert path is not None
         explanation = read_raw(run / f"{starts[path.name]}_raw.json")
         assert explanation.layer == "features.4"
@@ -266,13 +285,12 @@ def test_the_maps_that_are_tested_are_of_the_layer_that_was_drawn(
 
 
 def test_the_predicted_class_is_that_of_the_report(place: Path, maps: list[tuple[Case, np.ndarray]]) -> None:
-    content = json.loads((place / "all" / "model.json").read_text())
+    models = load_models([place / "all"])
     # A shift that makes every image the last class, whatever the network answers.
     scaling = Scaling("vector", (1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 99.0), 9, 9)
-    content["calibration"] = Calibration(scaling, Fusion(), (), {}).to_json()
-    (place / "all" / "model.json").write_text(json.dumps(content))
+    store_calibration(models, {models.bundles[0].checksum: Calibration(scaling, Fusion(), (), {})})
     run = place / "calibrated"
-    status, printed = command("assess", place / "exams", "-m", place / "all", "-o", run)
+    status, printed = command("assess", place / EXAM, "-m", place / "all", "-o", run)
     assert status == 0, printed
     assert set(read_assessments(run)[0]["predicted"]) == {"D"}
     with pytest.raises(MapsRecordedError):
