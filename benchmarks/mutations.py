@@ -36,17 +36,17 @@ class Fault:
 
 FAULTS = (
     Fault(
-        "fusion: the greatest probability in place of the mean",
+        "fusion: every group is divided by the size of the largest",
         "assessment/fusion.py",
-        r"group_means\(rows, np\.zeros\(len\(rows\), dtype=np\.int64\)\)\[0\]",
-        "rows.max(axis=0) / rows.max(axis=0).sum()",
+        r"sums / counts\[:, None\]",
+        "sums / counts.max()",
         "unit/assessment/test_fusion.py",
     ),
     Fault(
         "class codes: of equal probabilities the denser class is predicted",
         "assessment/fusion.py",
-        r"\.argmax\(axis=1\)\]",
-        ".__getitem__((slice(None), slice(None, None, -1))).argmax(axis=1)]",
+        r"\[classes\[(\w+)\] for \w+ in np\.asarray\((\w+)\)\.argmax\(axis=1\)\]",
+        r"[classes[-1 - \1] for \1 in np.asarray(\2)[:, ::-1].argmax(axis=1)]",
         "unit/assessment",
     ),
     Fault(
