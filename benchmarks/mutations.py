@@ -94,8 +94,8 @@ FAULTS = (
     Fault(
         "journal: an image that was never explained counts as explained",
         "runs/journal.py",
-        r"return self\.has_assessed\(entry\) and .*",
-        "return self.has_assessed(entry)",
+        r"return self\.is_assessed\(entry\) and .*",
+        "return self.is_assessed(entry)",
         "unit/runs",
     ),
     Fault(

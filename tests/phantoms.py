@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -29,6 +30,5 @@ class Shared:
 
     def phantoms(self, n: int, seed: int, settings: Settings, suffix: str = ".png") -> Path:
         """Phantom exams as ``write_exams`` makes them."""
-        height, width = settings.shape
-        name = f"phantoms_{n}_{seed}_{height}x{width}_{settings.style}_{suffix[1:]}"
+        name = f"phantoms_{n}_{seed}_{hashlib.sha256(repr(settings).encode()).hexdigest()[:12]}_{suffix[1:]}"
         return self.folder(name, lambda folder: write_exams(n, seed, folder, settings, suffix=suffix, jobs=1))

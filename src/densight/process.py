@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 
-__all__ = ["keep_freed_memory", "own_process"]
+__all__ = ["is_own_process", "keep_freed_memory", "own_process"]
 
 M_TRIM_THRESHOLD, M_MMAP_MAX, M_ARENA_MAX = -1, -4, -8
 """Parameters of glibc's ``mallopt``."""
@@ -13,7 +13,7 @@ _PROCESS = {"own": False}
 
 
 def own_process() -> None:
-    """Let densight change settings of this process for speed, as the command line does at its start.
+    """Let densight change settings of this process and start others, for speed, as the command line does at its start.
 
     Without this call densight leaves a program that uses it as it is, and is slower on many images.
 
@@ -22,6 +22,11 @@ def own_process() -> None:
     >>> own_process()  # doctest: +SKIP
     """
     _PROCESS["own"] = True
+
+
+def is_own_process() -> bool:
+    """Whether densight may change this process and start others beside it; see `own_process`."""
+    return _PROCESS["own"]
 
 
 def keep_freed_memory() -> None:
@@ -40,7 +45,7 @@ def keep_freed_memory() -> None:
     --------
     >>> keep_freed_memory()
     """
-    if not _PROCESS["own"]:
+    if not is_own_process():
         return
     import ctypes
 

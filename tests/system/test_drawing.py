@@ -32,6 +32,7 @@ def end(_: Path) -> None:
 @pytest.fixture
 def two_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    monkeypatch.setattr(pool_module, "is_own_process", lambda: True)
 
 
 @pytest.mark.usefixtures("two_cores")
@@ -75,6 +76,7 @@ def test_the_same_files_whoever_draws(tmp_path: Path, monkeypatch: pytest.Monkey
 WAITING = """
 import os, sys, time
 import torch
+from densight.process import own_process
 from densight.runs.drawing_pool import drawing_pool
 
 def say(place):
@@ -83,6 +85,7 @@ def say(place):
 
 if __name__ == "__main__":
     torch.set_num_threads(2)
+    own_process()
     with drawing_pool(100) as paint:
         paint([(say, (sys.argv[1],))])
 """
@@ -105,3 +108,27 @@ def test_no_process_outlives_the_one_that_began_it(tmp_path: Path) -> None:
     while runs(int(printed.read_text())):
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+SCRIPT = """
+import sys
+import densight
+import torch
+
+torch.set_num_threads(2)
+print("begun")
+result = densight.run(sys.argv[1], sys.argv[2], model=sys.argv[3], methods=("grad-cam",))
+print(len(result.images), len(result.failures))
+"""
+
+
+def test_a_script_that_calls_densight_at_its_top_level_runs_once(tmp_path: Path) -> None:
+    """On more images than one process draws by default: in a program's own process nothing else is started."""
+    for number in range(3):
+        write_exam(tmp_path / "exams" / f"E{number}", number, 0.4)
+    model = write_model(tmp_path / "all")
+    (tmp_path / "script.py").write_text(SCRIPT)
+    command = [sys.executable, tmp_path / "script.py", tmp_path / "exams", tmp_path / "run", model]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert done.stdout == "begun\n12 0\n", done.stderr
+    assert len(list((tmp_path / "run" / "maps" / "exams").glob("*.png"))) == 3

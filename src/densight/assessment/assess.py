@@ -173,7 +173,7 @@ class PreparedImage:
 
 @dataclass(frozen=True, eq=False)
 class ImageResult:
-    """One mammogram after the network: what it saw, its last feature map and what it said.
+    """One mammogram after the network: its input, its last feature map and its output.
 
     Parameters
     ----------
@@ -212,7 +212,7 @@ def run_network(
 ) -> ImageResult:
     """Run the network over one mammogram of known projection.
 
-    Each image is a batch of its own, so that what is said of it does not depend on its neighbours.
+    Each image is a batch of its own, so that its result does not depend on its neighbours.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
 """Sets of neighbouring classes that hold the true one as often as promised.
 
-Of an exam that a single class would say too much of, the set says what can be said: {B, C}. Sets are contiguous,
-always hold the class of the greatest probability, and are made so large that of new exams from where the fitted ones
+For an exam whose class is uncertain, the set contains the classes that cannot be ruled out: {B, C}. Sets are
+contiguous, always hold the class of the greatest probability, and are made so large that of new exams from where the fitted ones
 came a share of at least ``coverage`` has its true class in its set.
 """
 

@@ -66,7 +66,7 @@ class Models:
                         "give one model per projection, or one for all",
                     )
                 of[projection] = bundle
-        # Reads the calibrations of all, so that a damaged one is told before anything is done.
+        # Reads the calibrations of all, so that a damaged one is reported before anything is done.
         self.calibration_of(self.bundles[0])
 
     @cached_property

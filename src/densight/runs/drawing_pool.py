@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from multiprocessing.connection import wait
 from typing import Any
 
+from densight.process import is_own_process
 from densight.vocabulary import DensightError
 
 __all__ = ["DrawingPool", "Task", "draw_in_turn", "drawing_pool"]
@@ -43,6 +44,9 @@ def draw_in_turn(tasks: Sequence[Task]) -> None:
 def drawing_pool(images: int) -> Iterator[DrawingPool]:
     """A pool that draws this many images: other processes if they are many, else this process.
 
+    A program that uses densight as a library draws in its own process unless it calls
+    `densight.process.own_process`: a script whose top level calls densight would run again in each new process.
+
     Raises
     ------
     DensightError
@@ -51,7 +55,7 @@ def drawing_pool(images: int) -> Iterator[DrawingPool]:
     import torch
 
     count = min(torch.get_num_threads(), MOST)
-    if images <= FEW or count < 2:
+    if images <= FEW or count < 2 or not is_own_process():
         yield draw_in_turn
         return
     # Not by fork: PyTorch's threads do not survive it.
