@@ -1,8 +1,8 @@
 """Sets of neighbouring classes that hold the true one as often as promised.
 
 For an exam whose class is uncertain, the set contains the classes that cannot be ruled out: {B, C}. Sets are
-contiguous, always hold the class of the greatest probability, and are made so large that of new exams from where the fitted ones
-came a share of at least ``coverage`` has its true class in its set.
+contiguous and always hold the class of the greatest probability. They are so large that, of new exams from where the
+fitted ones came, a share of at least ``coverage`` has its true class in its set.
 """
 
 from __future__ import annotations
