@@ -18,7 +18,7 @@ from densight.assessment import assess
 from densight.assessment.models import load_models
 from densight.assessment.percent_density import fuse_percent_density
 from densight.pacs.queue import Queue
-from densight.pacs.watch import EXAMS, INCOMING, QUEUE, Watch
+from densight.pacs.watch import INCOMING, QUEUE, RUNS, Watch
 from densight.runs import dicom as dicom_output
 from densight.runs import maps as maps_output
 from densight.vocabulary import DensightError, Projection
@@ -138,7 +138,7 @@ def test_a_run_of_the_watch_has_a_report_and_can_be_tested_by_trials(
             watch.inbox.take(str(dcmread(path).SOPInstanceUID), path.read_bytes())
         watch.run(threading.Event(), once=True)
         assert queue.states() == {"answered": 1}
-    (run,) = (tmp_path / EXAMS).iterdir()
+    (run,) = (tmp_path / RUNS).iterdir()
     record = json.loads((run / "run.json").read_text())
     assert record["command"] == "explain"
     assert record["sources"]["input"].startswith(f"../../{INCOMING}/")
