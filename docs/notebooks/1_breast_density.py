@@ -204,7 +204,7 @@ from densight.phantom.settings import Settings
 
 drawn = [draw_patient(seed, Settings()) for seed in range(4000)]
 first, second = (np.array(["ABCD".index(woman.readers[reader]) for woman in drawn]) for reader in (0, 1))
-table = confusion_matrix(first, second, classes=4)
+table = confusion_matrix(first, second, n_classes=4)
 
 figure, axes = plt.subplots(figsize=(4, 3.6), layout="constrained")
 axes.imshow(table / table.sum(axis=1, keepdims=True), cmap="Blues", vmin=0, vmax=1)

@@ -43,7 +43,7 @@ class Model:
     >>> from densight.intake.image import read_mammogram
     >>> from densight.network.architecture import Architecture, build_network
     >>> from densight.network.bundle import write_bundle
-    from densight.network.facts import BundleFacts
+    >>> from densight.network.facts import BundleFacts
     >>> from densight.preparation.prepare import Preparation
     >>> from densight.storage import write_bytes
     >>> architecture = Architecture("mobilenetv2-035", n_classes=4, channels=3)

@@ -162,6 +162,6 @@ def test_a_damaged_calibration_is_named(model: Path) -> None:
     content = json.loads((model / "model.json").read_text())
     (model / "model.json").write_text(json.dumps(content | {"calibration": {"images": {"method": "platt"}}}))
     with pytest.raises(
-        DensightError, match=r"all: its calibration is damaged: .*is missing.*calibrate the model again"
+        DensightError, match=r"all: its calibration is damaged: .* are missing.*calibrate the model again"
     ):
         load_models([model])

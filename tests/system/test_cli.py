@@ -214,7 +214,7 @@ def test_ctrl_c_is_one_line_and_status_130(
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("densight.runs.run.assess_run", interrupt)
+    monkeypatch.setattr("densight.runs.run.assess_entries", interrupt)
     monkeypatch.setattr(
         sys, "argv", ["densight", "assess", str(exams_folder), "-m", str(model_folder), "-o", str(tmp_path / "run")]
     )

@@ -64,7 +64,8 @@ def write_model(folder: Path) -> None:
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with everything that the pages' Python names: an exam twice, an image, a DICOM file, a model, a run."""
+    """A folder with everything that the pages' Python names: an exam twice, an image, a DICOM file, a model, a run,
+    and a folder of exams."""
     folder = tmp_path_factory.mktemp("pages")
     made = densight("phantom", "-n", 1, "--seed", 3, "--size", "256x208", "-o", folder / "made")
     assert made.status == 0, made.fault
@@ -72,6 +73,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("exam_folder", "exam"):
         # The pictures alone, as one's own would be.
         shutil.copytree(exam, folder / name, ignore=shutil.ignore_patterns("*.npz", "*.json"))
+    shutil.copytree(folder / "exam", folder / "exams" / "exam")
     shutil.copy(exam / "P000001_MLO_R.png", folder / "image.png")
     write(folder / "IM0001", mammogram(projection="MLO_R"))
     write_model(folder / "models" / "all")
