@@ -245,7 +245,7 @@ print(f"The first calls {np.mean(first >= 2):.0%} dense, the second {np.mean(sec
 # %% tags=["hide-cell"] jupyter={"source_hidden": true, "outputs_hidden": true} cellView="form"
 # @title Solution
 by_volume = np.array(["ABCD".index(woman.density) for woman in drawn])
-against = confusion_matrix(first, by_volume, classes=4)
+against = confusion_matrix(first, by_volume, n_classes=4)
 print(f"accuracy {accuracy(against):.0%}, linear κ {cohen_kappa(against, 'linear'):.2f}")
 # The meter makes no error; all of it is the reader's own judgement.
 
