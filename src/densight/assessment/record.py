@@ -120,8 +120,7 @@ class RunRecord(_Stored):
 
     def is_of(self, models: Models) -> bool:
         """Whether the run was made with just these models and calibrations, in whatever order they were given."""
-        described = [ModelRecord(**content) for content in describe_models(models)]
-        return _identities(self.models) == _identities(described)
+        return _identities(self.models) == _identities(describe_models(models))
 
     def write(self, folder: Path) -> None:
         """Write ``run.json``.
@@ -137,19 +136,19 @@ class RunRecord(_Stored):
         write_json(folder / RUN, content)
 
 
-def describe_models(models: Models) -> list[dict[str, Any]]:
+def describe_models(models: Models) -> list[ModelRecord]:
     """The models of a run as its record holds them."""
     return [
-        {
-            "name": bundle.folder.resolve().name,
-            "sha256": bundle.checksum,
-            "network": bundle.facts.architecture.name,
-            "preparation": f"{bundle.facts.preparation.preset}, {'×'.join(map(str, bundle.facts.preparation.shape))}",
-            "projections": list(bundle.facts.projections),
-            "licence": bundle.facts.licence,
-            "training": bundle.facts.training,
-            "calibration": bundle.facts.calibration if models.calibrated else None,
-        }
+        ModelRecord(
+            name=bundle.folder.resolve().name,
+            sha256=bundle.checksum,
+            network=bundle.facts.architecture.name,
+            preparation=f"{bundle.facts.preparation.preset}, {'×'.join(map(str, bundle.facts.preparation.shape))}",
+            projections=list(bundle.facts.projections),
+            licence=bundle.facts.licence,
+            training=bundle.facts.training,
+            calibration=bundle.facts.calibration if models.calibrated else None,
+        )
         for bundle in models.bundles
     ]
 

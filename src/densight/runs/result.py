@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,12 +44,12 @@ class RunResult:
     left_out: tuple[LeftOut, ...] = ()
     notes: tuple[str, ...] = ()
 
-    @property
+    @cached_property
     def exams(self) -> pd.DataFrame | None:
         """The rows of ``exams.csv``; None where no image could be assessed."""
         return None if self.images is None else read_exams(self.folder)[0]
 
-    @property
+    @cached_property
     def breasts(self) -> pd.DataFrame | None:
         """The rows of ``breasts.csv``; None where no image could be assessed."""
         return None if self.images is None else read_breasts(self.folder)[0]

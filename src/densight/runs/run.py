@@ -19,7 +19,7 @@ from densight.assessment.assess import ImageResult, assess_image, prepare_image
 from densight.assessment.fusion import predicted_class, probability_columns
 from densight.assessment.models import Models, load_models
 from densight.assessment.predictions import write_predictions
-from densight.assessment.record import ModelRecord, RunRecord, Sources, describe_models, has_record, read_record
+from densight.assessment.record import RunRecord, Sources, describe_models, has_record, read_record
 from densight.assessment.tables import ASSESSMENTS, BREASTS, EXAMS, write_assessments
 from densight.explanation.picture_names import image_names
 from densight.intake.exam import find_labelled, group_exams, read_entry
@@ -274,7 +274,7 @@ def _begin(models: Models, folder: Path, record: RunRecord) -> RunRecord:
     whole = record.model_copy(
         update={
             "classes": list(models.classes),
-            "models": [ModelRecord(**content) for content in describe_models(models)],
+            "models": describe_models(models),
             "fusion": models.fusion,
             "calibration": models.calibration_notes,
             "started": started,
